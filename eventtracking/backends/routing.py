@@ -1,0 +1,323 @@
+"""Run an event through processors and hand it to every backend. A router is itself a backend."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from eventtracking.event import copy_event
+from eventtracking.exceptions import (
+    EventEmissionExit,
+    EventLost,
+    NoBackendEnabled,
+    NoTransformerImplemented,
+)
+from eventtracking.stats import LOSS_REASONS, Ledger, Notices, value
+from eventtracking.types import Backend, Event, Processor
+
+logger = logging.getLogger(__name__)
+
+
+class RoutingBackend:
+    """
+    A list of processors, run in order, and the backends behind them.
+
+    No backend sees what another did to an event: each gets a copy of its own, unless
+    it says `read_only = True`. Whatever a processor or a backend raises stays here:
+    it is logged, at most once a minute, and counted.
+
+    Args:
+        backends: Backends by name. An event reaches them in the order of their names.
+        processors: Callables that change, replace or drop an event, in this order.
+
+    Raises:
+        ValueError: If a backend has no callable `send`, or a processor is not callable.
+    """
+
+    # It copies before it changes anything, so it can be shown the caller's event.
+    read_only = True
+
+    def __init__(
+        self,
+        backends: Mapping[str, Backend] | None = None,
+        processors: Iterable[Processor] | None = None,
+    ) -> None:
+        self._backends = _Backends()
+        self.processors: list[Processor] = []
+        self._ledger = Ledger()
+        self._notices = Notices()
+        self._branches: dict[tuple[str, int], _Branch] = {}
+        self._plan = _Plan(None, ())
+        for name, backend in sorted((backends or {}).items(), key=itemgetter(0)):
+            self.register_backend(name, backend)
+        for processor in processors or ():
+            self.register_processor(processor)
+
+    @property
+    def backends(self) -> OrderedDict[str, Backend]:
+        """The backends by name. Live: changing it changes where the next event goes."""
+        return self._backends
+
+    def register_backend(self, name: str, backend: Backend) -> None:
+        """
+        Add *backend* behind the ones that are there, or in the place of the one called *name*.
+
+        Raises:
+            ValueError: If *backend* has no callable `send`.
+        """
+        if not callable(getattr(backend, "send", None)):
+            raise ValueError(
+                f'Backend {type(backend).__name__} does not have a callable "send" method.'
+            )
+        self.backends[name] = backend
+
+    def register_processor(self, processor: Processor) -> None:
+        """
+        Add *processor* behind the ones that are there.
+
+        Raises:
+            ValueError: If *processor* is not callable.
+        """
+        if not callable(processor):
+            raise ValueError(f"Processor {type(processor).__name__} is not callable.")
+        self.processors.append(processor)
+
+    def send(self, event: Event, /) -> None:
+        """Process a copy of *event* and hand it to every backend. Raises nothing of theirs."""
+        next(self._ledger.accepted)
+        copied = None
+        if self.processors:
+            try:
+                copied = copy_event(event)
+                event = self.process_event(copied)
+            except EventEmissionExit as decision:
+                self._drop(event, decision)
+                return
+            except BaseException:
+                # gevent's Timeout, a worker's SystemExit: not ours to stop, but ours to count.
+                self._ledger.lose("backend_error")
+                raise
+        next(self._ledger.sent)
+        self._hand_out(event, event is copied)
+
+    def process_event(self, event: Event, /) -> Event:
+        """
+        Return what the processors make of *event*, which they may change in place.
+
+        Raises:
+            EventEmissionExit: If one of them drops it.
+        """
+        for processor in tuple(self.processors):
+            try:
+                processed = processor(event)
+            except EventEmissionExit:
+                raise
+            except Exception as error:
+                self._report_processor(processor, error)
+                if getattr(processor, "fails_closed", False) is True:
+                    raise EventEmissionExit("guard_failed") from error
+            else:
+                if processed is not None:
+                    event = processed
+        return event
+
+    def send_to_backends(self, event: Event, /) -> None:
+        """Hand *event* to every backend, unprocessed. What one raises is logged and counted."""
+        self._hand_out(event, False)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Send what waits in the backends; tell whether nothing is left. Bounded by *timeout*."""
+        return self._each("flush", timeout)
+
+    def close(self, timeout: float | None = None) -> bool:
+        """Close the backends; tell whether nothing was left. Bounded by *timeout* seconds."""
+        return self._each("close", timeout)
+
+    def stats(self) -> dict[str, Any]:
+        """
+        Return the books: this router's own, and those of its backends under `"backends"`.
+
+        `filtered` and `lost` are what the processors here dropped. `sent` went on to
+        the backends, whose own losses stand in their own books.
+        """
+        return {
+            **self._ledger.stats(),
+            "filtered": value(self._ledger.filtered),
+            "backends": {branch.name: branch.stats() for branch in self._new_plan().branches},
+        }
+
+    def __repr__(self) -> str:
+        return f"<RoutingBackend backends={list(self.backends)} processors={self.processors!r}>"
+
+    def _hand_out(self, event: Event, own: bool) -> None:
+        plan = self._plan
+        if plan.version is not self._backends.version:
+            plan = self._new_plan()
+        # The last backend may keep a copy that was made here anyway.
+        heir = plan.branches[-1] if own and plan.branches else None
+        for branch in plan.branches:
+            next(branch.ledger.accepted)
+            try:
+                branch.backend.send(
+                    event if branch.read_only or branch is heir else copy_event(event)
+                )
+            except BaseException as error:
+                self._report_backend(branch, event, error)
+                if not isinstance(error, Exception):
+                    raise
+            else:
+                next(branch.ledger.sent)
+
+    def _new_plan(self) -> _Plan:
+        version = self._backends.version
+        branches = {(name, id(backend)): backend for name, backend in [*self._backends.items()]}
+        # setdefault: of two threads that meet a new backend at once, one opens its books.
+        for key, backend in branches.items():
+            self._branches.setdefault(key, _Branch(key[0], backend))
+        for gone in self._branches.keys() - branches.keys():
+            self._branches.pop(gone, None)
+        self._plan = _Plan(version, tuple(self._branches[key] for key in branches))
+        return self._plan
+
+    def _drop(self, event: Event, decision: EventEmissionExit) -> None:
+        reason = decision.reason
+        if reason not in LOSS_REASONS:
+            next(self._ledger.filtered)
+            return
+        self._ledger.lose(reason)
+        number = self._notices.due(("dropped", reason))
+        if number is not None:
+            logger.warning("Lost event %r: %s%s", _name_of(event), reason, _times(number))
+
+    def _report_processor(self, processor: Processor, error: Exception) -> None:
+        number = self._notices.due(("processor", id(processor)))
+        if number is not None:
+            logger.error(
+                "Failed to execute processor: %r%s", processor, _times(number), exc_info=error
+            )
+
+    def _report_backend(self, branch: _Branch, event: Event, error: BaseException) -> None:
+        reason = error.reason if isinstance(error, EventLost) else None
+        branch.ledger.lose(reason if reason in LOSS_REASONS else "backend_error")
+        number = branch.notices.due(type(error).__name__)
+        if number is None:
+            return
+        if isinstance(error, NoTransformerImplemented | NoBackendEnabled):
+            logger.info("[send_to_backends] %s: %s%s", branch.name, error, _times(number))
+            return
+        logger.error(
+            'Unable to send edx event "%s" to backend: %s%s',
+            _name_of(event),
+            branch.name,
+            _times(number),
+            exc_info=error,
+        )
+
+    def _each(self, method: str, timeout: float | None) -> bool:
+        """Call *method* of every backend that has it, within what is left of *timeout*."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        results = [
+            branch.finish(method, deadline and max(0.0, deadline - time.monotonic()))
+            for branch in self._new_plan().branches
+        ]
+        return all(results)
+
+
+class _Branch:
+    """One backend behind a router, with the books that the router keeps about it."""
+
+    __slots__ = ("backend", "ledger", "name", "notices", "read_only")
+
+    def __init__(self, name: str, backend: Backend) -> None:
+        self.name = name
+        self.backend = backend
+        # `is True`: a mock has every attribute, and each of them is truthy.
+        self.read_only = getattr(backend, "read_only", False) is True
+        self.ledger = Ledger()
+        self.notices = Notices()
+
+    def finish(self, method: str, timeout: float | None) -> bool:
+        """Flush or close the backend; a failure is logged and counts as not finished."""
+        call = getattr(self.backend, method, None)
+        if not callable(call):
+            return True
+        try:
+            return call(timeout) is not False
+        except Exception:
+            logger.exception("Backend %s: %s() failed", self.name, method)
+            return False
+
+    def stats(self) -> dict[str, Any]:
+        """Return the backend's own books, if it keeps any, with what `send` raised for."""
+        books = self._own_books()
+        if books is None:
+            return self.ledger.stats()
+        raised = self.ledger.lost()
+        lost = dict(books["lost"])
+        for reason, number in raised.items():
+            lost[reason] = lost.get(reason, 0) + number
+        return {**books, "accepted": books["accepted"] + sum(raised.values()), "lost": lost}
+
+    def _own_books(self) -> dict[str, Any] | None:
+        stats = getattr(self.backend, "stats", None)
+        if not callable(stats):
+            return None
+        try:
+            books = stats()
+        except Exception:
+            logger.exception("Backend %s: stats() failed", self.name)
+            return None
+        complete = isinstance(books, dict) and {"accepted", "sent", "pending", "lost"} <= {*books}
+        return books if complete else None
+
+
+class _Plan(NamedTuple):
+    """The branches of a router, as of one version of its backends."""
+
+    version: object
+    branches: tuple[_Branch, ...]
+
+
+class _Backends(OrderedDict[str, Backend]):
+    """Backends by name, in a mapping that anyone may change: each change makes a new `version`."""
+
+    version: object = None
+
+
+def _renewing(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def change(self: _Backends, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            self.version = object()
+
+    return change
+
+
+# Each of them by itself: implemented in C, none goes through another.
+for _method in (
+    OrderedDict.__setitem__,
+    OrderedDict.__delitem__,
+    OrderedDict.__ior__,
+    OrderedDict.clear,
+    OrderedDict.move_to_end,
+    OrderedDict.pop,
+    OrderedDict.popitem,
+    OrderedDict.setdefault,
+    OrderedDict.update,
+):
+    setattr(_Backends, _method.__name__, _renewing(_method))
+
+
+def _name_of(event: Event) -> Any:
+    return event.get("name") if isinstance(event, dict) else event
+
+
+def _times(number: int) -> str:
+    return "" if number == 1 else f" ({number} times since this was last said)"

@@ -1,0 +1,1 @@
+"""Processors: one file each. Import the file; this package imports none of them."""

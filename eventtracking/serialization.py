@@ -1,0 +1,306 @@
+"""
+Any event as one line of JSON, whatever it holds.
+
+Values that JSON does not know have one form each:
+
+=============================  =============================================================
+NaN, infinities                `null`
+integers beyond 64 bits        text, with every digit
+`Decimal`, `Fraction`, UUID    text, with every digit
+datetime                       UTC, ISO 8601; naive ones are read in the zone of `read_naive_in`
+date, time                     ISO 8601
+enum                           its value
+dataclass, mapping             object
+set, tuple, deque, dict view   array; sets sorted where they can be
+bytes                          text if they are UTF-8, else `"[base64] ..."`
+arrays (`tolist`)              array, or the number
+an object with a text          its `str()`: lazy strings, paths, keys
+any other object               `"[unserializable TypeName]"`
+lone surrogates                U+FFFD
+keys that are no strings       their text; a second key of the same text gets `#2`
+a container within itself      `"[cycle]"`
+nesting beyond 100 levels      `"[too deep]"`
+=============================  =============================================================
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from collections import deque
+from collections.abc import Callable, ItemsView, Iterable, KeysView, Mapping, ValuesView
+from collections.abc import Set as AbstractSet
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime, time, tzinfo
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from itertools import count
+from numbers import Number
+from types import FunctionType, NoneType
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from eventtracking.event import CYCLE, MAX_DEPTH, TOO_DEEP
+
+# No `default=` callback, ever: without one orjson holds the interpreter from the first
+# byte to the last, and no other thread can change the event while it is written.
+_OPTIONS = (
+    orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_APPEND_NEWLINE
+)
+
+
+def encode(event: Any) -> bytes:
+    """
+    Return *event* as one line of JSON in UTF-8, with the newline at its end.
+
+    Never raises. No character in it but that newline is one that any reader takes for
+    the end of a line, and none is a terminal's control character.
+    """
+    try:
+        line = orjson.dumps(_with_plain_timestamp(event), None, _OPTIONS)
+    except Exception:
+        line = orjson.dumps(plain(event), None, _OPTIONS)
+    else:
+        if _openers(line) > MAX_DEPTH and _is_deeper(event, MAX_DEPTH):
+            line = orjson.dumps(plain(event), None, _OPTIONS)
+    return line if line.isascii() else _UNSAFE.sub(_escape, line)
+
+
+def plain(value: Any) -> Any:
+    """Return *value* as JSON knows it: a new structure of dicts, lists, texts and numbers."""
+    return _plain(value, ())
+
+
+def read_naive_in(zone: tzinfo | None) -> None:
+    """
+    Read naive datetimes as times in *zone*, in the whole process; `None` is UTC.
+
+    Args:
+        zone: Any tzinfo. One from pytz is asked through its `localize`.
+    """
+    _naive.zone = UTC if zone is None else zone
+
+
+class DateTimeJSONEncoder(json.JSONEncoder):
+    """
+    The JSON encoder of event-tracking: dates and datetimes as ISO 8601, datetimes in UTC.
+
+    Naive datetimes are read as UTC. Anything else that JSON does not know is a `TypeError`.
+    """
+
+    def default(self, o: Any) -> Any:
+        """Return the text of a date or datetime."""
+        if isinstance(o, datetime):
+            aware = o.replace(tzinfo=UTC) if o.utcoffset() is None else o.astimezone(UTC)
+            return aware.isoformat()
+        if isinstance(o, date):
+            return o.isoformat()
+        return super().default(o)
+
+
+class _Naive:
+    """The zone in which naive datetimes are read."""
+
+    zone: tzinfo = UTC
+
+
+_naive = _Naive()
+
+# C1 controls, among them U+0085 "next line", and U+2028 and U+2029: orjson writes them
+# as they are, `str.splitlines` and some terminals take them at their word.
+_UNSAFE = re.compile(rb"\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]")
+
+
+def _escape(match: re.Match[bytes]) -> bytes:
+    return b"\\u%04x" % ord(match[0].decode())
+
+
+def _with_plain_timestamp(event: Any) -> Any:
+    """Spare an event that is plain but for its timestamp the long way through `plain`."""
+    stamp = event.get("timestamp") if type(event) is dict else None
+    if type(stamp) is datetime and stamp.tzinfo is UTC:
+        return {**event, "timestamp": orjson.Fragment(orjson.dumps(stamp))}
+    return event
+
+
+def _openers(line: bytes) -> int:
+    # Faster than bytes.count(), which does not use memchr.
+    return len(line) - len(line.replace(b"{", b"").replace(b"[", b""))
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    kind = type(value)
+    if issubclass(kind, dict):
+        value = [*dict.values(value)]
+    elif not issubclass(kind, list | tuple):
+        return False
+    return not levels or any(_is_deeper(item, levels - 1) for item in [*value])
+
+
+def _plain(value: Any, above: tuple[int, ...]) -> Any:
+    try:
+        form = _form(type(value))  # type: ignore[arg-type]  # types are hashable
+        if form not in _CONTAINERS:
+            return form(value, above)
+        if id(value) in above:
+            return CYCLE
+        if len(above) == MAX_DEPTH:
+            return TOO_DEEP
+        return form(value, (*above, id(value)))
+    except Exception:
+        # Somebody else's code ran, a `__str__` or an `items`, and it failed.
+        return f"[unserializable {type(value).__name__}]"
+
+
+@lru_cache(maxsize=1024)
+def _form(kind: type) -> Callable[[Any, tuple[int, ...]], Any]:
+    """Return the function that makes a value of this *kind* plain."""
+    for known, form in _FORMS:
+        if issubclass(kind, known):
+            return form
+    if is_dataclass(kind):
+        return _dataclass
+    if hasattr(kind, "tolist"):
+        return _array_of_numbers
+    return _own_text if _has_own_text(kind) else _unserializable
+
+
+def _as_it_is(value: Any, _: tuple[int, ...]) -> Any:
+    return value
+
+
+def _enum(value: Enum, above: tuple[int, ...]) -> Any:
+    return _plain(value.value, above)
+
+
+def _text(value: str, _: tuple[int, ...] = ()) -> str:
+    text = str.__str__(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # By way of UTF-16, where two surrogates that belong together become one character.
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _integer(value: int, _: tuple[int, ...]) -> int | str:
+    number = int.__int__(value)
+    # Decimal, because str() refuses integers of more than 4,300 digits.
+    return number if -(2**63) <= number < 2**64 else str(Decimal(number))
+
+
+def _float(value: float, _: tuple[int, ...]) -> float:
+    return float.__float__(value)
+
+
+def _moment(value: datetime, _: tuple[int, ...]) -> str:
+    try:
+        aware = _localized(value) if value.utcoffset() is None else value
+        return aware.astimezone(UTC).isoformat()
+    except OverflowError:
+        # On the first or last day that a datetime can be, UTC may be one day off the end.
+        return value.isoformat()
+
+
+def _localized(value: datetime) -> datetime:
+    zone = _naive.zone
+    naive = value.replace(tzinfo=None)
+    localize = getattr(zone, "localize", None)
+    return localize(naive) if localize else naive.replace(tzinfo=zone)
+
+
+def _iso(value: date | time, _: tuple[int, ...]) -> str:
+    return value.isoformat()
+
+
+def _own_text(value: Any, _: tuple[int, ...]) -> str:
+    return _text(str(value))
+
+
+def _bytes(value: bytes | bytearray | memoryview, _: tuple[int, ...]) -> str:
+    data = bytes(value)
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return f"[base64] {b64encode(data).decode()}"
+
+
+def _object(value: Any, above: tuple[int, ...]) -> dict[str, Any]:
+    # Copied in one step: other threads may change a dict while it is walked.
+    items = dict.copy(value) if issubclass(type(value), dict) else dict(value.items())
+    found: dict[str, Any] = {}
+    for key, item in items.items():
+        found[_unused(_key(key), found)] = _plain(item, above)
+    return found
+
+
+def _dataclass(value: Any, above: tuple[int, ...]) -> dict[str, Any]:
+    return {field.name: _plain(getattr(value, field.name), above) for field in fields(value)}
+
+
+def _array(value: Iterable[Any], above: tuple[int, ...]) -> list[Any]:
+    return [_plain(item, above) for item in [*value]]
+
+
+def _sorted_array(value: Iterable[Any], above: tuple[int, ...]) -> list[Any]:
+    items = [*value]
+    try:
+        items.sort()
+    except TypeError:
+        items.sort(key=lambda item: (type(item).__name__, _key(item)))
+    return _array(items, above)
+
+
+def _array_of_numbers(value: Any, above: tuple[int, ...]) -> Any:
+    return _plain(value.tolist(), above)
+
+
+def _unserializable(value: Any, _: tuple[int, ...]) -> str:
+    return f"[unserializable {type(value).__name__}]"
+
+
+def _key(key: Any) -> str:
+    form = _plain(key.value if issubclass(type(key), Enum) else key, ())
+    if isinstance(form, str):
+        return form
+    return _text(str(key)) if isinstance(form, list | dict) else str(form)
+
+
+def _unused(name: str, found: dict[str, Any]) -> str:
+    if name not in found:
+        return name
+    return next(other for n in count(2) if (other := f"{name}#{n}") not in found)
+
+
+def _has_own_text(kind: type) -> bool:
+    """Tell whether `str()` of it says more than its address."""
+    own_str = _method(kind, "__str__") is not vars(object)["__str__"]
+    return own_str or isinstance(_method(kind, "__repr__"), FunctionType)
+
+
+def _method(kind: type, name: str) -> object:
+    return next(vars(base)[name] for base in kind.__mro__ if name in vars(base))
+
+
+# The first that fits. Enums before the texts and integers that they may also be;
+# datetimes before dates; dict views before the sets that they also are.
+_FORMS: tuple[tuple[Any, Callable[[Any, tuple[int, ...]], Any]], ...] = (
+    (Enum, _enum),
+    (str, _text),
+    ((bool, NoneType), _as_it_is),
+    (int, _integer),
+    (float, _float),
+    (datetime, _moment),
+    ((date, time), _iso),
+    ((UUID, Number), _own_text),
+    ((bytes, bytearray, memoryview), _bytes),
+    (Mapping, _object),
+    ((KeysView, ItemsView, ValuesView, list, tuple, deque), _array),
+    (AbstractSet, _sorted_array),
+)
+
+_CONTAINERS = frozenset({_enum, _object, _dataclass, _array, _sorted_array, _array_of_numbers})

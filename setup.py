@@ -1,0 +1,59 @@
+"""How this package is built and what it needs. Tools are configured in pyproject.toml."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(
+    r'^__version__ = "(.+)"$', (HERE / "eventtracking/__init__.py").read_text("utf-8"), re.M
+).group(1)
+
+EXTRAS = {
+    "django": ["django>=5.2"],
+    "test": [
+        "coverage[toml]>=7.6",
+        "hypothesis>=6.100",
+        "pytest>=8.2",
+        "pytest-randomly>=3.15",
+        "pytest-xdist>=3.6",
+    ],
+    "docs": ["furo>=2024.8", "sphinx>=8.0"],
+}
+EXTRAS["all"] = EXTRAS["django"]
+
+setup(
+    name="eventtracking",
+    version=VERSION,
+    description="Event tracking that a Python program embeds: one emit(), every destination.",
+    long_description=(HERE / "README.rst").read_text("utf-8"),
+    long_description_content_type="text/x-rst",
+    license_expression="Apache-2.0",
+    license_files=["LICENSE"],
+    packages=find_packages(include=["eventtracking", "eventtracking.*"]),
+    include_package_data=True,
+    package_data={"eventtracking": ["py.typed"]},
+    python_requires=">=3.11",
+    install_requires=["orjson>=3.10", "pytz>=2024.1", "six>=1.16"],
+    extras_require=EXTRAS,
+    entry_points={
+        "console_scripts": ["eventtracking = eventtracking.cli:main"],
+        "pytest11": ["eventtracking = eventtracking.pytest_plugin"],
+    },
+    classifiers=[
+        "Development Status :: 5 - Production/Stable",
+        "Framework :: Django",
+        "Framework :: Django :: 5.2",
+        "Framework :: Django :: 6.0",
+        "Framework :: Django :: 6.1",
+        "Framework :: Pytest",
+        "Intended Audience :: Developers",
+        "Operating System :: POSIX",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Typing :: Typed",
+    ],
+)
