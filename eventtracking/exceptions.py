@@ -6,6 +6,7 @@ Every exception of this package.
     │   └── ImproperlyConfigured        raised while settings are read and objects are built
     ├── EventEmissionExit               raised by a processor to drop an event on purpose
     ├── EventLost                       raised by a backend to say why it lost an event
+    │   └── Unserializable              also a TypeError: an encoder met what it cannot write
     ├── NoTransformerImplemented        known conditions of event-routing-backends,
     └── NoBackendEnabled                logged in one line, without a traceback
 
@@ -50,6 +51,13 @@ class EventLost(Exception):
     def __init__(self, reason: str, explanation: str = "") -> None:
         super().__init__(explanation or reason)
         self.reason = reason
+
+
+class Unserializable(EventLost, TypeError):
+    """The event holds something that the encoder of a backend cannot write."""
+
+    def __init__(self, explanation: str) -> None:
+        super().__init__("unserializable", explanation)
 
 
 class NoTransformerImplemented(Exception):

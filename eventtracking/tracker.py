@@ -9,7 +9,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from eventtracking._imports import import_string
 from eventtracking.backends.routing import RoutingBackend
@@ -92,26 +92,27 @@ class Tracker:
             name: What happened, as `namespace.object.action`; empty means `"unknown"`.
             data: What is worth knowing about it. The caller may change it afterwards.
         """
-        depth = getattr(self._way, "depth", 0)
+        way = self._way
+        depth = way.depth
         if depth == _MAX_NESTED_EMITS or self._closed:
             self._lose("closed" if self._closed else "recursion", name)
             return
-        self._way.depth = depth + 1
+        way.depth = depth + 1
         try:
-            self.routing_backend.send(
-                {
-                    "name": name or UNKNOWN_EVENT_TYPE
-                    if type(name) is str
-                    else _or(name, "unknown"),
+            try:
+                event = {
+                    "name": name or UNKNOWN_EVENT_TYPE,
                     "timestamp": datetime.now(UTC),
-                    "data": data or {} if type(data) is dict else _or(data, {}),
+                    "data": data or {},
                     "context": self.resolve_context(),
                 }
-            )
+            except Exception:
+                event = self._odd_event(name, data)
+            self.routing_backend.send(event)
         except Exception:
             self._lose("backend_error", name, exc_info=True)
         finally:
-            self._way.depth = depth
+            way.depth = depth
 
     def resolve_context(self) -> dict[str, Any]:
         """Return all entered contexts in one new dict, later over earlier."""
@@ -192,6 +193,15 @@ class Tracker:
                     "Ignored context %r: it must be a mapping, got %s", name, type(ctx).__name__
                 )
             return {}
+
+    def _odd_event(self, name: Any, data: Any) -> dict[str, Any]:
+        """Make an event of arguments that raise when they are asked whether they are empty."""
+        return {
+            "name": _or(name, UNKNOWN_EVENT_TYPE),
+            "timestamp": datetime.now(UTC),
+            "data": _or(data, {}),
+            "context": self.resolve_context(),
+        }
 
     def _lose(self, reason: str, name: Any, *, exc_info: bool = False) -> None:
         self._ledger.lose(reason)
@@ -291,13 +301,20 @@ _first_use = _FirstUse()
 # A lock that another thread holds at the fork would stay held in the child for ever.
 os.register_at_fork(after_in_child=_first_use.__init__)  # type: ignore[misc]
 
-_shared: dict[str, threading.local] = {}
+
+class _Way(Protocol):
+    depth: int
 
 
-def _way() -> threading.local:
-    """Return where a thread notes how many of its emits are on their way, one in the other."""
-    # Made by the first tracker, so that a gevent patch applied after the import counts.
-    return _shared.setdefault("way", threading.local())
+_shared: dict[str, _Way] = {}
+
+
+def _way() -> _Way:
+    """Return where each thread notes how many of its emits are on their way, one in the other."""
+    if "way" not in _shared:
+        # Made by the first tracker, so that a gevent patch applied after the import counts.
+        _shared.setdefault("way", type("Way", (threading.local,), {"depth": 0})())
+    return _shared["way"]
 
 
 def _or(value: Any, default: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from operator import itemgetter
@@ -52,7 +52,8 @@ class RoutingBackend:
         self._ledger = Ledger()
         self._notices = Notices()
         self._branches: dict[tuple[str, int], _Branch] = {}
-        self._plan = _Plan(None, ())
+        self._plans: list[_Plan] = []
+        self._plan = self._new_plan()
         for name, backend in sorted((backends or {}).items(), key=itemgetter(0)):
             self.register_backend(name, backend)
         for processor in processors or ():
@@ -102,7 +103,6 @@ class RoutingBackend:
                 # gevent's Timeout, a worker's SystemExit: not ours to stop, but ours to count.
                 self._ledger.lose("backend_error")
                 raise
-        next(self._ledger.sent)
         self._hand_out(event, event is copied)
 
     def process_event(self, event: Event, /) -> Event:
@@ -128,6 +128,7 @@ class RoutingBackend:
 
     def send_to_backends(self, event: Event, /) -> None:
         """Hand *event* to every backend, unprocessed. What one raises is logged and counted."""
+        next(self._ledger.accepted)
         self._hand_out(event, False)
 
     def flush(self, timeout: float | None = None) -> bool:
@@ -147,8 +148,9 @@ class RoutingBackend:
         """
         return {
             **self._ledger.stats(),
+            "sent": sum(value(plan.handed.sent) for plan in self._plans),
             "filtered": value(self._ledger.filtered),
-            "backends": {branch.name: branch.stats() for branch in self._new_plan().branches},
+            "backends": {branch.name: branch.stats() for branch in self._fresh_plan().branches},
         }
 
     def __repr__(self) -> str:
@@ -158,20 +160,25 @@ class RoutingBackend:
         plan = self._plan
         if plan.version is not self._backends.version:
             plan = self._new_plan()
-        # The last backend may keep a copy that was made here anyway.
-        heir = plan.branches[-1] if own and plan.branches else None
+        next(plan.handed.sent)
         for branch in plan.branches:
-            next(branch.ledger.accepted)
             try:
-                branch.backend.send(
-                    event if branch.read_only or branch is heir else copy_event(event)
-                )
-            except BaseException as error:
+                # The last backend may keep a copy that was made here anyway.
+                if branch.read_only or (own and branch is plan.branches[-1]):
+                    branch.backend.send(event)
+                else:
+                    branch.backend.send(copy_event(event))
+            except Exception as error:
                 self._report_backend(branch, event, error)
-                if not isinstance(error, Exception):
-                    raise
-            else:
-                next(branch.ledger.sent)
+            except BaseException:
+                # As in `send`. The branches behind this one never see the event.
+                for missed in plan.branches[plan.branches.index(branch) :]:
+                    missed.ledger.lose("backend_error")
+                raise
+
+    def _fresh_plan(self) -> _Plan:
+        is_fresh = self._plan.version is self._backends.version
+        return self._plan if is_fresh else self._new_plan()
 
     def _new_plan(self) -> _Plan:
         version = self._backends.version
@@ -181,8 +188,12 @@ class RoutingBackend:
             self._branches.setdefault(key, _Branch(key[0], backend))
         for gone in self._branches.keys() - branches.keys():
             self._branches.pop(gone, None)
-        self._plan = _Plan(version, tuple(self._branches[key] for key in branches))
-        return self._plan
+        plan = _Plan(version, tuple(self._branches[key] for key in branches), Ledger())
+        for branch in plan.branches:
+            branch.plans.append(plan)
+        self._plans.append(plan)
+        self._plan = plan
+        return plan
 
     def _drop(self, event: Event, decision: EventEmissionExit) -> None:
         reason = decision.reason
@@ -223,7 +234,7 @@ class RoutingBackend:
         deadline = None if timeout is None else time.monotonic() + timeout
         results = [
             branch.finish(method, deadline and max(0.0, deadline - time.monotonic()))
-            for branch in self._new_plan().branches
+            for branch in self._fresh_plan().branches
         ]
         return all(results)
 
@@ -231,7 +242,7 @@ class RoutingBackend:
 class _Branch:
     """One backend behind a router, with the books that the router keeps about it."""
 
-    __slots__ = ("backend", "ledger", "name", "notices", "read_only")
+    __slots__ = ("backend", "ledger", "name", "notices", "plans", "read_only")
 
     def __init__(self, name: str, backend: Backend) -> None:
         self.name = name
@@ -240,6 +251,7 @@ class _Branch:
         self.read_only = getattr(backend, "read_only", False) is True
         self.ledger = Ledger()
         self.notices = Notices()
+        self.plans: list[_Plan] = []
 
     def finish(self, method: str, timeout: float | None) -> bool:
         """Flush or close the backend; a failure is logged and counts as not finished."""
@@ -254,14 +266,14 @@ class _Branch:
 
     def stats(self) -> dict[str, Any]:
         """Return the backend's own books, if it keeps any, with what `send` raised for."""
+        raised = Counter(self.ledger.lost())
         books = self._own_books()
         if books is None:
-            return self.ledger.stats()
-        raised = self.ledger.lost()
-        lost = dict(books["lost"])
-        for reason, number in raised.items():
-            lost[reason] = lost.get(reason, 0) + number
-        return {**books, "accepted": books["accepted"] + sum(raised.values()), "lost": lost}
+            handed = sum(value(plan.handed.sent) for plan in self.plans)
+            sent = handed - raised.total()
+            return {"accepted": handed, "sent": sent, "pending": 0, "lost": dict(raised)}
+        lost = dict(raised + Counter(books["lost"]))
+        return {**books, "accepted": books["accepted"] + raised.total(), "lost": lost}
 
     def _own_books(self) -> dict[str, Any] | None:
         stats = getattr(self.backend, "stats", None)
@@ -277,10 +289,11 @@ class _Branch:
 
 
 class _Plan(NamedTuple):
-    """The branches of a router, as of one version of its backends."""
+    """The branches of a router, as of one version of its backends, and the events they got."""
 
     version: object
     branches: tuple[_Branch, ...]
+    handed: Ledger
 
 
 class _Backends(OrderedDict[str, Backend]):

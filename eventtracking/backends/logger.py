@@ -1,0 +1,88 @@
+"""Write each event to a logger of the standard library, as event-tracking does."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from eventtracking.exceptions import Unserializable
+from eventtracking.serialization import DateTimeJSONEncoder
+from eventtracking.stats import Ledger, Notices
+from eventtracking.types import Event
+
+logger = logging.getLogger(__name__)
+
+MAX_EVENT_SIZE = 1024
+"""How many characters of JSON an event may have by default."""
+
+
+class LoggerBackend:
+    """
+    Log each event as one line of JSON.
+
+    For a file, `LogFileBackend` is the better choice: it writes whatever an event
+    holds, and a handler of `logging` loses lines where it does not.
+
+    Args:
+        name: The logger to write to. Default: the root logger.
+        max_event_size: How many characters of JSON an event may have; a longer one is
+            counted as lost, `too_large`. `None`: any number.
+        level: The name of the logger's method to call.
+        ignored: Other options are accepted, as event-tracking does, with a warning.
+
+    Raises:
+        AttributeError: If the logger has no method called *level*.
+    """
+
+    read_only = True
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        max_event_size: int | None = MAX_EVENT_SIZE,
+        level: str = "info",
+        **ignored: Any,
+    ) -> None:
+        if ignored:
+            logger.warning("LoggerBackend has no options %s: ignored", sorted(ignored))
+        self.max_event_size = max_event_size
+        self.event_logger = logging.getLogger(name)
+        self.log = getattr(self.event_logger, level.lower())
+        self._ledger = Ledger()
+        self._notices = Notices()
+
+    def send(self, event: Event, /) -> None:
+        """
+        Log *event*.
+
+        Raises:
+            TypeError: If it holds what `DateTimeJSONEncoder` cannot write.
+        """
+        try:
+            text = json.dumps(event, cls=DateTimeJSONEncoder)
+        except TypeError as error:
+            raise Unserializable(str(error)) from error
+        next(self._ledger.accepted)
+        if self.max_event_size is not None and len(text) > self.max_event_size:
+            self._drop(event, len(text))
+            return
+        self.log(text)
+        next(self._ledger.sent)
+
+    def stats(self) -> dict[str, Any]:
+        """Return the books."""
+        return self._ledger.stats()
+
+    def _drop(self, event: Event, size: int) -> None:
+        self._ledger.lose("too_large")
+        number = self._notices.due("too_large")
+        if number is not None:
+            logger.warning(
+                "Lost %d event(s) over max_event_size=%s; the last was %r with %d characters",
+                number,
+                self.max_event_size,
+                event.get("name"),
+                size,
+            )

@@ -1,0 +1,51 @@
+"""Keep events in memory: for tests and demonstrations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking.stats import Ledger
+from eventtracking.types import Event
+
+
+class MemoryBackend:
+    """
+    Keep the latest events, oldest first, as `events`.
+
+    Args:
+        max_events: How many to keep. The oldest make room for new ones, and count as
+            lost, `queue_full`.
+
+    Raises:
+        ImproperlyConfigured: If *max_events* is less than 1.
+    """
+
+    def __init__(self, *, max_events: int = 1000) -> None:
+        if not isinstance(max_events, int) or max_events < 1:
+            raise ImproperlyConfigured(
+                f"MemoryBackend: max_events must be 1 or more, got {max_events!r}"
+            )
+        self.events: list[Event] = []
+        self._max_events = max_events
+        self._ledger = Ledger()
+
+    def send(self, event: Event, /) -> None:
+        """Keep *event*."""
+        next(self._ledger.accepted)
+        self.events.append(event)
+        if len(self.events) > self._max_events:
+            del self.events[0]
+            self._ledger.lose("queue_full")
+
+    def clear(self) -> None:
+        """Forget the events. The books go on."""
+        self.events.clear()
+
+    def stats(self) -> dict[str, Any]:
+        """Return the books. An event counts as sent as long as it was not pushed out."""
+        books = self._ledger.stats()
+        return {**books, "sent": books["accepted"] - sum(books["lost"].values())}
+
+    def __repr__(self) -> str:
+        return f"<MemoryBackend {len(self.events)} of at most {self._max_events} events>"
