@@ -10,6 +10,8 @@ from typing import Any
 
 from eventtracking.exceptions import ImproperlyConfigured
 
+_CURE = " Install what brings it, or correct the path"
+
 
 def import_string(path: str) -> Any:
     """
@@ -52,12 +54,16 @@ def require(module: str, *, extra: str) -> ModuleType:
         ) from error
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that suggests the one of *known* that is nearest to *name*, or nothing."""
+def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """
+    Return a sentence that suggests the one of *known* that is nearest to *name*.
+
+    It is empty if none is as near as *cutoff*, from 0.0 (anything) to 1.0 (the same).
+    """
     # Imported here: most programs never misspell anything.
     from difflib import get_close_matches
 
-    nearest = get_close_matches(name, [*known], n=1)
+    nearest = get_close_matches(name, [*known], n=1, cutoff=cutoff)
     return f" Did you mean {nearest[0]!r}?" if nearest else ""
 
 
@@ -68,7 +74,7 @@ def _import_module(path: str) -> ModuleType:
         if error.name is None or not f"{path}.".startswith(f"{error.name}."):
             # The module exists; something that it imports does not.
             raise ImproperlyConfigured(f"importing {path!r} failed: {error}") from error
-        hint = did_you_mean(error.name, _siblings(error.name))
+        hint = did_you_mean(error.name, _siblings(error.name)) or _CURE
         raise ImproperlyConfigured(f"there is no module {error.name!r}.{hint}") from error
     except Exception as error:
         raise ImproperlyConfigured(f"importing {path!r} failed: {_described(error)}") from error
@@ -80,7 +86,8 @@ def _siblings(path: str) -> list[str]:
 
     parent, _, _ = path.rpartition(".")
     if not parent:
-        return _public(module.name for module in iter_modules())
+        # What is imported need not lie on the path: editable installs do not.
+        return _public({*sys.modules, *(module.name for module in iter_modules())})
     places = getattr(sys.modules.get(parent), "__path__", ())
     return [f"{parent}.{name}" for name in _public(module.name for module in iter_modules(places))]
 

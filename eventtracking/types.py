@@ -38,7 +38,7 @@ class Backend(Protocol):
       other backend gets.
     - `flush(timeout) -> bool`: sends what waits, within *timeout* seconds; tells
       whether nothing is left.
-    - `close(timeout)`: gives up files, sockets and threads. Safe to call twice.
+    - `close(timeout)` or `close()`: gives up files, sockets and threads. Safe to call twice.
     - `stats() -> dict`: its own books, `{"accepted", "sent", "pending", "lost"}`. An
       event that `send` raised for must not be in them: the router counts that one.
     """

@@ -10,6 +10,7 @@ from functools import wraps
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from eventtracking._timeouts import call_within
 from eventtracking.event import copy_event
 from eventtracking.exceptions import (
     EventEmissionExit,
@@ -52,7 +53,7 @@ class RoutingBackend:
         self._ledger = Ledger()
         self._notices = Notices()
         self._branches: dict[tuple[str, int], _Branch] = {}
-        self._plans: list[_Plan] = []
+        self._handed: list[Ledger] = []
         self._plan = self._new_plan()
         for name, backend in sorted((backends or {}).items(), key=itemgetter(0)):
             self.register_backend(name, backend)
@@ -148,7 +149,7 @@ class RoutingBackend:
         """
         return {
             **self._ledger.stats(),
-            "sent": sum(value(plan.handed.sent) for plan in self._plans),
+            "sent": sum(value(handed.sent) for handed in self._handed),
             "filtered": value(self._ledger.filtered),
             "backends": {branch.name: branch.stats() for branch in self._fresh_plan().branches},
         }
@@ -188,10 +189,11 @@ class RoutingBackend:
             self._branches.setdefault(key, _Branch(key[0], backend))
         for gone in self._branches.keys() - branches.keys():
             self._branches.pop(gone, None)
-        plan = _Plan(version, tuple(self._branches[key] for key in branches), Ledger())
+        handed = Ledger()
+        self._handed.append(handed)
+        plan = _Plan(version, tuple(self._branches[key] for key in branches), handed)
         for branch in plan.branches:
-            branch.plans.append(plan)
-        self._plans.append(plan)
+            branch.handed.append(handed)
         self._plan = plan
         return plan
 
@@ -242,7 +244,7 @@ class RoutingBackend:
 class _Branch:
     """One backend behind a router, with the books that the router keeps about it."""
 
-    __slots__ = ("backend", "ledger", "name", "notices", "plans", "read_only")
+    __slots__ = ("backend", "handed", "ledger", "name", "notices", "read_only")
 
     def __init__(self, name: str, backend: Backend) -> None:
         self.name = name
@@ -251,7 +253,8 @@ class _Branch:
         self.read_only = getattr(backend, "read_only", False) is True
         self.ledger = Ledger()
         self.notices = Notices()
-        self.plans: list[_Plan] = []
+        # What it got is what was handed to all branches, under each plan it was part of.
+        self.handed: list[Ledger] = []
 
     def finish(self, method: str, timeout: float | None) -> bool:
         """Flush or close the backend; a failure is logged and counts as not finished."""
@@ -259,7 +262,7 @@ class _Branch:
         if not callable(call):
             return True
         try:
-            return call(timeout) is not False
+            return call_within(call, timeout) is not False
         except Exception:
             logger.exception("Backend %s: %s() failed", self.name, method)
             return False
@@ -269,7 +272,7 @@ class _Branch:
         raised = Counter(self.ledger.lost())
         books = self._own_books()
         if books is None:
-            handed = sum(value(plan.handed.sent) for plan in self.plans)
+            handed = sum(value(handed.sent) for handed in self.handed)
             sent = handed - raised.total()
             return {"accepted": handed, "sent": sent, "pending": 0, "lost": dict(raised)}
         lost = dict(raised + Counter(books["lost"]))

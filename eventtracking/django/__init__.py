@@ -1,0 +1,5 @@
+"""The Django application: add `eventtracking.django` to `INSTALLED_APPS`."""
+
+from eventtracking.django.django_tracker import DjangoTracker
+
+__all__ = ["DjangoTracker"]

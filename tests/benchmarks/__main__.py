@@ -1,0 +1,76 @@
+"""Measure what DESIGN promises beside hand-written floors, and print the table.
+
+    python -m tests.benchmarks [--rounds N] [--events N]
+
+Every pair is measured in turn, round after round, so that a machine that slows down
+slows both. The figures are medians; ratios say more than microseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.benchmarks import cases
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    work: str
+    floor: float
+    ours: float
+    target: float
+    unit: str = "us"
+
+    def __str__(self) -> str:
+        ratio = self.ours / self.floor
+        verdict = "" if ratio <= self.target else "  MISSED"
+        return (
+            f"{self.work:<52} {self.floor:9.2f} {self.ours:9.2f} {self.unit:<3}"
+            f"{ratio:6.2f}x {self.target:6.2f}x{verdict}"
+        )
+
+
+def main() -> None:
+    """Run every case and print its row."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=21)
+    parser.add_argument("--events", type=int, default=5000)
+    options = parser.parse_args()
+    heading = f"{'work':<52} {'floor':>9} {'ours':>9}    {'ratio':>7} {'reach':>7}"
+    sys.stdout.write(f"Python {sys.version.split()[0]}\n{heading}\n{'-' * len(heading)}\n")
+    with tempfile.TemporaryDirectory() as folder:
+        for row in rows(Path(folder), options.rounds, options.events):
+            sys.stdout.write(f"{row}\n")
+            sys.stdout.flush()
+
+
+def rows(folder: Path, rounds: int, events: int):
+    """Yield the rows of the table."""
+    for case in cases.single_threaded(folder) + cases.with_threads(folder):
+        floor, ours = _paired(case.floor, case.ours, rounds, events)
+        case.check()
+        yield Row(case.work, floor, ours, case.target)
+    small, large = cases.payload_sizes()
+    yield Row("growth with a 100 KB payload", *_paired(small, large, rounds, events), 1.15)
+    yield Row("import eventtracking.tracker", *cases.import_times(rounds), 3.5, "ms")
+
+
+def _paired(
+    floor: Callable[[int], float], ours: Callable[[int], float], rounds: int, events: int
+) -> tuple[float, float]:
+    """Return the median microseconds an event of both, measured in turn."""
+    floor(events), ours(events)
+    pairs = [(floor(events), ours(events)) for _ in range(rounds)]
+    floors, our_times = zip(*pairs, strict=True)
+    return statistics.median(floors) / events * 1e6, statistics.median(our_times) / events * 1e6
+
+
+if __name__ == "__main__":
+    main()

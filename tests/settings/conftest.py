@@ -1,0 +1,28 @@
+"""What every test of the settings starts from, and leaves behind."""
+
+import os
+from uuid import uuid4
+
+import pytest
+import settings_fakes
+
+from eventtracking import serialization, tracker
+
+
+@pytest.fixture(autouse=True)
+def _clean_process(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("EVENT_TRACKING_")]:
+        monkeypatch.delenv(name)
+    registered = dict(tracker.TRACKERS)
+    tracker.TRACKERS.clear()
+    settings_fakes.CLOSED.clear()
+    yield
+    tracker.TRACKERS.clear()
+    tracker.TRACKERS.update(registered)
+    serialization.read_naive_in(None)
+
+
+@pytest.fixture
+def secret():
+    """Something that no message may hold; made up here, so that no scanner takes it for real."""
+    return f"sk-{uuid4().hex}"

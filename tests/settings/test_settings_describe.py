@@ -1,0 +1,74 @@
+"""The tree of the settings, for people."""
+
+from eventtracking.settings import describe
+
+
+def test_settings_are_described_as_a_tree():
+    """Who looks sees where events go, and how."""
+    settings = {
+        "EVENT_TRACKING_PROCESSORS": [{"ENGINE": "a.Tag"}],
+        "EVENT_TRACKING_BACKENDS": {
+            "log": {"ENGINE": "a.Log", "OPTIONS": {"path": "tracking.log"}},
+            "net": {
+                "ENGINE": "a.Router",
+                "OPTIONS": {
+                    "backends": {"s": {"ENGINE": "a.S", "OPTIONS": {"write_key": {"ENV": "K"}}}},
+                    "names": ["a", "b"],
+                },
+            },
+        },
+    }
+
+    assert describe(settings).splitlines() == [
+        "EVENT_TRACKING_ENABLED = True",
+        "EVENT_TRACKING_TIME_ZONE = 'UTC'",
+        "EVENT_TRACKING_PROCESSORS",
+        "└─ [0]: a.Tag",
+        "EVENT_TRACKING_BACKENDS",
+        "├─ log: a.Log",
+        "│  └─ path = 'tracking.log'",
+        "└─ net: a.Router",
+        "   ├─ backends",
+        "   │  └─ s: a.S",
+        "   │     └─ write_key = ******** from environment variable 'K'",
+        "   └─ names = ['a', 'b']",
+    ]
+
+
+def test_no_settings_are_described_by_their_defaults():
+    """What is not said is shown as it counts."""
+    assert describe({}).splitlines() == [
+        "EVENT_TRACKING_ENABLED = True",
+        "EVENT_TRACKING_TIME_ZONE = 'UTC'",
+        "EVENT_TRACKING_PROCESSORS = []",
+        "EVENT_TRACKING_BACKENDS = {}",
+    ]
+
+
+def test_wrong_settings_are_described_too():
+    """The tree is most wanted when something is wrong."""
+    loop = {}
+    loop["a"] = loop
+    settings = {
+        "EVENT_TRACKING_ENABLED": object(),
+        "EVENT_TRACKING_PROCESSORS": 5,
+        "EVENT_TRACKING_BACKENDS": {"x": {"ENGINE": None, "OPTIONS": 3, "y": loop}, 4: "d\n"},
+    }
+
+    lines = describe(settings).splitlines()
+
+    assert "EVENT_TRACKING_PROCESSORS = 5" in lines
+    assert "├─ x: None" in lines
+    assert "└─ 4 = 'd\\n'" in lines
+
+
+def test_text_in_the_place_of_a_structure_is_not_shown():
+    """It is JSON with a slip in it, and nobody can tell where the secrets are."""
+    assert "EVENT_TRACKING_BACKENDS = ... (text)" in describe({"EVENT_TRACKING_BACKENDS": "{"})
+
+
+def test_a_long_value_is_cut():
+    """A tree is read at a glance."""
+    settings = {"EVENT_TRACKING_BACKENDS": {"x": {"ENGINE": "a.B", "OPTIONS": {"o": "z" * 500}}}}
+
+    assert all(len(line) < 150 for line in describe(settings).splitlines())
