@@ -33,9 +33,10 @@ setup(
     license_files=["LICENSE"],
     packages=find_packages(include=["eventtracking", "eventtracking.*"]),
     include_package_data=True,
-    package_data={"eventtracking": ["py.typed"]},
+    package_data={"eventtracking": ["py.typed"], "eventtracking.demo": ["page.*"]},
     python_requires=">=3.11",
-    install_requires=["orjson>=3.10", "pytz>=2024.1", "six>=1.16"],
+    # orjson 3.12 and 3.13 end the process over tuples nested some thousand levels deep.
+    install_requires=["orjson>=3.10,<3.12", "pytz>=2024.1", "six>=1.16"],
     extras_require=EXTRAS,
     entry_points={
         "console_scripts": ["eventtracking = eventtracking.cli:main"],

@@ -67,7 +67,7 @@ def _copy(value: Any, levels: int) -> Any:
 def _copy_dict(value: dict[Any, Any], levels: int) -> dict[Any, Any]:
     if not levels:
         raise _TangledError
-    copied = dict.copy(value)
+    copied = _stored_pairs(value)
     for key, item in copied.items():
         if type(item) not in _LEAVES:
             copied[key] = _copy(item, levels - 1)
@@ -77,7 +77,20 @@ def _copy_dict(value: dict[Any, Any], levels: int) -> dict[Any, Any]:
 def _copy_items(value: Iterable[Any], levels: int) -> list[Any]:
     if not levels:
         raise _TangledError
-    return [item if type(item) in _LEAVES else _copy(item, levels - 1) for item in [*value]]
+    return [item if type(item) in _LEAVES else _copy(item, levels - 1) for item in _stored(value)]
+
+
+def _stored_pairs(value: dict[Any, Any]) -> dict[Any, Any]:
+    """Return what a dict holds, in one step, past the methods that a subclass may have."""
+    return dict.copy(value) if type(value) is dict else dict(dict.items(value))
+
+
+def _stored(value: Any) -> list[Any]:
+    """Return what a list, tuple or deque holds, likewise."""
+    kind = type(value)
+    if issubclass(kind, list):
+        return list.copy(value)
+    return [*(tuple if issubclass(kind, tuple) else deque).__iter__(value)]
 
 
 def _as_tuple(kind: type[Any], items: list[Any]) -> Any:
@@ -96,8 +109,8 @@ def _copy_tangled(value: Any, above: tuple[int, ...]) -> Any:
         return TOO_DEEP
     inside = (*above, id(value))
     if issubclass(kind, dict):
-        return {key: _copy_tangled(item, inside) for key, item in dict.copy(value).items()}
-    items = [_copy_tangled(item, inside) for item in [*value]]
+        return {key: _copy_tangled(item, inside) for key, item in _stored_pairs(value).items()}
+    items = [_copy_tangled(item, inside) for item in _stored(value)]
     return _as_tuple(kind, items) if issubclass(kind, tuple) else items
 
 

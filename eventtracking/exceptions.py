@@ -31,6 +31,9 @@ class EventEmissionExit(Exception):
             as `filtered`: it was meant to be dropped.
     """
 
+    # Of the class too: a subclass with an `__init__` of its own may not call this one.
+    reason: str | None = None
+
     def __init__(self, reason: str | None = None) -> None:
         super().__init__(*([] if reason is None else [reason]))
         self.reason = reason
@@ -47,6 +50,9 @@ class EventLost(Exception):
         reason: One of `eventtracking.stats.LOSS_REASONS`.
         explanation: What happened, for the log.
     """
+
+    # As above.
+    reason: str = "backend_error"
 
     def __init__(self, reason: str, explanation: str = "") -> None:
         super().__init__(explanation or reason)

@@ -6,16 +6,18 @@ Lines in files: append whole ones, whatever threads, forks, kills, rotation and 
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import errno
 import fcntl
 import logging
 import os
+import re
 import stat
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -28,20 +30,19 @@ from eventtracking.stats import Ledger, Notices
 
 logger = logging.getLogger(__name__)
 
-# A writer looks whether its file is still at its path when so many seconds, or so many
-# lines, have passed since it last did. It remembers the lines in between, so rotation
-# loses none of them. A look costs as much as a write; remembering costs next to nothing.
-_LOOK_SECONDS = 0.001
-_LOOK_LINES = 64
+# After a line a writer looks whether its file is still at its path. A look costs more than
+# a write, so in a burst, from this line on, those that follow within this time are only
+# remembered, and looked after together every so often. A pause as long as that ends it.
+_BURST_LINES = 32
+_NEXT_LINE_SECONDS = 0.000_01
+_LOOK_SECONDS = 0.000_2
 
-# How long `fsync="interval"` leaves lines in the page cache.
-_SYNC_SECONDS = 1.0
+# How often lines that wait are tried again without a new one, and how long
+# `fsync="interval"` leaves lines in the page cache.
+_CARE_SECONDS = 1.0
 
 # How long a thread waits for another one that writes the backlog.
 _LOCK_SECONDS = 5.0
-
-# A damaged line is tried from so many places; then it is given up.
-_SALVAGE_TRIES = 1000
 
 Fsync = Literal["never", "interval", "always"]
 
@@ -51,8 +52,8 @@ class LineFile:
     Append lines to a file that several threads and processes write at once.
 
     Each line goes down in one `write(2)` to a descriptor opened with `O_APPEND`, so on a
-    local file system lines never mix, at any length. The path takes no lock: not for
-    writing, so neither a fork nor a signal handler can meet one that is held.
+    local file system lines never mix, at any length. A healthy file takes no lock for a
+    line, so neither a fork nor a signal handler can meet one that is held.
 
     - A line that cannot be written waits, and goes out in order when writing works again.
     - When the file is renamed or deleted, the next look finds out, opens the path anew
@@ -73,6 +74,9 @@ class LineFile:
         ImproperlyConfigured: If the path cannot be opened for appending.
     """
 
+    # Zero before there is a file, and again after the exit hook.
+    _look_seconds = 0.0
+
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -85,7 +89,8 @@ class LineFile:
         backlog_bytes: int = 10_000_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.path = os.fspath(path)
+        # Absolute: a daemon changes its folder, and its log stays where it was.
+        self.path = os.path.abspath(os.fsdecode(path))
         self._ledger = ledger
         self._mode = mode
         self._rotation = (
@@ -97,19 +102,26 @@ class LineFile:
         self._clock = clock
         self._notices = Notices()
         self._closed = False
+        self._file = _NO_FILE
+        self._look_at = self._pause_at = 0.0
+        self.start_clean()
         try:
             self._file = self._open()
-        except OSError as error:
-            raise ImproperlyConfigured(
-                f"cannot append to {self.path!r}: {error.strerror}"
-            ) from error
-        self.start_clean()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ImproperlyConfigured(f"cannot append to {self.path!r}: {reason}") from error
+        self._look_seconds = _LOOK_SECONDS
         _line_files.add(self)
 
     @property
     def waiting(self) -> int:
         """How many lines wait to be written."""
         return len(self._backlog)
+
+    @property
+    def recalled(self) -> int:
+        """How many lines were counted as sent once too often: a rotation took them."""
+        return self._recalled
 
     def append(self, line: bytes) -> bool:
         """
@@ -120,78 +132,99 @@ class LineFile:
         """
         file = self._file
         if self._backlog or file.torn:
-            return self._hold([line])
+            return self._hold(line)
         try:
-            if self._is_plain:
-                if os.write(file.descriptor, line) != len(line):
-                    file.torn = True
-                    return self._hold([line])
-            else:
+            if not self._is_plain:
                 file = self._write(file, line)
+            elif os.write(file.descriptor, line) != len(line):
+                file.torn = True
+                return self._hold(line)
         except OSError:
-            return self._hold([line])
-        # Into the list that stands there after the write: a look that drops this line
-        # found it at the path.
+            return self._hold(line)
+        # Remembered after the write, and only then asked whether the file was replaced:
+        # whoever replaces it does so first and goes through what it remembers then.
         file.recent.append(line)
-        number = next(self._ledger.sent)
-        if file is not self._file:
-            self._rescue(file, [line])
-        elif not number % _LOOK_LINES or self._clock() >= self._look_at:
-            self._look(file)
+        next(self._ledger.sent)
+        now = self._clock()
+        if now >= self._look_at or now >= self._pause_at or file is not self._file:
+            self._look(file, now)
+        self._pause_at = now + _NEXT_LINE_SECONDS
         return True
 
     def flush(self) -> bool:
         """Look after the latest lines and write those that wait; tell whether none is left."""
         if not self._closed:
-            self._look(self._file)
-            self._hold([])
+            self._tend(_LOCK_SECONDS)
+            # Once more for the lines that have only now been written.
+            self._tend(_LOCK_SECONDS)
             self.sync()
         return not self._backlog
 
     def reopen(self) -> None:
         """Open the path anew, as after a rotation. May be called in a signal handler."""
-        try:
-            self._replace(self._file)
-        except OSError as error:
-            self._tell(error)
+        lock = self._lock
+        if lock.acquire(timeout=_LOCK_SECONDS):
+            try:
+                self._replace()
+            finally:
+                lock.release()
+        self._tend()
 
     def close(self) -> bool:
         """Flush, count as lost what cannot be written, and give the file back. Tell if all went."""
         written = self.flush()
         self._closed = True
-        self._file = _NO_FILE
-        while self._backlog:
-            _, is_new = self._backlog.popleft()
-            self._ledger.lose("backend_error", int(is_new))
+        self._tend(_LOCK_SECONDS)
         return written
 
-    def sync(self) -> bool:
-        """With `fsync="interval"`, force what was written to the disk; tell whether to go on."""
-        if self._unsynced:
-            self._unsynced = False
-            try:
-                _force(self._file.descriptor)
-            except OSError as error:
-                # The kernel has dropped the pages: asking again would say all is well.
-                self._tell(error)
+    def sync(self) -> None:
+        """With `fsync="interval"`, force what was written to the disk now."""
+        file = self._file
+        if file.unsynced:
+            self._force(file)
+            self._say()
+
+    def care(self) -> bool:
+        """Do what no new line may come to do: sync, write what waits. Tell whether to go on."""
+        self.sync()
+        if self._backlog:
+            self._tend(_LOCK_SECONDS)
         return not self._closed
+
+    def prepare_for_exit(self) -> bool:
+        """Flush, and look after each line from here on at once, for nothing else will."""
+        self._look_seconds = 0.0
+        return self.flush()
 
     def start_clean(self) -> None:
         """Begin with nothing remembered: at first, and in a forked child."""
         # What waits in the parent is the parent's to write.
-        self._backlog: deque[tuple[bytes, bool]] = deque()
+        self._backlog: deque[bytes] = deque()
         self._backlog_size = 0
-        self._draining = False
+        self._file.forget()
+        self._left: deque[_OpenFile] = deque()
+        self._recalled = 0
         self._lock = threading.RLock()
-        self._file.recent.clear()
+        self._is_busy = False
+        self._is_due = False
+        self._error: OSError | None = None
+        self._pause_at = 0.0
+        self._burst_lines = 0
         self._look_at = 0.0
-        self._unsynced = False
-        self._syncer: threading.Thread | None = None
+        self._has_carer = False
+
+    def __del__(self) -> None:
+        # Dropped without `close`, as when settings are read anew. After the exit hook
+        # there is nothing left to do, and perhaps no modules to do it with.
+        if self._look_seconds and (self._backlog or self._file.recent):
+            self.flush()
 
     def _open(self) -> _OpenFile:
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
         file = _OpenFile(os.open(self.path, flags, self._mode))
+        if self._fsync != "never":
+            _force_name(self.path)
         if not file.ends_whole(self.path):
             # Readers skip blank lines, so one too many does no harm.
             try:
@@ -203,7 +236,7 @@ class LineFile:
     def _write(self, file: _OpenFile, line: bytes) -> _OpenFile:
         """Write *line* whole to *file*, or to the one after it, and return that."""
         if self._rotation and self._rotation.is_due(file, len(line)):
-            file = self._rotate(file)
+            file = self._rotate(file, self._rotation)
         data = b"\n" + line if file.torn else line
         written = os.write(file.descriptor, data)
         if written != len(data):
@@ -211,112 +244,218 @@ class LineFile:
             raise OSError(errno.EIO, f"{written} of {len(data)} bytes were written")
         if data is not line:
             file.torn = False
-        if self._fsync != "never":
-            self._sync(file)
+        if self._fsync == "always":
+            self._force(file)
+        elif self._fsync == "interval":
+            file.unsynced = True
+            self._start_carer()
         return file
 
-    def _hold(self, lines: Sequence[bytes], *, is_new: bool = True) -> bool:
-        """Queue *lines* and write what is queued; tell whether there was room for all."""
-        if self._closed or not self._lock.acquire(timeout=_LOCK_SECONDS):
-            self._ledger.lose("closed" if self._closed else "backend_error", len(lines))
-            return False
-        try:
-            room = [self._queue(line, is_new=is_new) for line in lines]
-            if self._backlog and not self._draining:
-                self._drain()
-        finally:
-            self._lock.release()
-        return all(room)
-
-    def _queue(self, line: bytes, *, is_new: bool) -> bool:
-        if is_new and self._backlog_size + len(line) > self._backlog_bytes:
+    def _hold(self, line: bytes) -> bool:
+        """Queue *line* and write what is queued; tell whether there was room for what is left."""
+        lock = self._lock
+        if not lock.acquire(timeout=_LOCK_SECONDS):
             self._ledger.lose("backend_error")
             return False
-        self._backlog_size += len(line)
-        self._backlog.append((line, is_new))
-        return True
+        try:
+            has_room = self._queue(line)
+        finally:
+            lock.release()
+        if self._is_due:
+            self._tend()
+        self._say()
+        if self._backlog:
+            self._start_carer()
+        return has_room
+
+    def _queue(self, line: bytes) -> bool:
+        if self._closed:
+            self._ledger.lose("closed")
+            return False
+        length = len(line)
+        self._backlog.append(line)
+        self._backlog_size += length
+        if not self._is_busy:
+            self._tend_once()
+        # Asked only now: when there is no room, the disk may have some again.
+        if self._backlog_size <= self._backlog_bytes or self._backlog[-1] is not line:
+            return True
+        self._backlog.pop()
+        self._backlog_size -= length
+        self._ledger.lose("backend_error")
+        return False
+
+    def _look(self, file: _OpenFile, now: float) -> None:
+        """Find out whether the latest lines are at the path, and bring them there if not."""
+        is_over = now >= self._pause_at + _LOOK_SECONDS
+        self._burst_lines = 0 if is_over else self._burst_lines + 1
+        if file is not self._file:
+            # Replaced while the line was on its way into it.
+            self._left.append(file)
+        self._tend()
+
+    def _tend(self, timeout: float = 0.0) -> None:
+        """
+        Bring to the path what is not there: lines that wait, and lines that a rotation took.
+
+        One thread at a time is at it. Another one, or a signal handler that interrupts
+        it, leaves a note, and it begins again when it is done.
+        """
+        self._is_due = True
+        # Kept, for a signal handler may fork, and a child has a new one.
+        lock = self._lock
+        while self._is_due and lock.acquire(timeout=timeout):
+            try:
+                if self._is_busy:
+                    return
+                self._tend_once()
+            finally:
+                lock.release()
+        self._say()
+
+    def _tend_once(self) -> None:
+        self._is_busy, self._is_due = True, False
+        try:
+            self._look_after()
+            self._drain()
+        finally:
+            self._is_busy = False
+
+    def _look_after(self) -> None:
+        is_burst = self._burst_lines > _BURST_LINES
+        self._look_at = self._clock() + self._look_seconds if is_burst else 0.0
+        file = self._file
+        # Lines that are remembered before the look were written before it.
+        number = len(file.recent)
+        if self._closed:
+            self._leave_for(_NO_FILE)
+        elif file.is_at(self.path):
+            del file.recent[:number]
+        else:
+            self._replace()
+        while self._left:
+            self._recall(self._left.popleft())
+
+    def _replace(self) -> None:
+        """Open the path anew, unless that fails and the file that is open stands there."""
+        if self._closed:
+            return
+        try:
+            self._leave_for(self._open())
+        except OSError as error:
+            self._fail(error)
+            if not self._file.is_at(self.path):
+                self._leave_for(_NO_FILE)
+
+    def _leave_for(self, file: _OpenFile) -> None:
+        """Write to *file* from here on, and have the lines of the other one looked after."""
+        left, self._file = self._file, file
+        self._left.append(left)
+        self._look_at = 0.0
+
+    def _recall(self, file: _OpenFile) -> None:
+        """Queue the lines of a replaced *file* again, unless it stands where readers look."""
+        if file.unsynced:
+            self._force(file)
+        lines = file.recent[:]
+        del file.recent[: len(lines)]
+        if not lines or file.is_at(self.path) or (self._rotation and self._rotation.keeps(file)):
+            return
+        # Beyond the bound if need be, and first: they are the oldest.
+        self._backlog.extendleft(reversed(lines))
+        self._backlog_size += sum(map(len, lines))
+        self._recalled += len(lines)
 
     def _drain(self) -> None:
         """Write the queued lines in order, as far as it goes."""
-        # A signal handler that emits meanwhile only queues.
-        self._draining = True
+        if self._closed:
+            self._ledger.lose("backend_error", len(self._backlog))
+            self._backlog.clear()
         try:
-            file = self._file if self._file.is_at(self.path) else self._replace(self._file)
-            while self._backlog:
-                line, is_new = self._backlog[0]
-                file = self._write(file, line)
-                self._backlog.popleft()
-                self._backlog_size -= len(line)
+            # Whoever comes meanwhile queues behind: first written, then taken out.
+            while self._backlog and self._file is not _NO_FILE:
+                line = self._backlog[0]
+                file = self._write(self._file, line)
                 file.recent.append(line)
-                if is_new:
-                    next(self._ledger.sent)
+                next(self._ledger.sent)
+                if self._backlog:
+                    self._backlog.popleft()
+                    self._backlog_size -= len(line)
         except OSError as error:
-            self._tell(error)
-        finally:
-            self._draining = False
+            self._fail(error)
+        if not self._backlog:
+            self._backlog_size = 0
 
-    def _look(self, file: _OpenFile) -> None:
-        """Find out whether the latest lines are at the path, and bring them there if not."""
-        self._look_at = self._clock() + _LOOK_SECONDS
-        recent, file.recent = file.recent, []
-        if not file.is_at(self.path):
-            self.reopen()
-            self._rescue(file, recent)
-
-    def _replace(self, file: _OpenFile) -> _OpenFile:
-        """Open the path anew, unless another thread did, and bring the lines of *file* there."""
-        if self._unsynced:
-            _force(file.descriptor)
-        if self._file is file:
-            self._file = self._open()
-        self._rescue(file, file.recent)
-        return self._file
-
-    def _rescue(self, file: _OpenFile, lines: list[bytes]) -> None:
-        """Write *lines* again, unless *file* stands where readers will look for them."""
-        if lines and not (file.is_at(self.path) or (self._rotation and self._rotation.keeps(file))):
-            self._hold(lines, is_new=False)
-
-    def _rotate(self, file: _OpenFile) -> _OpenFile:
+    def _rotate(self, file: _OpenFile, rotation: _Rotation) -> _OpenFile:
+        lock = self._lock
+        if not lock.acquire(timeout=_LOCK_SECONDS):
+            return file
         try:
-            if self._rotation:
-                self._rotation.shift(file, self._mode)
-            return file if file.is_at(self.path) else self._replace(file)
+            if file is self._file:
+                rotation.shift(file, self._mode)
+                if not file.is_at(self.path):
+                    self._replace()
         except OSError as error:
             # Too long a file beats a lost event.
-            self._tell(error)
-            return file
+            self._fail(error)
+        finally:
+            lock.release()
+        return self._file
 
-    def _sync(self, file: _OpenFile) -> None:
-        if self._fsync == "always":
-            _force(file.descriptor)
-            return
-        self._unsynced = True
-        if self._syncer is None or not self._syncer.is_alive():
-            self._syncer = threading.Thread(
-                target=_keep_synced, args=(ref(self),), name="eventtracking-fsync", daemon=True
-            )
-            # At the end of the interpreter no thread starts; the exit hook syncs.
-            with suppress(RuntimeError):
-                self._syncer.start()
+    def _force(self, file: _OpenFile) -> None:
+        """Force what was written to *file* to the disk."""
+        file.unsynced = False
+        try:
+            getattr(os, "fdatasync", os.fsync)(file.descriptor)
+        except OSError as error:
+            # Told, and never tried again: the kernel has dropped the pages and would
+            # say that all is well. A pipe or a device has no disk behind it.
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+                self._fail(error)
 
-    def _tell(self, error: OSError) -> None:
-        if self._notices.due(error.errno) is not None:
-            logger.warning(
-                "Writing to %s failed (%s); %d event(s) wait", self.path, error, self.waiting
+    def _start_carer(self) -> None:
+        if not self._has_carer:
+            self._has_carer = True
+            # `threading.Thread` takes locks, which a signal handler may find held. At
+            # the end of the interpreter no thread starts; the exit hook does its work.
+            try:
+                _thread.start_new_thread(_care, (ref(self),))
+            except RuntimeError:
+                self._has_carer = False
+
+    def _fail(self, error: OSError) -> None:
+        """Note *error*, to be told of when no lock is held: a log handler takes its own."""
+        self._error = error
+        self._look_at = 0.0
+
+    def _say(self) -> None:
+        error, self._error = self._error, None
+        if error is not None and self._notices.due(error.errno) is not None:
+            Notices.say(
+                logger.warning,
+                "Writing to %s failed (%s); %s event(s) wait",
+                self.path,
+                error,
+                self.waiting,
             )
 
 
 class _OpenFile:
     """A descriptor, the file it was opened for, and the lines written since the last look."""
 
-    __slots__ = ("descriptor", "identity", "recent", "torn")
+    __slots__ = ("descriptor", "identity", "recent", "torn", "unsynced")
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
         self.identity = _identity(os.fstat(descriptor)) if descriptor >= 0 else None
         self.recent: list[bytes] = []
         self.torn = descriptor < 0
+        self.unsynced = False
+
+    def forget(self) -> None:
+        """Remember nothing, as in a child: it is its parent that has these lines."""
+        self.recent.clear()
+        self.unsynced = False
 
     def is_at(self, path: str) -> bool:
         """Tell whether the descriptor is still open, and *path* still leads to its file."""
@@ -399,30 +538,57 @@ def read(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     damaged = 0
     with open(path, "rb") as lines:
         for line in lines:
-            events = _salvage(line) if line.strip() else []
-            damaged += events is None
-            yield from events or ()
+            event = _event(line)
+            if event is not None:
+                yield event
+            elif line.strip():
+                events, rest = _salvage(line)
+                damaged += bool(rest)
+                yield from events
     if damaged:
-        logger.warning("%s: %d damaged line(s) held no whole event", path, damaged)
+        logger.warning("%s: %d damaged line(s); what was whole in them was read", path, damaged)
 
 
-def _salvage(line: bytes) -> list[dict[str, Any]] | None:
-    """Return the whole events in *line*, `None` if there is none."""
-    event = _event(line)
-    if event is not None:
-        return [event]
-    # The writer of the torn head knew nothing of the whole line that follows it, which
-    # ends where the line ends: a nested object never does.
-    start = 0
-    for _ in range(_SALVAGE_TRIES):
-        start = line.find(b'{"', start + 1)
-        if start < 0:
+# A quote that begins or ends a text, or a brace.
+_MARK = re.compile(rb'(?<!\\)(?:\\\\)*"|[{}]')
+
+# What may stand between lines. NUL: a file that was truncated under a careless writer.
+_BLANK = b" \t\r\n\0"
+
+
+def _salvage(line: bytes) -> tuple[list[dict[str, Any]], bytes]:
+    """Return the whole events at the end of *line*, and what stands before them."""
+    # A writer that is killed leaves the head of a line, or a line without its newline;
+    # one that knows nothing of it writes behind. So what is whole ends where the line ends.
+    events: list[dict[str, Any]] = []
+    rest = line.strip(_BLANK)
+    for start in _starts(rest):
+        head = rest[:start].rstrip(_BLANK)
+        event = _event(rest[start:])
+        if event is None or not ("name" in event or _may_end(head)):
             break
-        event = _event(line[start:])
-        if event is not None:
-            before = _event(line[:start])
-            return [event] if before is None else [before, event]
-    return None
+        events.insert(0, event)
+        rest = head
+    return events, rest
+
+
+def _starts(line: bytes) -> Iterator[int]:
+    """Yield where the objects begin that stand one behind the other at the end of *line*."""
+    # Backwards, for the torn head would lead astray: its braces and quotes do not pair.
+    depth, in_text = 0, False
+    for mark in reversed([*_MARK.finditer(line)]):
+        brace = mark[0]
+        if brace.endswith(b'"'):
+            in_text = not in_text
+        elif not in_text:
+            depth += 1 if brace == b"}" else -1
+            if depth <= 0:
+                yield mark.start()
+
+
+def _may_end(head: bytes) -> bool:
+    """Tell whether a line may end with *head*, so that what follows is no value inside of it."""
+    return not head or (head.startswith(b"{") and not head.endswith((b":", b",", b"[")))
 
 
 def _event(line: bytes) -> dict[str, Any] | None:
@@ -433,24 +599,25 @@ def _event(line: bytes) -> dict[str, Any] | None:
     return event if isinstance(event, dict) else None
 
 
-def _identity(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino
+def _identity(status: os.stat_result) -> tuple[float, ...]:
+    # Its inode and its device: a slice costs less than two names.
+    return status[1:3]
 
 
-def _force(descriptor: int) -> None:
-    """Force what was written to the disk."""
-    try:
-        getattr(os, "fdatasync", os.fsync)(descriptor)
-    except OSError as error:
-        # A pipe or a device has no disk behind it.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
+def _force_name(path: str) -> None:
+    """Force the name of a new file to the disk: without it, its lines are nowhere."""
+    with suppress(OSError):
+        folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
-def _keep_synced(owner: ref[LineFile]) -> None:
-    while (file := owner()) is not None and file.sync():
+def _care(owner: ref[LineFile]) -> None:
+    while (file := owner()) is not None and file.care():
         del file
-        time.sleep(_SYNC_SECONDS)
+        time.sleep(_CARE_SECONDS)
 
 
 _NO_FILE = _OpenFile(-1)
@@ -465,7 +632,7 @@ def _in_child() -> None:
 
 def _at_exit() -> None:
     for file in [*_line_files]:
-        if not file.flush():
+        if not file.prepare_for_exit():
             logger.warning("%s: %d event(s) could not be written", file.path, file.waiting)
 
 

@@ -97,7 +97,8 @@ class ThreadLocalContextLocator:
 def merge(contexts: Mapping[str, Context]) -> dict[str, Any]:
     """Return all *contexts* in one new dict, later over earlier."""
     merged: dict[str, Any] = {}
-    for context in contexts.values():
+    # Listed in one step: threads that share a locator may enter and leave meanwhile.
+    for context in [*contexts.values()]:
         merged.update(context)
     return merged
 

@@ -29,7 +29,7 @@ import json
 import re
 from base64 import b64encode
 from collections import deque
-from collections.abc import Callable, ItemsView, Iterable, KeysView, Mapping, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, time, tzinfo
@@ -62,7 +62,7 @@ def encode(event: Any) -> bytes:
     Return *event* as one line of JSON in UTF-8, with the newline at its end.
 
     Never raises. No character in it but that newline is one that any reader takes for
-    the end of a line, and none is a terminal's control character.
+    the end of a line, and none is a control character that a terminal obeys.
     """
     try:
         stamp = event["timestamp"]
@@ -135,9 +135,11 @@ def _is_deeper(value: Any, levels: int) -> bool:
     kind = type(value)
     if issubclass(kind, dict):
         value = [*dict.values(value)]
-    elif not issubclass(kind, list | tuple):
+    elif issubclass(kind, list):
+        value = list.copy(value)
+    elif kind is not tuple:
         return False
-    return not levels or any(_is_deeper(item, levels - 1) for item in [*value])
+    return not levels or any(_is_deeper(item, levels - 1) for item in value)
 
 
 def _plain(value: Any, above: tuple[int, ...]) -> Any:
@@ -165,7 +167,7 @@ def _form(kind: type) -> Callable[[Any, tuple[int, ...]], Any]:
         return _dataclass
     if hasattr(kind, "tolist"):
         return _array_of_numbers
-    return _own_text if _has_own_text(kind) else _unserializable
+    return _own_text if issubclass(kind, Number) or _has_own_text(kind) else _unserializable
 
 
 def _as_it_is(value: Any, _: tuple[int, ...]) -> Any:
@@ -199,10 +201,10 @@ def _float(value: float, _: tuple[int, ...]) -> float:
 def _moment(value: datetime, _: tuple[int, ...]) -> str:
     try:
         aware = _localized(value) if value.utcoffset() is None else value
-        return aware.astimezone(UTC).isoformat()
+        return _iso(aware.astimezone(UTC))
     except OverflowError:
         # On the first or last day that a datetime can be, UTC may be one day off the end.
-        return value.isoformat()
+        return _iso(value)
 
 
 def _localized(value: datetime) -> datetime:
@@ -212,8 +214,8 @@ def _localized(value: datetime) -> datetime:
     return localize(naive) if localize else naive.replace(tzinfo=zone)
 
 
-def _iso(value: date | time, _: tuple[int, ...]) -> str:
-    return value.isoformat()
+def _iso(value: date | time, _: tuple[int, ...] = ()) -> str:
+    return _text(value.isoformat())
 
 
 def _own_text(value: Any, _: tuple[int, ...]) -> str:
@@ -229,11 +231,12 @@ def _bytes(value: bytes | bytearray | memoryview, _: tuple[int, ...]) -> str:
 
 
 def _object(value: Any, above: tuple[int, ...]) -> dict[str, Any]:
-    # Copied in one step: other threads may change a dict while it is walked.
-    items = dict.copy(value) if issubclass(type(value), dict) else dict(value.items())
+    # In one step: other threads may change a dict while it is walked.
+    items = dict(dict.items(value) if issubclass(type(value), dict) else value.items())
     found: dict[str, Any] = {}
+    clashes: dict[str, Iterator[int]] = {}
     for key, item in items.items():
-        found[_unused(_key(key), found)] = _plain(item, above)
+        found[_unused(_key(key), found, clashes)] = _plain(item, above)
     return found
 
 
@@ -246,19 +249,20 @@ def _array(value: Iterable[Any], above: tuple[int, ...]) -> list[Any]:
 
 
 def _sorted_array(value: Iterable[Any], above: tuple[int, ...]) -> list[Any]:
-    items = [*value]
+    # Sorted when they are plain: comparing two objects may run anything.
+    items = _array(value, above)
     try:
         items.sort()
     except TypeError:
-        items.sort(key=lambda item: (type(item).__name__, _key(item)))
-    return _array(items, above)
+        items.sort(key=lambda item: (type(item).__name__, str(item)))
+    return items
 
 
 def _array_of_numbers(value: Any, above: tuple[int, ...]) -> Any:
     return _plain(value.tolist(), above)
 
 
-def _unserializable(value: Any, _: tuple[int, ...]) -> str:
+def _unserializable(value: Any, _: tuple[int, ...] = ()) -> str:
     return f"[unserializable {type(value).__name__}]"
 
 
@@ -266,13 +270,20 @@ def _key(key: Any) -> str:
     form = _plain(key.value if issubclass(type(key), Enum) else key, ())
     if isinstance(form, str):
         return form
-    return _text(str(key)) if isinstance(form, list | dict) else str(form)
+    if not isinstance(form, list | dict):
+        return str(form)
+    try:
+        return _text(str(key))
+    except Exception:
+        return _unserializable(key)
 
 
-def _unused(name: str, found: dict[str, Any]) -> str:
+def _unused(name: str, found: dict[str, Any], clashes: dict[str, Iterator[int]]) -> str:
     if name not in found:
         return name
-    return next(other for n in count(2) if (other := f"{name}#{n}") not in found)
+    # Counted on from the last clash: looking from 2 each time takes minutes for many keys.
+    numbers = clashes.setdefault(name, count(2))
+    return next(other for n in numbers if (other := f"{name}#{n}") not in found)
 
 
 def _has_own_text(kind: type) -> bool:
@@ -295,7 +306,7 @@ _FORMS: tuple[tuple[Any, Callable[[Any, tuple[int, ...]], Any]], ...] = (
     (float, _float),
     (datetime, _moment),
     ((date, time), _iso),
-    ((UUID, Number), _own_text),
+    (UUID, _own_text),
     ((bytes, bytearray, memoryview), _bytes),
     (Mapping, _object),
     ((KeysView, ItemsView, ValuesView, list, tuple, deque), _array),

@@ -99,6 +99,20 @@ class Notices:
         self._windows[kind] = _Window(now + self._interval)
         return value(window.held) + 1
 
+    @staticmethod
+    def say(
+        log: Callable[..., Any], message: str, *args: Any, cause: BaseException | None = None
+    ) -> None:
+        """
+        Call *log*, a method of a logger, with each of *args* on one line. Raises nothing.
+
+        A name may be any object, and a handler of the host may fail: no event pays for it.
+        """
+        try:
+            log(message, *map(_shown, args), exc_info=cause, stacklevel=2)
+        except Exception:
+            return
+
 
 class _Window:
     """The time in which notices of one kind are held back. The first to find it over speaks."""
@@ -107,6 +121,15 @@ class _Window:
         self.ends = ends
         self.held = count()
         self.turn = count()
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = str(value) if isinstance(value, str | BaseException) else repr(value)
+    except Exception:
+        return f"<{type(value).__name__}>"
+    # A line break in a name would forge a line of the log.
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
 def value(counter: Iterator[int]) -> int:

@@ -46,8 +46,8 @@ class CapturedEvents(list[Event]):
         found = [
             event
             for event in self.named(name)
-            if _holds(event.get("data"), data_subset or {})
-            and _holds(event.get("context"), context_subset or {})
+            if (data_subset is None or _holds(event.get("data"), data_subset))
+            and (context_subset is None or _holds(event.get("context"), context_subset))
         ]
         if len(found) != count if count is not None else not found:
             wanted = {"data": data_subset, "context": context_subset}

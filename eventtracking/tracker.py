@@ -109,8 +109,12 @@ class Tracker:
             except Exception:
                 event = self._odd_event(name, data)
             self.routing_backend.send(event)
-        except Exception:
-            self._lose("backend_error", name, exc_info=True)
+        except Exception as error:
+            try:
+                self._lose("backend_error", name, error)
+            except RecursionError:
+                # Called with the last frame of the stack: none is left to count in.
+                return
         finally:
             way.depth = depth
 
@@ -189,9 +193,8 @@ class Tracker:
             return copy_value(dict(ctx))  # type: ignore[no-any-return]
         except Exception:
             if self._notices.due("context") is not None:
-                logger.warning(
-                    "Ignored context %r: it must be a mapping, got %s", name, type(ctx).__name__
-                )
+                message = 'Ignored context "%s": it must be a mapping, got %s'
+                Notices.say(logger.warning, message, name, type(ctx).__name__)
             return {}
 
     def _odd_event(self, name: Any, data: Any) -> dict[str, Any]:
@@ -203,13 +206,12 @@ class Tracker:
             "context": self.resolve_context(),
         }
 
-    def _lose(self, reason: str, name: Any, *, exc_info: bool = False) -> None:
+    def _lose(self, reason: str, name: Any, cause: Exception | None = None) -> None:
         self._ledger.lose(reason)
         number = self._notices.due(reason)
         if number is not None:
-            logger.warning(
-                "Lost %d event(s), %s; the last was %r", number, reason, name, exc_info=exc_info
-            )
+            message = 'Lost %s event(s), %s; the last was "%s"'
+            Notices.say(logger.warning, message, number, reason, name, cause=cause)
 
 
 def emit(name: Any = None, data: Any = None) -> None:
@@ -270,7 +272,8 @@ class _FirstUse:
         path = os.environ.get("EVENT_TRACKING_CONFIG")
         if path != self._tried and self._lock.acquire(timeout=_CONFIGURE_SECONDS):
             try:
-                if path != self._trying:
+                # Not if another thread has just configured: all the others were waiting for it.
+                if path != self._trying and DEFAULT_TRACKER_NAME not in TRACKERS:
                     self._trying = path
                     self._configure(path)
                     self._tried = path
@@ -280,17 +283,20 @@ class _FirstUse:
 
     def _configure(self, path: str | None) -> None:
         if path is None:
-            logger.warning(
-                "No tracker is configured: events are dropped. Call eventtracking.settings."
-                "configure(), or name a settings file in EVENT_TRACKING_CONFIG"
-            )
+            Notices.say(logger.warning, _UNCONFIGURED)
             return
         try:
             # By name: settings lie above this module and import it.
             import_string("eventtracking.settings.configure")(path)
         except Exception as error:  # the host did not ask for this; it only emits
-            logger.warning("EVENT_TRACKING_CONFIG=%s: events are dropped. %s", path, error)
+            message = "EVENT_TRACKING_CONFIG=%s: events are dropped. %s"
+            Notices.say(logger.warning, message, path, "; ".join(str(error).splitlines()))
 
+
+_UNCONFIGURED = (
+    "No tracker is configured: events are dropped. Call eventtracking.settings.configure(), "
+    "or name a settings file in EVENT_TRACKING_CONFIG"
+)
 
 _NEVER = object()
 

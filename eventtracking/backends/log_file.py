@@ -14,13 +14,17 @@ from eventtracking.types import Event
 
 logger = logging.getLogger(__name__)
 
+# 640, where 0o640 was meant, is more than this.
+_ALL_PERMISSIONS = 0o777
+
 
 class LogFileBackend:
     """
     Append events to a log file that several processes and threads may share.
 
     The event is in the file when `send` returns: a process that is killed afterwards
-    loses nothing. While the disk is full, events wait in memory, in order.
+    loses nothing. While the disk is full, events wait in memory, in order, and go out
+    within a second of its having room again.
 
     Rotation by renaming is followed and loses nothing. What `copytruncate` loses
     between its copying and its truncating no writer can prevent: rename instead. NFS
@@ -28,7 +32,9 @@ class LogFileBackend:
 
     Args:
         path: The file. Missing folders are made.
-        max_bytes: Rotate the file before it grows beyond this size. Default: never.
+        max_bytes: Rotate the file before it grows beyond this size. Default: never. Of
+            several processes one rotates, behind a lock on `path.lock`, while the others
+            write a few lines more.
         backup_count: How many rotated files to keep: `path.1` is the newest.
         mode: Permissions of a new file, before the umask.
         fsync: Force events to the disk `"never"`, every second (`"interval"`) or
@@ -92,7 +98,8 @@ class LogFileBackend:
 
     def stats(self) -> dict[str, Any]:
         """Return the books; `pending` events wait for the file to be writable again."""
-        return self._ledger.stats(pending=self._file.waiting)
+        books = self._ledger.stats(pending=self._file.waiting)
+        return {**books, "sent": books["sent"] - self._file.recalled}
 
     def __repr__(self) -> str:
         return f"<LogFileBackend {self._file.path!r}>"
@@ -100,8 +107,9 @@ class LogFileBackend:
     def _warn(self, event: Event) -> None:
         number = self._notices.due("lost")
         if number is not None:
-            logger.warning(
-                "Lost %d event(s), %s cannot be written; the last was %r",
+            Notices.say(
+                logger.warning,
+                "Lost %s event(s), %s cannot be written; the last was %s",
                 number,
                 self._file.path,
                 event.get("name"),
@@ -110,12 +118,14 @@ class LogFileBackend:
 
 def _check(**options: Any) -> None:
     """Raise `ImproperlyConfigured` for the first option that is wrong."""
-    max_bytes, backup_count = options["max_bytes"], options["backup_count"]
+    max_bytes, backup_count, mode = (
+        options[name] for name in ("max_bytes", "backup_count", "mode")
+    )
     rules = {
         "path": (isinstance(options["path"], str | os.PathLike), "a path"),
         "max_bytes": (max_bytes is None or _is_count(max_bytes, 1), "a number of bytes or None"),
         "backup_count": (_is_count(backup_count, 0), "a number of files"),
-        "mode": (_is_count(options["mode"], 0), "permissions such as 0o640"),
+        "mode": (_is_count(mode, 0) and mode <= _ALL_PERMISSIONS, "permissions such as 0o640"),
         "fsync": (options["fsync"] in get_args(Fsync), f"one of {get_args(Fsync)}"),
         "backlog_bytes": (_is_count(options["backlog_bytes"], 0), "a number of bytes"),
     }

@@ -64,11 +64,12 @@ class LoggerBackend:
             text = json.dumps(event, cls=DateTimeJSONEncoder)
         except TypeError as error:
             raise Unserializable(str(error)) from error
-        next(self._ledger.accepted)
         if self.max_event_size is not None and len(text) > self.max_event_size:
             self._drop(event, len(text))
             return
         self.log(text)
+        # Afterwards: a handler may raise, and then it is the router that counts the event.
+        next(self._ledger.accepted)
         next(self._ledger.sent)
 
     def stats(self) -> dict[str, Any]:
@@ -76,11 +77,13 @@ class LoggerBackend:
         return self._ledger.stats()
 
     def _drop(self, event: Event, size: int) -> None:
+        next(self._ledger.accepted)
         self._ledger.lose("too_large")
         number = self._notices.due("too_large")
         if number is not None:
-            logger.warning(
-                "Lost %d event(s) over max_event_size=%s; the last was %r with %d characters",
+            Notices.say(
+                logger.warning,
+                'Lost %s event(s) over max_event_size=%s; the last was "%s" with %s characters',
                 number,
                 self.max_event_size,
                 event.get("name"),

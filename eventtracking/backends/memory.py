@@ -35,7 +35,8 @@ class MemoryBackend:
         next(self._ledger.accepted)
         self.events.append(event)
         if len(self.events) > self._max_events:
-            del self.events[0]
+            # A slice: another thread may have cleared them meanwhile.
+            del self.events[:1]
             self._ledger.lose("queue_full")
 
     def clear(self) -> None:

@@ -100,6 +100,10 @@ class RoutingBackend:
             except EventEmissionExit as decision:
                 self._drop(event, decision)
                 return
+            except Exception as error:
+                # Not the processors': out of memory or stack, the copy could not be made.
+                self._drop(event, EventEmissionExit("backend_error"), error)
+                return
             except BaseException:
                 # gevent's Timeout, a worker's SystemExit: not ours to stop, but ours to count.
                 self._ledger.lose("backend_error")
@@ -172,9 +176,8 @@ class RoutingBackend:
             except Exception as error:
                 self._report_backend(branch, event, error)
             except BaseException:
-                # As in `send`. The branches behind this one never see the event.
-                for missed in plan.branches[plan.branches.index(branch) :]:
-                    missed.ledger.lose("backend_error")
+                # As in `send`.
+                plan.interrupt(branch)
                 raise
 
     def _fresh_plan(self) -> _Plan:
@@ -197,7 +200,9 @@ class RoutingBackend:
         self._plan = plan
         return plan
 
-    def _drop(self, event: Event, decision: EventEmissionExit) -> None:
+    def _drop(
+        self, event: Event, decision: EventEmissionExit, cause: Exception | None = None
+    ) -> None:
         reason = decision.reason
         if reason not in LOSS_REASONS:
             next(self._ledger.filtered)
@@ -205,14 +210,16 @@ class RoutingBackend:
         self._ledger.lose(reason)
         number = self._notices.due(("dropped", reason))
         if number is not None:
-            logger.warning("Lost event %r: %s%s", _name_of(event), reason, _times(number))
+            message = 'Lost event "%s": %s%s'
+            Notices.say(
+                logger.warning, message, _name_of(event), reason, _times(number), cause=cause
+            )
 
     def _report_processor(self, processor: Processor, error: Exception) -> None:
         number = self._notices.due(("processor", id(processor)))
         if number is not None:
-            logger.error(
-                "Failed to execute processor: %r%s", processor, _times(number), exc_info=error
-            )
+            message = "Failed to execute processor: %s%s"
+            Notices.say(logger.error, message, processor, _times(number), cause=error)
 
     def _report_backend(self, branch: _Branch, event: Event, error: BaseException) -> None:
         reason = error.reason if isinstance(error, EventLost) else None
@@ -221,14 +228,12 @@ class RoutingBackend:
         if number is None:
             return
         if isinstance(error, NoTransformerImplemented | NoBackendEnabled):
-            logger.info("[send_to_backends] %s: %s%s", branch.name, error, _times(number))
+            message = "[send_to_backends] %s: %s%s"
+            Notices.say(logger.info, message, branch.name, error, _times(number))
             return
-        logger.error(
-            'Unable to send edx event "%s" to backend: %s%s',
-            _name_of(event),
-            branch.name,
-            _times(number),
-            exc_info=error,
+        message = 'Unable to send edx event "%s" to backend: %s%s'
+        Notices.say(
+            logger.error, message, _name_of(event), branch.name, _times(number), cause=error
         )
 
     def _each(self, method: str, timeout: float | None) -> bool:
@@ -263,8 +268,8 @@ class _Branch:
             return True
         try:
             return call_within(call, timeout) is not False
-        except Exception:
-            logger.exception("Backend %s: %s() failed", self.name, method)
+        except Exception as error:
+            Notices.say(logger.error, "Backend %s: %s() failed", self.name, method, cause=error)
             return False
 
     def stats(self) -> dict[str, Any]:
@@ -284,8 +289,8 @@ class _Branch:
             return None
         try:
             books = stats()
-        except Exception:
-            logger.exception("Backend %s: stats() failed", self.name)
+        except Exception as error:
+            Notices.say(logger.error, "Backend %s: stats() failed", self.name, cause=error)
             return None
         complete = isinstance(books, dict) and {"accepted", "sent", "pending", "lost"} <= {*books}
         return books if complete else None
@@ -297,6 +302,13 @@ class _Plan(NamedTuple):
     version: object
     branches: tuple[_Branch, ...]
     handed: Ledger
+
+    def interrupt(self, branch: _Branch) -> None:
+        """Count an event as lost for *branch*, where something stopped it, and for those behind."""
+        for missed in self.branches[self.branches.index(branch) :]:
+            # A router in which it was stopped has counted it there.
+            if missed is not branch or not isinstance(branch.backend, RoutingBackend):
+                missed.ledger.lose("backend_error")
 
 
 class _Backends(OrderedDict[str, Backend]):
@@ -332,7 +344,7 @@ for _method in (
 
 
 def _name_of(event: Event) -> Any:
-    return event.get("name") if isinstance(event, dict) else event
+    return event.get("name") if isinstance(event, dict) else type(event)
 
 
 def _times(number: int) -> str:

@@ -68,7 +68,7 @@ class RegexFilter:
 def _compiled(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         _refuse(f"{text!r} is not a regular expression: {error}", error)
         raise
 

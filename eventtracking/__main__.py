@@ -1,0 +1,10 @@
+"""`python -m eventtracking` is the command `eventtracking`."""
+
+from __future__ import annotations
+
+import sys
+
+from eventtracking.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""A small web application that tracks what its users do: `eventtracking demo`."""

@@ -1,0 +1,85 @@
+"""What a user of the demonstration can do, and the event that each of it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+from zlib import crc32
+
+COURSE_ID = "course-v1:DemoX+Events101+2026"
+VIDEO_ID = "welcome"
+VIDEO_SECONDS = 60.0
+PROBLEM_ID = "event-names"
+
+CHOICES = ("PlayVideo", "edx.video.played", "video_play_click")
+"""The answers that the problem on the page offers."""
+
+_RIGHT_CHOICE = "edx.video.played"
+
+_USER_NAME = re.compile(r"[\w.' -]{1,40}")
+
+Form: TypeAlias = Mapping[str, Any]
+"""What a request says, before anything of it is believed."""
+
+
+class BadInput(ValueError):
+    """A request says something that makes no sense. The text is for who sent it."""
+
+
+class Action(NamedTuple):
+    """The name of an event, and the function that makes its data of what a request says."""
+
+    event: str
+    data: Callable[[Form], dict[str, Any]]
+
+
+def user_of(form: Form) -> dict[str, Any]:
+    """
+    Return the context of the user who sent *form*.
+
+    Raises:
+        BadInput: If there is none.
+    """
+    name = form.get("user")
+    if not isinstance(name, str) or not _USER_NAME.fullmatch(name) or not name.strip():
+        raise BadInput("user must be a name of 1 to 40 letters, digits, spaces, or . ' -")
+    # A stand-in for the key in a table of users: the same for a name in every run.
+    return {"username": name, "user_id": crc32(name.encode()) % 100_000}
+
+
+def _enrollment(_: Form) -> dict[str, Any]:
+    return {"course_id": COURSE_ID, "mode": "audit"}
+
+
+def _video(form: Form) -> dict[str, Any]:
+    seconds = form.get("seconds")
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not is_number or not 0 <= seconds <= VIDEO_SECONDS:  # type: ignore[operator]
+        raise BadInput(f"seconds must be a number from 0 to {VIDEO_SECONDS:g}")
+    return {"id": VIDEO_ID, "current_time": seconds, "duration": VIDEO_SECONDS}
+
+
+def _answer(form: Form) -> dict[str, Any]:
+    answer = form.get("answer")
+    if answer not in CHOICES:
+        raise BadInput(f"answer must be one of: {', '.join(CHOICES)}")
+    return {"problem_id": PROBLEM_ID, "answer": answer, "correct": answer == _RIGHT_CHOICE}
+
+
+def _scrolling(_: Form) -> dict[str, Any]:
+    return {"page": "/"}
+
+
+ACTIONS: Mapping[str, Action] = {
+    "/enroll": Action("edx.course.enrollment.activated", _enrollment),
+    "/leave": Action("edx.course.enrollment.deactivated", _enrollment),
+    "/video/play": Action("edx.video.played", _video),
+    "/video/pause": Action("edx.video.paused", _video),
+    "/answer": Action("edx.problem.answer.submitted", _answer),
+    "/scroll": Action("edx.page.scrolled", _scrolling),
+}
+"""Every action by the path of its requests."""
+
+DROPPED = ("edx.page.*",)
+"""The names that a filter keeps out of the log: not all that happens is worth keeping."""

@@ -1,0 +1,188 @@
+"""The demonstration as a WSGI application: a page of things to do, and an event for each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from typing import Any, NamedTuple
+from uuid import uuid4
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+import orjson
+import six
+
+from eventtracking.demo.actions import ACTIONS, COURSE_ID, Action, BadInput, user_of
+from eventtracking.demo.echo import listening
+from eventtracking.tracker import Tracker
+
+MAX_BODY_BYTES = 10_000
+"""A request may say so much. Its longest honest one says about a hundred bytes."""
+
+# What is read of a body that is too long. A client that is cut off while it still sends
+# may never see the answer.
+_MOST_READ_BYTES = 1_000_000
+
+_MAX_HEADER_CHARACTERS = 500
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+
+_FILES = {
+    "/": ("page.html", "text/html; charset=utf-8"),
+    "/page.css": ("page.css", "text/css; charset=utf-8"),
+    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/page.svg": ("page.svg", "image/svg+xml"),
+}
+
+_JSON = "application/json"
+
+# The page needs its own files and its own actions, and nothing else in the world.
+_POLICY = (
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+)
+
+_HEADERS = (
+    ("Content-Security-Policy", "; ".join(_POLICY)),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cache-Control", "no-store"),
+)
+
+
+class Application:
+    """
+    Serve the page, and emit an event for each request to do something.
+
+    Args:
+        tracker: Where events go.
+    """
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+        folder = files("eventtracking.demo")
+        self._pages = {
+            path: _Answer("200 OK", (folder / name).read_bytes(), content_type=content_type)
+            for path, (name, content_type) in _FILES.items()
+        }
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        try:
+            answer = self._answer(environ)
+        except _Refusal as refusal:
+            answer = refusal.answer
+        headers = [
+            ("Content-Type", answer.content_type),
+            ("Content-Length", str(len(answer.body))),
+            *answer.headers,
+            *_HEADERS,
+        ]
+        start_response(answer.status, headers)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
+
+    def _answer(self, environ: WSGIEnvironment) -> _Answer:
+        # The body first: closing the connection before it is read could tear the answer.
+        body = _body(environ)
+        path = environ.get("PATH_INFO", "")
+        if path in self._pages:
+            _demand_method(environ, "GET", "HEAD")
+            return self._pages[path]
+        if path in ACTIONS:
+            _demand_method(environ, "POST")
+            return self._act(ACTIONS[path], _form(environ, body), _request(environ))
+        raise _Refusal("404 Not Found", "there is nothing here")
+
+    def _act(self, action: Action, form: dict[str, Any], request: dict[str, Any]) -> _Answer:
+        tracker = self._tracker
+        try:
+            user, data = user_of(form), action.data(form)
+        except BadInput as error:
+            raise _Refusal("400 Bad Request", str(error)) from None
+        with (
+            tracker.context("edx.request", request),
+            tracker.context("edx.user", user),
+            tracker.context("edx.course", {"course_id": COURSE_ID, "org_id": "DemoX"}),
+            listening() as lines,
+        ):
+            tracker.emit(action.event, data)
+        return _json_answer("200 OK", {"event": action.event, "lines": lines})
+
+
+class _Answer(NamedTuple):
+    status: str
+    body: bytes
+    content_type: str = _JSON
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class _Refusal(Exception):
+    """A request is answered with an error, and why."""
+
+    def __init__(self, status: str, why: str, *headers: tuple[str, str]) -> None:
+        super().__init__(why)
+        self.answer = _json_answer(status, {"error": why}, *headers)
+
+
+def _json_answer(status: str, content: Mapping[str, Any], *headers: tuple[str, str]) -> _Answer:
+    return _Answer(status, orjson.dumps(content), headers=headers)
+
+
+def _demand_method(environ: WSGIEnvironment, *methods: str) -> None:
+    if environ["REQUEST_METHOD"] not in methods:
+        allowed = ", ".join(methods)
+        raise _Refusal("405 Method Not Allowed", f"only {allowed}", ("Allow", allowed))
+
+
+def _body(environ: WSGIEnvironment) -> bytes:
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not re.fullmatch("[0-9]{1,18}", length):
+        raise _Refusal("400 Bad Request", "Content-Length must be a number")
+    try:
+        body: bytes = environ["wsgi.input"].read(min(int(length), _MOST_READ_BYTES))
+    except TimeoutError:
+        raise _Refusal("408 Request Timeout", "the body did not come") from None
+    if int(length) > MAX_BODY_BYTES:
+        raise _Refusal("413 Content Too Large", f"at most {MAX_BODY_BYTES} bytes")
+    return body
+
+
+def _form(environ: WSGIEnvironment, body: bytes) -> dict[str, Any]:
+    # A page from elsewhere cannot send this type without asking first, and the answer is no.
+    if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != _JSON:
+        raise _Refusal("415 Unsupported Media Type", f"the body must be {_JSON}")
+    try:
+        form = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _Refusal("400 Bad Request", f"the body is not valid JSON: {error}") from None
+    if not isinstance(form, dict):
+        raise _Refusal("400 Bad Request", "the body must be a JSON object")
+    return form
+
+
+def _request(environ: WSGIEnvironment) -> dict[str, Any]:
+    """Return the context of a request."""
+    request_id = environ.get("HTTP_X_REQUEST_ID") or uuid4().hex
+    if not _REQUEST_ID.fullmatch(request_id):
+        raise _Refusal("400 Bad Request", "X-Request-ID must be 1 to 64 letters, digits or -")
+    return {
+        "request_id": request_id,
+        "method": environ["REQUEST_METHOD"],
+        "path": environ["PATH_INFO"],
+        "ip": environ["REMOTE_ADDR"],
+        "agent": _header(environ, "HTTP_USER_AGENT"),
+        "referer": _header(environ, "HTTP_REFERER"),
+    }
+
+
+def _header(environ: WSGIEnvironment, name: str) -> str:
+    # WSGI hands bytes over as Latin-1; browsers send UTF-8.
+    raw = environ.get(name, "").encode("latin-1")
+    text: str = six.ensure_text(raw, errors="replace")
+    return text[:_MAX_HEADER_CHARACTERS]

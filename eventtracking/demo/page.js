@@ -1,0 +1,164 @@
+"use strict";
+
+const MAX_SHOWN = 50;
+
+const find = (selector) => document.querySelector(selector);
+const button = (path) => find(`button[data-path="${path}"]`);
+
+const user = find("#user");
+const events = find("#events");
+const progress = find("#progress");
+let kept = 0;
+let dropped = 0;
+
+/** Send one request; show the event that it became; tell whether it was accepted. */
+async function act(path, form = {}) {
+  try {
+    const answer = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ user: user.value.trim(), ...form }),
+    });
+    const content = await answer.json();
+    user.setAttribute("aria-invalid", String(content.error?.startsWith("user ") ?? false));
+    if (!answer.ok) return complain(content.error);
+    complain("");
+    show(content);
+    return content;
+  } catch {
+    return complain("The demo does not answer. Was it ended in the terminal?");
+  }
+}
+
+function complain(text) {
+  const trouble = find("#trouble");
+  trouble.textContent = text;
+  trouble.hidden = !text;
+  return null;
+}
+
+/** Show what a request became: its events, or that a filter dropped it. */
+function show({ event, lines }) {
+  for (const item of lines.map(card)) place(item);
+  if (!lines.length) place(note(event));
+  kept += lines.length;
+  dropped += lines.length ? 0 : 1;
+  find("#count").textContent =
+    `${kept} event${kept === 1 ? "" : "s"}` + (dropped ? `, ${dropped} dropped by the filter` : "");
+}
+
+function place(item) {
+  item.classList.add("fresh");
+  for (const open of events.querySelectorAll("details[open]")) open.open = false;
+  events.prepend(item);
+  while (events.children.length > MAX_SHOWN) events.lastElementChild.remove();
+}
+
+function card(line) {
+  const event = JSON.parse(line);
+  const item = make("li");
+  const details = item.appendChild(make("details"));
+  const summary = details.appendChild(make("summary"));
+  summary.append(
+    make("span", "name", event.name),
+    make("span", "user", event.context.username),
+    make("span", "time", new Date(event.timestamp).toLocaleTimeString()),
+  );
+  const text = details.appendChild(make("pre")).appendChild(make("code"));
+  text.dataset.line = line;
+  layOut(text);
+  details.open = true;
+  return item;
+}
+
+function note(name) {
+  const item = make("li", "dropped");
+  item.append(make("span", "name", name), " was dropped by the filter: the log has no trace of it.");
+  return item;
+}
+
+function layOut(text) {
+  const { line } = text.dataset;
+  text.textContent = find("#as-line").checked ? line : JSON.stringify(JSON.parse(line), null, 2);
+}
+
+function make(tag, className = "", text = "") {
+  const element = document.createElement(tag);
+  element.className = className;
+  element.textContent = text;
+  return element;
+}
+
+find("#as-line").addEventListener("change", () => events.querySelectorAll("code").forEach(layOut));
+
+/* The course */
+
+const enrolled = new Set();
+
+function showEnrolled() {
+  const is = enrolled.has(user.value.trim());
+  button("/enroll").disabled = is;
+  button("/leave").disabled = !is;
+  find("#enrolled").hidden = !is;
+}
+
+async function enroll() {
+  const name = user.value.trim();
+  if (await act("/enroll")) enrolled.add(name);
+  showEnrolled();
+}
+
+async function leave() {
+  const name = user.value.trim();
+  if (await act("/leave")) enrolled.delete(name);
+  showEnrolled();
+}
+
+button("/enroll").addEventListener("click", enroll);
+button("/leave").addEventListener("click", leave);
+user.addEventListener("input", showEnrolled);
+
+/* The video: a clock that pretends */
+
+let playing = null;
+
+const seconds = () => Math.round(progress.value * 10) / 10;
+const clock = (value) => `${Math.floor(value / 60)}:${String(Math.floor(value % 60)).padStart(2, "0")}`;
+
+function tick() {
+  progress.value = Math.min(progress.max, progress.value + 0.1);
+  find("#clock").textContent = `${clock(progress.value)} / ${clock(progress.max)}`;
+  if (progress.value >= progress.max) pause();
+}
+
+async function play() {
+  if (progress.value >= progress.max) progress.value = 0;
+  if (!(await act("/video/play", { seconds: seconds() }))) return;
+  clearInterval(playing);
+  playing = setInterval(tick, 100);
+  button("/video/play").disabled = true;
+  button("/video/pause").disabled = false;
+}
+
+async function pause() {
+  clearInterval(playing);
+  button("/video/play").disabled = false;
+  button("/video/pause").disabled = true;
+  await act("/video/pause", { seconds: seconds() });
+}
+
+button("/video/play").addEventListener("click", play);
+button("/video/pause").addEventListener("click", pause);
+
+/* The problem, and the noise */
+
+find("#problem").addEventListener("submit", async (submission) => {
+  submission.preventDefault();
+  const answer = new FormData(submission.target).get("answer");
+  const content = await act("/answer", { answer });
+  if (!content?.lines.length) return;
+  const { correct } = JSON.parse(content.lines[0]).data;
+  find("#verdict").textContent = correct ? "Right!" : "Not quite. Try another.";
+});
+
+button("/scroll").addEventListener("click", () => act("/scroll"));

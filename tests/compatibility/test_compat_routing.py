@@ -1,0 +1,218 @@
+"""How a router orders, validates and runs what it is given, as in event-tracking."""
+
+import logging
+
+import pytest
+from core_fakes import Doing, Keeping, Raising, drop, new_event
+
+from eventtracking.backends.routing import RoutingBackend
+from eventtracking.exceptions import (
+    EventEmissionExit,
+    NoBackendEnabled,
+    NoTransformerImplemented,
+)
+
+SOURCE = "eventtracking.backends.routing"
+
+
+class NotABackend:
+    send = "not callable"
+
+
+def records(caplog, level):
+    return [record for record in caplog.records if record.levelno == level]
+
+
+def test_backends_are_reached_in_the_plain_order_of_their_names():
+    """Digits before capitals before small letters."""
+    reached = []
+    names = ["b", "a", "B", "1"]
+    router = RoutingBackend({name: Doing(lambda e, n=name: reached.append(n)) for name in names})
+    router.send(new_event())
+
+    assert reached == ["1", "B", "a", "b"]
+    assert list(router.backends) == reached
+
+
+def test_a_backend_that_is_registered_later_comes_last():
+    """In the order of the calls; the same name keeps its place."""
+    first, second, third = Keeping(), Keeping(), Keeping()
+    router = RoutingBackend({"m": first})
+    router.register_backend("a", second)
+    router.register_backend("m", third)
+
+    assert list(router.backends.items()) == [("m", third), ("a", second)]
+
+
+def test_names_of_several_types_cannot_be_sorted():
+    """It is an error when the router is built."""
+    with pytest.raises(TypeError):
+        RoutingBackend({"a": Keeping(), 1: Keeping()})
+
+
+def test_backends_must_be_a_mapping():
+    """A list has no names."""
+    with pytest.raises(AttributeError):
+        RoutingBackend([Keeping()])
+
+
+@pytest.mark.parametrize("bad", [NotABackend(), None, object(), "text", {}])
+def test_a_backend_must_have_a_send(bad):
+    """The text names the class, and operators search for it."""
+    text = f'^Backend {type(bad).__name__} does not have a callable "send" method.$'
+    with pytest.raises(ValueError, match=text):
+        RoutingBackend({"a": bad})
+    with pytest.raises(ValueError, match=text):
+        RoutingBackend().register_backend("a", bad)
+
+
+@pytest.mark.parametrize("bad", [NotABackend(), None, object(), "text", {}])
+def test_a_processor_must_be_callable(bad):
+    """The text names the class, and operators search for it."""
+    text = f"^Processor {type(bad).__name__} is not callable.$"
+    with pytest.raises(ValueError, match=text):
+        RoutingBackend(processors=[bad])
+    with pytest.raises(ValueError, match=text):
+        RoutingBackend().register_processor(bad)
+
+
+def test_each_processor_gets_what_the_one_before_returned():
+    """In the order in which they were given."""
+    router = RoutingBackend(processors=[lambda e: {**e, "one": 1}])
+    router.register_processor(lambda e: {**e, "two": e["one"] + 1})
+
+    assert router.process_event({"name": "a"}) == {"name": "a", "one": 1, "two": 2}
+
+
+def test_a_processor_that_returns_none_keeps_the_object():
+    """What it changed in place counts."""
+    event = {"name": "a"}
+    processed = RoutingBackend(processors=[lambda e: e.update(k=1)]).process_event(event)
+
+    assert processed is event
+    assert event == {"name": "a", "k": 1}
+
+
+@pytest.mark.parametrize("answer", [{}, False, 0, "", [], {"name": "b"}])
+def test_anything_else_a_processor_returns_takes_the_place_of_the_event(answer):
+    """Empty things too."""
+    kept = Keeping()
+    router = RoutingBackend({"kept": kept}, [lambda e: answer])
+    router.send(new_event())
+
+    assert router.process_event(new_event()) is answer
+    assert kept.events == [answer]
+
+
+def test_without_processors_the_event_comes_back_itself():
+    """`process_event` copies nothing."""
+    event = new_event()
+
+    assert RoutingBackend().process_event(event) is event
+
+
+def test_an_event_that_is_dropped_reaches_no_backend_and_no_later_processor(caplog):
+    """`send` returns as always, and nothing is logged: it was a decision."""
+    caplog.set_level(logging.DEBUG)
+    kept, later = Keeping(), []
+    RoutingBackend({"kept": kept}, [drop, later.append]).send(new_event())
+
+    assert (kept.events, later, caplog.records) == ([], [], [])
+
+
+def test_process_event_lets_the_drop_out():
+    """Whoever calls it has to know."""
+    with pytest.raises(EventEmissionExit):
+        RoutingBackend(processors=[drop]).process_event(new_event())
+
+
+@pytest.mark.parametrize("error", [OSError("x"), NoTransformerImplemented(), NoBackendEnabled()])
+def test_a_processor_that_fails_is_logged_and_skipped(caplog, error):
+    """The event goes on, with whatever it changed before."""
+
+    def half_way(event):
+        event["half"] = True
+        raise error
+
+    kept = Keeping()
+    RoutingBackend({"kept": kept}, [half_way, lambda e: e.update(next=1)]).send({"name": "a"})
+    (record,) = records(caplog, logging.ERROR)
+
+    assert kept.events == [{"name": "a", "half": True, "next": 1}]
+    assert record.name == SOURCE
+    assert record.getMessage() == f"Failed to execute processor: {half_way!r}"
+    assert record.exc_info[1] is error
+
+
+def test_a_backend_that_fails_is_logged_and_the_next_one_gets_the_event(caplog):
+    """The line names the event and the backend, and has the traceback."""
+    kept, error = Keeping(), OSError("no route")
+    RoutingBackend({"a": Raising(error), "b": kept}).send(new_event("x.y"))
+    (record,) = records(caplog, logging.ERROR)
+
+    assert [event["name"] for event in kept.events] == ["x.y"]
+    assert record.name == SOURCE
+    assert record.getMessage() == 'Unable to send edx event "x.y" to backend: a'
+    assert record.exc_info[1] is error
+
+
+@pytest.mark.parametrize("error", [NoTransformerImplemented("t"), NoBackendEnabled("b")])
+def test_a_known_condition_of_a_backend_is_one_line_of_information(caplog, error):
+    """Not an error, and without a traceback."""
+    caplog.set_level(logging.INFO)
+    RoutingBackend({"a": Raising(error)}).send(new_event())
+    (record,) = caplog.records
+
+    assert record.levelno == logging.INFO
+    assert record.getMessage() == f"[send_to_backends] a: {error}"
+    assert record.exc_info is None
+
+
+def test_a_drop_raised_by_a_backend_is_an_error_of_that_backend(caplog):
+    """Only processors decide; the other backends get the event."""
+    kept = Keeping()
+    RoutingBackend({"a": Raising(EventEmissionExit()), "b": kept}).send(new_event())
+
+    assert len(kept.events) == 1
+    assert len(records(caplog, logging.ERROR)) == 1
+
+
+def test_an_event_without_a_name_does_not_break_the_error_handling(caplog):
+    """The line says that there was none."""
+    kept = Keeping()
+    RoutingBackend({"a": Raising(OSError()), "b": kept}).send({"data": 1})
+
+    assert kept.events == [{"data": 1}]
+    assert 'event "None" to backend: a' in caplog.text
+
+
+@pytest.mark.parametrize("method", ["send", "process_event", "send_to_backends"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_what_ends_a_program_is_not_held_up(method, error):
+    """Neither by a processor nor by a backend."""
+
+    def interrupt(event):
+        raise error
+
+    backends = {} if method == "process_event" else {"a": Doing(interrupt)}
+    processors = [interrupt] if method == "process_event" else []
+    with pytest.raises(error):
+        getattr(RoutingBackend(backends, processors), method)(new_event())
+
+
+def test_a_drop_in_a_branch_ends_that_branch_only():
+    """Routers nest: a tree of filters."""
+    dropped, kept = Keeping(), Keeping()
+    branches = {"a": RoutingBackend({"x": dropped}, [drop]), "b": RoutingBackend({"y": kept})}
+    RoutingBackend(branches).send(new_event())
+
+    assert (len(dropped.events), len(kept.events)) == (0, 1)
+
+
+def test_sending_to_the_backends_skips_the_processors():
+    """`send_to_backends` is for an event that is processed already."""
+    kept = Keeping()
+    RoutingBackend({"kept": kept}, [drop]).send_to_backends(new_event("x"))
+    RoutingBackend().send_to_backends(new_event())
+
+    assert [event["name"] for event in kept.events] == ["x"]

@@ -1,0 +1,152 @@
+"""Forks at any moment: nobody hangs, nothing is lost, nothing comes twice."""
+
+import json
+
+import pytest
+from log_programs import lines_in, numbers, run
+
+# Threads write while the main thread forks. Every other child ends by os._exit, the rest
+# as programs do. Up to eight children are on their way at a time.
+FORK = """
+    import json
+    import os
+    import sys
+    import threading
+    import time
+    from eventtracking.backends.log_file import LogFileBackend
+    from log_programs import event, wait_for
+
+    path, forks = sys.argv[1], int(sys.argv[2])
+    backend = LogFileBackend(path)
+    over = threading.Event()
+    sent = {}
+
+    def write(writer):
+        number = 0
+        while not over.is_set():
+            for _ in range(20):
+                backend.send(event(writer, number))
+                number += 1
+            time.sleep(0.001)
+        sent[writer] = number
+
+    def be_a_child(child):
+        for number in range(3):
+            backend.send(event(f"child-{child}", number))
+        right = backend.stats() == {"accepted": 3, "sent": 3, "pending": 0, "lost": {}}
+        if child % 2:
+            os._exit(not right)
+        sys.exit(not right)
+
+    threads = []
+    children = []
+    for child in range(forks):
+        if child * 6 >= len(threads) * forks - 3 * forks and len(threads) < 8:
+            missing = max(1, 3 - len(threads))
+            for _ in range(missing):
+                writer = f"thread-{len(threads)}"
+                threads.append(threading.Thread(target=write, args=(writer,), daemon=True))
+                threads[-1].start()
+        pid = os.fork()
+        if not pid:
+            be_a_child(child)
+        children.append(pid)
+        if len(children) == 8:
+            assert wait_for(children.pop(0)) == 0
+    for pid in children:
+        assert wait_for(pid) == 0
+    over.set()
+    for thread in threads:
+        thread.join()
+    total = sum(sent.values())
+    books = backend.stats()
+    assert books == {"accepted": total, "sent": total, "pending": 0, "lost": {}}, books
+    print(json.dumps(sent))
+"""
+
+# A child that is forked while events wait for a disk that is full.
+FORK_WAITING = """
+    import logging
+    import os
+    import sys
+    from eventtracking.backends.log_file import LogFileBackend
+    from log_programs import event, wait_for
+
+    path = sys.argv[1]
+    os.symlink("/dev/full", path)
+    logging.disable()
+    backend = LogFileBackend(path)
+    for number in range(3):
+        backend.send(event("parent", number))
+    assert backend.stats()["pending"] == 3
+    os.unlink(path)
+    pid = os.fork()
+    if not pid:
+        assert backend.stats() == {"accepted": 0, "sent": 0, "pending": 0, "lost": {}}
+        for number in range(3):
+            backend.send(event("child", number))
+        sys.exit()
+    assert wait_for(pid) == 0
+    backend.close()
+    assert backend.stats() == {"accepted": 3, "sent": 3, "pending": 0, "lost": {}}
+"""
+
+# The child is forked by a signal handler, in whatever the main thread is doing then.
+FORK_IN_HANDLER = """
+    import os
+    import signal
+    import sys
+    from eventtracking.backends.log_file import LogFileBackend
+    from log_programs import event, wait_for
+
+    path = sys.argv[1]
+    backend = LogFileBackend(path, max_bytes=5_000, backup_count=1_000)
+    children = []
+
+    def fork(*_):
+        pid = os.fork()
+        if not pid:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            backend.send(event(f"child-{os.getpid()}", 0))
+            os._exit(0)
+        children.append(pid)
+
+    signal.signal(signal.SIGALRM, fork)
+    signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+    number = 0
+    while len(children) < 100:
+        backend.send(event("parent", number))
+        number += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    assert all(wait_for(pid) == 0 for pid in children)
+    books = backend.stats()
+    assert books == {"accepted": number, "sent": number, "pending": 0, "lost": {}}, books
+    print(number, *children)
+"""
+
+
+@pytest.mark.parametrize("forks", [1_000, pytest.param(20_000, marks=pytest.mark.soak)])
+def test_forks_under_load_neither_hang_nor_lose_nor_double(log, forks):
+    """Three to eight threads write meanwhile; each child sends three events and ends."""
+    sent = json.loads(run(FORK, log, forks))
+    children = [(f"child-{number}", 3) for number in range(forks)]
+
+    assert len(sent) == 8
+    assert lines_in(log) == numbers(*sent.items(), *children)
+
+
+def test_what_waits_in_the_parent_is_the_parents(log):
+    """The child starts with empty books and an empty backlog; each event is written by one."""
+    run(FORK_WAITING, log)
+
+    assert lines_in(log) == numbers(("parent", 3), ("child", 3))
+
+
+def test_a_signal_handler_may_fork(log):
+    """In the middle of a burst, and of a rotation."""
+    parent, *children = map(int, run(FORK_IN_HANDLER, log).split())
+    files = [log, *log.parent.glob("tracking.log.[0-9]*")]
+
+    assert lines_in(*files) == numbers(
+        ("parent", parent), *((f"child-{pid}", 1) for pid in children)
+    )

@@ -1,0 +1,316 @@
+"""A disk that is full, or fails, costs no event that there is memory for."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from log_programs import HANG_SECONDS, HERE, event, lines_in, numbers, run, salvaged_from, until
+
+from eventtracking.backends.log_file import LogFileBackend
+
+BOUND = 50_000
+
+# Sends while nothing can be written, then while it can; prints the books of both times.
+FILL = """
+    import json
+    import os
+    import sys
+    from eventtracking.backends.log_file import LogFileBackend
+    from log_programs import event
+
+    path, bound, make_room = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+    backend = LogFileBackend(path, backlog_bytes=bound)
+    if make_room == "limit":
+        import resource
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+    for number in range(400):
+        backend.send(event("w", number, 840))
+    full = backend.stats()
+    if make_room == "limit":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+    else:
+        os.unlink(make_room)
+    for number in range(400, 450):
+        backend.send(event("w", number, 840))
+    backend.close()
+    print(json.dumps([full, backend.stats()]))
+"""
+
+
+@pytest.fixture(params=["limit", "tmpfs"])
+def small_disk(request, log):
+    """A log with room for 200 kB, and the name of what to remove to make more."""
+    if request.param == "limit":
+        yield log, "limit"
+        return
+    disk = log.parent / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)],
+        check=False,
+        capture_output=True,
+        timeout=HANG_SECONDS,
+    )
+    if mounted.returncode:
+        pytest.skip("a small disk can be mounted by root only")
+    try:
+        (disk / "filler").write_bytes(bytes(1_048_576 - 200_000))
+        yield disk / "tracking.log", str(disk / "filler")
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True, timeout=HANG_SECONDS)
+
+
+@pytest.mark.parametrize("bound", [10_000_000, BOUND, 0])
+def test_on_a_full_disk_every_event_is_written_or_counted(small_disk, bound):
+    """450 events, 400 of them on a disk that fills up: nothing is raised, the sum is exact."""
+    log, filler = small_disk
+
+    out = run(FILL, log, bound, filler, stderr=warned)
+    full, end = json.loads(out)
+    found = [number for _, number in salvaged_from(log)]
+    lost = end["lost"].get("backend_error", 0)
+
+    assert full["accepted"] == 400 == full["sent"] + full["pending"] + sum(full["lost"].values())
+    assert end == {"accepted": 450, "sent": len(found), "pending": 0, "lost": end["lost"]}
+    assert len(found) + lost == 450
+    # In order, and each once; what is kept is the oldest, and what comes after the recovery.
+    kept = full["sent"] + full["pending"]
+    assert found == [*range(kept), *range(400, 450)]
+    assert 100 < full["sent"] < 300
+    assert (lost == 0) == (bound == 10_000_000)
+
+
+def warned(stderr):
+    """Tell whether a program said nothing but that it cannot write, and that events are lost."""
+    lines = stderr.splitlines()
+    return 1 <= len(lines) <= 3 and all(
+        line.startswith(("Writing to ", "Lost 1 event(s)")) for line in lines
+    )
+
+
+def test_the_line_that_a_full_disk_tore_harms_no_other(small_disk):
+    """Half a line is in the file; the event comes again behind it, whole, and so do the next."""
+    log, filler = small_disk
+
+    out = run(FILL, log, 10_000_000, filler, stderr=warned)
+    full, _ = json.loads(out)
+    lines = log.read_bytes().splitlines()
+    whole = event("w", full["sent"], 840)
+
+    assert json.loads(lines[-1]) == event("w", 449, 840)
+    assert [json.loads(line) for line in lines if line.endswith(b"}}")][full["sent"]] == whole
+    assert len(lines) in (450, 451)
+
+
+def test_the_oldest_events_wait_and_the_rest_are_counted(log, caplog):
+    """The bound is in bytes, and what lies beyond it is `backend_error`."""
+    log.symlink_to("/dev/full")
+    line = len(b'{"name":"line.written","data":{"writer":"w","number":0,"filling":""}}\n')
+    backend = LogFileBackend(log, backlog_bytes=3 * line)
+    for number in range(10):
+        backend.send(event("w", number))
+
+    waiting = backend.stats()
+    flushed = backend.flush()
+    log.unlink()
+    backend.close()
+
+    assert waiting == {"accepted": 10, "sent": 0, "pending": 3, "lost": {"backend_error": 7}}
+    assert not flushed
+    assert backend.stats() == {
+        "accepted": 10,
+        "sent": 3,
+        "pending": 0,
+        "lost": {"backend_error": 7},
+    }
+    assert lines_in(log) == numbers(("w", 3))
+    # One line for the cause and one for the loss, not one an event.
+    assert [record.message[:15] for record in caplog.records] == [
+        f"Writing to {log}"[:15],
+        "Lost 1 event(s)",
+    ]
+    assert "No space left on device" in caplog.text
+    assert "'line.written'" not in caplog.text
+    assert "line.written" in caplog.text
+
+
+def test_what_cannot_be_written_at_the_end_is_counted_lost(log):
+    """`close` says that not all went out; nothing vanishes from the books."""
+    log.symlink_to("/dev/full")
+    backend = LogFileBackend(log)
+    backend.send(event("w", 0))
+
+    assert backend.close() is False
+    backend.send(event("w", 1))
+    assert backend.stats() == {
+        "accepted": 2,
+        "sent": 0,
+        "pending": 0,
+        "lost": {"backend_error": 1, "closed": 1},
+    }
+
+
+def test_events_that_wait_at_the_exit_are_told_of(log):
+    """The only trace they leave: one warning, with their number and the path."""
+    log.symlink_to("/dev/full")
+    program = """
+        import sys
+        from eventtracking.backends.log_file import LogFileBackend
+
+        backend = LogFileBackend(sys.argv[1])
+        backend.send({"name": "a"})
+        backend.send({"name": "b"})
+    """
+    cause = f"Writing to {log} failed ([Errno 28] No space left on device); 1 event(s) wait\n"
+
+    run(program, log, stderr=f"{cause}{log}: 2 event(s) could not be written\n")
+
+
+def test_waiting_events_need_no_new_one_to_be_written(log):
+    """A quiet program catches up by itself when the disk has room again."""
+    log.symlink_to("/dev/full")
+    backend = LogFileBackend(log)
+    backend.send(event("w", 0))
+    log.unlink()
+
+    until(lambda: backend.stats()["sent"])
+
+    assert lines_in(log) == {("w", 0): 1}
+    backend.close()
+
+
+def test_a_log_handler_that_emits_cannot_loop_or_deadlock(log):
+    """The warning about the disk comes back as an event; both wait, and both are written."""
+    log.symlink_to("/dev/full")
+    program = """
+        import logging
+        import os
+        import sys
+        from eventtracking.backends.log_file import LogFileBackend
+
+        class Emit(logging.Handler):
+            def emit(self, record):
+                backend.send({"name": "warned"})
+
+        logging.getLogger().addHandler(Emit())
+        backend = LogFileBackend(sys.argv[1])
+        backend.send({"name": "first"})
+        assert backend.stats()["pending"] == 2
+        os.unlink(sys.argv[1])
+        backend.close()
+        assert backend.stats()["sent"] == 2
+    """
+
+    run(program, log)
+
+    assert log.read_bytes() == b'{"name":"first"}\n{"name":"warned"}\n'
+
+
+needs_strace = pytest.mark.skipif(
+    not shutil.which("strace")
+    or subprocess.run(
+        ["strace", "-f", "-o", os.devnull, "-e", "inject=getppid:error=EIO", "true"],
+        check=False,
+        capture_output=True,
+        timeout=HANG_SECONDS,
+    ).returncode
+    != 0,
+    reason="strace, or the right to trace, is missing",
+)
+
+SEND_20 = """
+import json
+import sys
+from eventtracking.backends.log_file import LogFileBackend
+from log_programs import event
+
+backend = LogFileBackend(sys.argv[1], fsync=sys.argv[2])
+for number in range(20):
+    backend.send(event("w", number, 840))
+backend.close()
+print(json.dumps(backend.stats()))
+"""
+
+
+def trace(log, what, *, fsync="never"):
+    """Run a program that sends 20 events, its log under strace; return books, words, trace."""
+    traced = log.with_name("trace")
+    environ = {**os.environ, "PYTHONPATH": str(HERE)}
+    program = [sys.executable, "-c", SEND_20]
+    log.touch()
+    done = subprocess.run(
+        ["strace", "-f", "-o", traced, "-P", log, *what, *program, log, fsync],
+        env=environ,
+        check=True,
+        capture_output=True,
+        timeout=HANG_SECONDS,
+    )
+    return json.loads(done.stdout), done.stderr.decode(), traced.read_text()
+
+
+@needs_strace
+@pytest.mark.parametrize("fault", ["error=ENOSPC", "error=EIO", "error=EINTR", "retval=400"])
+@pytest.mark.parametrize("when", ["5", "5..12", "20"])
+def test_failing_and_short_writes_lose_nothing(log, fault, when):
+    """Whatever write(2) answers, each event is in the file once, in order."""
+    books, stderr, _ = trace(log, ["-e", "trace=write", "-e", f"inject=write:{fault}:when={when}"])
+
+    assert not stderr or warned(stderr)
+    assert books == {"accepted": 20, "sent": 20, "pending": 0, "lost": {}}
+    assert [number for _, number in lines_in(log)] == [*range(20)]
+    assert lines_in(log) == numbers(("w", 20))
+
+
+@needs_strace
+def test_fsync_always_forces_each_event_to_the_disk(log):
+    """Not one `send` returns before its event is there."""
+    _, _, traced = trace(log, ["-e", "trace=write,fdatasync"], fsync="always")
+
+    calls = [line.split()[1].partition("(")[0] for line in traced.splitlines() if "(" in line]
+    assert calls == ["write", "fdatasync"] * 20
+
+
+@needs_strace
+@pytest.mark.parametrize(("fsync", "least", "most"), [("never", 0, 0), ("interval", 1, 5)])
+def test_fsync_is_as_rare_as_was_asked_for(log, fsync, least, most):
+    """`"interval"` syncs by the second and at the end, `"never"` not at all."""
+    _, _, traced = trace(log, ["-e", "trace=fdatasync"], fsync=fsync)
+
+    assert least <= traced.count("fdatasync(") <= most
+
+
+@needs_strace
+@pytest.mark.parametrize("fsync", ["always", "interval"])
+def test_a_failing_fsync_is_told_of_and_neither_raised_nor_tried_again(log, fsync):
+    """The second time, the kernel would say that all is well. Each event is written once."""
+    books, stderr, traced = trace(
+        log, ["-e", "trace=write,fdatasync", "-e", "inject=fdatasync:error=EIO"], fsync=fsync
+    )
+
+    assert books == {"accepted": 20, "sent": 20, "pending": 0, "lost": {}}
+    assert lines_in(log) == numbers(("w", 20))
+    assert stderr == f"Writing to {log} failed ([Errno 5] Input/output error); 0 event(s) wait\n"
+    assert 1 <= traced.count("fdatasync(") <= 20
+
+
+def test_interval_syncs_without_waiting_for_another_event(log):
+    """A second after the last event it is on the disk."""
+    backend = LogFileBackend(log, fsync="interval")
+    backend.send(event("w", 0))
+
+    until(lambda: not backend._file._file.unsynced)
+
+    backend.close()
+    assert lines_in(log) == {("w", 0): 1}
+
+
+def test_a_pipe_or_device_needs_no_disk(tmp_path):
+    """`fsync` where there is nothing to sync is no error."""
+    backend = LogFileBackend("/dev/null", fsync="always")
+    backend.send(event("w", 0))
+    backend.close()
+
+    assert backend.stats()["sent"] == 1

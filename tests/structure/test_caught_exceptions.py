@@ -1,0 +1,74 @@
+"""Where anything at all is caught, and why there."""
+
+import ast
+
+from package_source import functions, inside, modules
+
+# The three places on an event's way (Tracker.emit, RoutingBackend, and the worker of a
+# delivery), and what guards one call of somebody else's code: a leaf, a class, a method.
+REASONS = {
+    ("eventtracking._assembly", "Assembly._close"): "what was built must all be given up",
+    ("eventtracking._assembly", "Assembly._construct"): "anyone's class; the rest is looked at",
+    ("eventtracking._assembly", "_said"): "the error's own text may fail",
+    ("eventtracking._imports", "_import_module"): "a module runs anything while it is imported",
+    ("eventtracking._imports", "import_string"): "a module may import its names when asked",
+    ("eventtracking._secrets", "representation"): "an error must not fail over its subject",
+    ("eventtracking.backends.routing", "RoutingBackend._hand_out"): "a backend spoils no other",
+    ("eventtracking.backends.routing", "RoutingBackend.process_event"): "a processor may fail",
+    ("eventtracking.backends.routing", "RoutingBackend.send"): "counts, and raises again",
+    ("eventtracking.backends.routing", "_Branch._own_books"): "stats() of one backend",
+    ("eventtracking.backends.routing", "_Branch.finish"): "flush() and close() of one backend",
+    ("eventtracking.serialization", "_key"): "somebody's __str__ ran and failed",
+    ("eventtracking.serialization", "_plain"): "somebody's __str__ or items() ran and failed",
+    ("eventtracking.serialization", "encode"): "orjson refused: the long way knows every value",
+    ("eventtracking.stats", "Notices.say"): "a handler of the host's logging may fail",
+    ("eventtracking.stats", "_shown"): "a name may be anything, and its repr() may fail",
+    ("eventtracking.tracker", "Tracker._context_copy"): "somebody's mapping ran and failed",
+    ("eventtracking.tracker", "Tracker.emit"): "it never raises into the host",
+    ("eventtracking.tracker", "_FirstUse._configure"): "the host only emits; it did not ask",
+    ("eventtracking.tracker", "_or"): "an array has no truth value",
+}
+
+
+def catches_everything(handler):
+    caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    names = {ast.unparse(each).rpartition(".")[2] if each else "everything" for each in caught}
+    return bool(names & {"everything", "Exception", "BaseException"})
+
+
+def test_everything_is_caught_only_where_the_list_says_why():
+    """A bug that is swallowed in a place nobody knows of is never found."""
+    found = {
+        (module, name)
+        for module, name, node in functions()
+        for part in inside(node)
+        if isinstance(part, ast.ExceptHandler) and catches_everything(part)
+    }
+
+    assert sorted(found) == sorted(REASONS)
+
+
+def test_nothing_is_caught_outside_functions():
+    """A module that cannot be imported says so."""
+    handlers = [
+        module
+        for module, tree in modules().items()
+        for node in inside(tree)
+        if isinstance(node, ast.ExceptHandler) and catches_everything(node)
+    ]
+
+    assert handlers == []
+
+
+def test_suppress_hides_no_more_than_it_names():
+    """`suppress(Exception)` is an `except Exception` in disguise."""
+    wide = [
+        ast.unparse(node)
+        for tree in modules().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).endswith("suppress")
+        and {"Exception", "BaseException"} & {ast.unparse(each) for each in node.args}
+    ]
+
+    assert wide == []

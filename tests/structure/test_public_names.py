@@ -1,0 +1,135 @@
+"""The names that users may import, all of them."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+from package_source import FUNCTIONS, is_public, modules
+
+# `logger` is left out everywhere: it is a convention of logging, not a promise.
+NAMES = {
+    "eventtracking": [],
+    "eventtracking.backends": [],
+    "eventtracking.backends.log_file": ["LogFileBackend"],
+    "eventtracking.backends.logger": ["LoggerBackend", "MAX_EVENT_SIZE"],
+    "eventtracking.backends.memory": ["MemoryBackend"],
+    "eventtracking.backends.routing": ["RoutingBackend"],
+    "eventtracking.cli": ["main"],
+    "eventtracking.django": ["DjangoTracker"],
+    "eventtracking.django.apps": ["EventTrackingConfig"],
+    "eventtracking.django.checks": ["TAG", "check_settings"],
+    "eventtracking.django.django_tracker": [
+        "DJANGO_BACKEND_SETTING_NAME",
+        "DJANGO_ENABLED_SETTING_NAME",
+        "DJANGO_PROCESSOR_SETTING_NAME",
+        "DjangoTracker",
+        "current",
+        "override_default_tracker",
+    ],
+    "eventtracking.event": ["CYCLE", "MAX_DEPTH", "TOO_DEEP", "copy_event", "copy_value"],
+    "eventtracking.exceptions": [
+        "EventEmissionExit",
+        "EventLost",
+        "ImproperlyConfigured",
+        "NoBackendEnabled",
+        "NoTransformerImplemented",
+        "Unserializable",
+    ],
+    "eventtracking.journal": ["Fsync", "LineFile", "read"],
+    "eventtracking.locator": [
+        "ContextVarLocator",
+        "DefaultContextLocator",
+        "Entered",
+        "TaskContexts",
+        "ThreadLocalContextLocator",
+        "merge",
+    ],
+    "eventtracking.processors": [],
+    "eventtracking.processors.exceptions": [
+        "EventEmissionExit",
+        "NoBackendEnabled",
+        "NoTransformerImplemented",
+    ],
+    "eventtracking.processors.name_filter": ["NameFilter"],
+    "eventtracking.processors.regex_filter": ["ALLOWLIST", "BLOCKLIST", "RegexFilter"],
+    "eventtracking.processors.sampling": ["Sampling"],
+    "eventtracking.processors.whitelist": ["NameWhitelistProcessor"],
+    "eventtracking.pytest_plugin": ["captured_events"],
+    "eventtracking.serialization": ["DateTimeJSONEncoder", "encode", "plain", "read_naive_in"],
+    "eventtracking.settings": [
+        "BACKENDS",
+        "CONFIG",
+        "DEFAULTS",
+        "ENABLED",
+        "PREFIX",
+        "PROCESSORS",
+        "Source",
+        "TIME_ZONE",
+        "build",
+        "configure",
+        "describe",
+        "load",
+        "truth",
+        "unknown_names",
+    ],
+    "eventtracking.stats": ["LOSS_REASONS", "Ledger", "Notices", "value"],
+    "eventtracking.testing": ["CapturedEvents", "capture_events"],
+    "eventtracking.tracker": [
+        "DEFAULT_TRACKER_NAME",
+        "TRACKERS",
+        "Tracker",
+        "UNKNOWN_EVENT_TYPE",
+        "context",
+        "emit",
+        "get_tracker",
+        "register_tracker",
+    ],
+    "eventtracking.types": ["Backend", "Context", "ContextLocator", "Event", "Processor"],
+}
+
+# A program to look at: nothing in it is there to be imported.
+DEMONSTRATION = "eventtracking.demo"
+
+PUBLIC = [name for name in modules() if is_public(name) and not name.startswith(DEMONSTRATION)]
+
+
+def defined(tree):
+    """Yield the public names that a module defines, or lends its name to in `__all__`."""
+    for node in tree.body:
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            names = [node.name]
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
+            if names == ["__all__"]:
+                names = ast.literal_eval(node.value)
+        else:
+            names = []
+        yield from (name for name in names if is_public(name) and name != "logger")
+
+
+@pytest.mark.parametrize("module", sorted({*PUBLIC, *NAMES}))
+def test_a_module_has_exactly_the_public_names_of_the_list(module):
+    """A new name is a promise, a missing one a broken promise: neither happens by accident."""
+    assert module in modules(), "the list names a module that is not there"
+    assert sorted(set(defined(modules()[module]))) == NAMES.get(module)
+
+
+def test_the_package_has_no_name_tracker_until_the_module_is_imported():
+    """`from eventtracking import tracker` must be the module, always."""
+    code = (
+        "import eventtracking; assert not hasattr(eventtracking, 'tracker');"
+        "from eventtracking import tracker; assert tracker.__name__ == 'eventtracking.tracker'"
+    )
+
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_seams_that_applications_patch_are_names_of_their_modules():
+    """Tests of existing applications replace the clock and the logging of these two."""
+    from eventtracking import tracker
+    from eventtracking.backends import logger
+
+    assert tracker.datetime.__name__ == "datetime"
+    assert logger.logging.getLogger
