@@ -269,7 +269,7 @@ class _FirstUse:
 
     def tracker(self) -> Tracker | None:
         """Return the default tracker, after one attempt to configure it, or `None`."""
-        path = os.environ.get("EVENT_TRACKING_CONFIG")
+        path = os.environ.get("EVENT_TRACKING_CONFIG") or None
         if path != self._tried and self._lock.acquire(timeout=_CONFIGURE_SECONDS):
             try:
                 # Not if another thread has just configured: all the others were waiting for it.

@@ -510,7 +510,7 @@ def test_threads_may_change_what_is_written():
 
     def write():
         try:
-            for _ in range(2500):
+            for _ in range(800):
                 found = written({"plain": shared, "odd": odd})
                 assert {f"k{n}" for n in range(100)} <= set(found["plain"])
                 assert {"set", "5"} <= set(found["odd"])

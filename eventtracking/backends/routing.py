@@ -40,9 +40,6 @@ class RoutingBackend:
         ValueError: If a backend has no callable `send`, or a processor is not callable.
     """
 
-    # It copies before it changes anything, so it can be shown the caller's event.
-    read_only = True
-
     def __init__(
         self,
         backends: Mapping[str, Backend] | None = None,
@@ -55,10 +52,17 @@ class RoutingBackend:
         self._branches: dict[tuple[str, int], _Branch] = {}
         self._handed: list[Ledger] = []
         self._plan = self._new_plan()
+        # As in event-tracking, a subclass may process events in a way of its own.
+        self._has_own_way = type(self).process_event is not RoutingBackend.process_event
         for name, backend in sorted((backends or {}).items(), key=itemgetter(0)):
             self.register_backend(name, backend)
         for processor in processors or ():
             self.register_processor(processor)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether `send` copies before it changes anything: ours does, a subclass may not."""
+        return type(self).send is RoutingBackend.send
 
     @property
     def backends(self) -> OrderedDict[str, Backend]:
@@ -93,7 +97,7 @@ class RoutingBackend:
         """Process a copy of *event* and hand it to every backend. Raises nothing of theirs."""
         next(self._ledger.accepted)
         copied = None
-        if self.processors:
+        if self.processors or self._has_own_way:
             try:
                 copied = copy_event(event)
                 event = self.process_event(copied)
@@ -186,15 +190,19 @@ class RoutingBackend:
 
     def _new_plan(self) -> _Plan:
         version = self._backends.version
-        branches = {(name, id(backend)): backend for name, backend in [*self._backends.items()]}
-        # setdefault: of two threads that meet a new backend at once, one opens its books.
-        for key, backend in branches.items():
-            self._branches.setdefault(key, _Branch(key[0], backend))
-        for gone in self._branches.keys() - branches.keys():
-            self._branches.pop(gone, None)
+        branches: dict[tuple[str, int], _Branch] = {}
+        for name, backend in [*self._backends.items()]:
+            key = (name, id(backend))
+            # setdefault: of two threads that meet a new backend at once, one opens its books.
+            branches[key] = self._branches.setdefault(key, _Branch(name, backend))
+        gone = self._branches.keys() - branches.keys()
+        # Unless another thread was faster: what is gone for this one may be new for that.
+        if version is self._backends.version:
+            for key in gone:
+                self._branches.pop(key, None)
         handed = Ledger()
         self._handed.append(handed)
-        plan = _Plan(version, tuple(self._branches[key] for key in branches), handed)
+        plan = _Plan(version, tuple(branches.values()), handed)
         for branch in plan.branches:
             branch.handed.append(handed)
         self._plan = plan

@@ -1,6 +1,7 @@
 """Copies, guards, books and trees: what a router adds to event-tracking's."""
 
 import logging
+import sys
 import threading
 from unittest import mock
 
@@ -91,6 +92,15 @@ class Closing(Keeping):
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+
+@pytest.fixture
+def often_switching():
+    """Threads take turns a thousand times as often as usual: what can go wrong does."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(usual / 1000)
+    yield
+    sys.setswitchinterval(usual)
 
 
 def branch(router, name):
@@ -308,19 +318,19 @@ def test_a_backend_that_takes_the_place_of_another_starts_with_empty_books():
     assert router.stats()["sent"] == 2
 
 
-def test_changing_backends_under_traffic_loses_no_event():
-    """Eight threads send while one adds and removes a second backend."""
+def test_changing_backends_under_traffic_loses_no_event(often_switching):
+    """Eight threads send while three others add and remove backends."""
     counted = Reading()
     router = RoutingBackend({"always": counted})
     done = threading.Event()
 
-    def change():
+    def change(name):
         while not done.is_set():
-            router.backends["other"] = Reading()
-            router.backends.pop("other")
+            router.backends[name] = Reading()
+            router.backends.pop(name)
 
     def send():
-        for _ in range(1000):
+        for _ in range(2000):
             router.send(new_event())
 
     def send_all():
@@ -329,10 +339,15 @@ def test_changing_backends_under_traffic_loses_no_event():
         finally:
             done.set()
 
-    in_threads([change, send_all])
+    in_threads([send_all, *(lambda n=n: change(str(n)) for n in range(3))])
 
-    assert len(counted.seen) == 8000
-    assert branch(router, "always") == {"accepted": 8000, "sent": 8000, "pending": 0, "lost": {}}
+    assert len(counted.seen) == 16_000
+    assert branch(router, "always") == {
+        "accepted": 16_000,
+        "sent": 16_000,
+        "pending": 0,
+        "lost": {},
+    }
     assert balance(router.stats()) == 0
 
 
@@ -778,3 +793,30 @@ def test_a_router_shows_what_is_in_it():
     router = RoutingBackend({"b": Keeping(), "a": Keeping()}, [drop])
 
     assert repr(router) == f"<RoutingBackend backends=['a', 'b'] processors=[{drop!r}]>"
+
+
+def test_a_subclass_that_processes_in_its_own_way_is_asked_without_processors_too():
+    """What event-tracking calls for every event is called here as well."""
+
+    class Renaming(RoutingBackend):
+        def process_event(self, event):
+            return {**event, "name": "renamed"}
+
+    kept = MemoryBackend()
+    Renaming({"kept": kept}).send({"name": "original"})
+
+    assert kept.events == [{"name": "renamed"}]
+
+
+def test_a_subclass_with_a_send_of_its_own_cannot_change_what_others_get():
+    """Only our own `send` is known to copy first, so another one is given a copy."""
+
+    class Marking(RoutingBackend):
+        def send(self, event):
+            event["marked"] = True
+            super().send(event)
+
+    kept = MemoryBackend()
+    RoutingBackend({"a": Marking(), "b": kept}).send({"name": "n"})
+
+    assert kept.events == [{"name": "n"}]

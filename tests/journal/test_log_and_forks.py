@@ -38,15 +38,15 @@ FORK = """
             os._exit(not right)
         sys.exit(not right)
 
+    # So that the main thread has its turn, and forks in the middle of their work.
+    sys.setswitchinterval(0.0001)
     threads = []
     children = []
     for child in range(forks):
-        if child * 6 >= len(threads) * forks - 3 * forks and len(threads) < 8:
-            missing = max(1, 3 - len(threads))
-            for _ in range(missing):
-                writer = f"thread-{len(threads)}"
-                threads.append(threading.Thread(target=write, args=(writer,), daemon=True))
-                threads[-1].start()
+        while len(threads) < 3 + 5 * child // (forks - 1):
+            args = (f"thread-{len(threads)}",)
+            threads.append(threading.Thread(target=write, args=args, daemon=True))
+            threads[-1].start()
         pid = os.fork()
         if not pid:
             be_a_child(child)
