@@ -99,9 +99,7 @@ def payload_sizes() -> tuple[Timed, Timed]:
 
 def import_times(rounds: int) -> tuple[float, float]:
     """Return the milliseconds of a bare interpreter, and of one that imports the tracker."""
-    pairs = [
-        (_run_time("pass"), _run_time("import eventtracking.tracker")) for _ in range(rounds)
-    ]
+    pairs = [(_run_time("pass"), _run_time("import eventtracking.tracker")) for _ in range(rounds)]
     bare, ours = zip(*pairs, strict=True)
     return statistics.median(bare), statistics.median(ours)
 
