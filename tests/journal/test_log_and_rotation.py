@@ -118,6 +118,35 @@ def test_rotation_loses_nothing_even_when_the_old_file_is_deleted_at_once(
     assert lines_in(*files).keys() == numbers(*((writer, lines) for writer in "wxyz")).keys()
 
 
+def test_rotation_loses_nothing_of_threads_that_are_at_the_old_file_still(log):
+    """A line may be on its way into a file that another thread has just found out to be gone."""
+    program = """
+        import sys
+        import threading
+        from eventtracking.backends.log_file import LogFileBackend
+        from log_programs import send_many
+
+        sys.setswitchinterval(0.00001)
+        backend = LogFileBackend(sys.argv[1])
+        threads = [
+            threading.Thread(target=send_many, args=(backend, f"thread-{number}", 8_000, 10))
+            for number in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        backend.close()
+        books = backend.stats()
+        assert books == {"accepted": 64_000, "sent": 64_000, "pending": 0, "lost": {}}, books
+    """
+
+    files = rotate_under([start(program, log)], log, lambda *args: compress(rename(*args)), 0)
+
+    expected = numbers(*((f"thread-{number}", 8_000) for number in range(8)))
+    assert lines_in(*files).keys() == expected.keys()
+
+
 def test_a_signal_to_reopen_moves_every_writer_to_the_new_file(log):
     """The `postrotate` of many configurations: rename, send SIGHUP, compress."""
     writers = start_writers(log, 15_000, 100)
