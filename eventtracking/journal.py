@@ -9,11 +9,8 @@ from __future__ import annotations
 import _thread
 import atexit
 import errno
-import fcntl
 import logging
 import os
-import re
-import stat
 import threading
 import time
 from collections import deque
@@ -23,8 +20,8 @@ from pathlib import Path
 from typing import Any, Literal
 from weakref import WeakSet, ref
 
-import orjson
-
+from eventtracking._open_files import NO_FILE, OpenFile, Rotation, force_name
+from eventtracking._salvage import event_of, salvage
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.stats import Ledger, Notices
 
@@ -36,6 +33,9 @@ logger = logging.getLogger(__name__)
 _BURST_LINES = 32
 _NEXT_LINE_SECONDS = 0.000_01
 _LOOK_SECONDS = 0.000_2
+
+# How often `flush` begins again when a rotation took what it has just written.
+_FLUSH_LOOKS = 10
 
 # How often lines that wait are tried again without a new one, and how long
 # `fsync="interval"` leaves lines in the page cache.
@@ -89,20 +89,17 @@ class LineFile:
         backlog_bytes: int = 10_000_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        # Absolute: a daemon changes its folder, and its log stays where it was.
-        self.path = os.path.abspath(os.fsdecode(path))
+        self.path = _absolute(path)
         self._ledger = ledger
         self._mode = mode
-        self._rotation = (
-            None if max_bytes is None else _Rotation(self.path, max_bytes, backup_count)
-        )
+        self._rotation = None if max_bytes is None else Rotation(self.path, max_bytes, backup_count)
         self._fsync = fsync
         self._is_plain = max_bytes is None and fsync == "never"
         self._backlog_bytes = backlog_bytes
         self._clock = clock
         self._notices = Notices()
         self._closed = False
-        self._file = _NO_FILE
+        self._file = NO_FILE
         self._look_at = self._pause_at = 0.0
         self.start_clean()
         try:
@@ -154,9 +151,11 @@ class LineFile:
     def flush(self) -> bool:
         """Look after the latest lines and write those that wait; tell whether none is left."""
         if not self._closed:
-            self._tend(_LOCK_SECONDS)
-            # Once more for the lines that have only now been written.
-            self._tend(_LOCK_SECONDS)
+            for _ in range(_FLUSH_LOOKS):
+                self._tend(_LOCK_SECONDS)
+                # Those that have only now been written are looked after as well.
+                if self._backlog or not self._file.recent:
+                    break
             self.sync()
         return not self._backlog
 
@@ -202,7 +201,7 @@ class LineFile:
         self._backlog: deque[bytes] = deque()
         self._backlog_size = 0
         self._file.forget()
-        self._left: deque[_OpenFile] = deque()
+        self._left: deque[OpenFile] = deque()
         self._recalled = 0
         self._lock = threading.RLock()
         self._is_busy = False
@@ -219,12 +218,14 @@ class LineFile:
         if self._look_seconds and (self._backlog or self._file.recent):
             self.flush()
 
-    def _open(self) -> _OpenFile:
-        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+    def _open(self) -> OpenFile:
+        # A file that stands in the way is reported as such when the path is opened.
+        with suppress(FileExistsError):
+            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
-        file = _OpenFile(os.open(self.path, flags, self._mode))
+        file = OpenFile(os.open(self.path, flags, self._mode))
         if self._fsync != "never":
-            _force_name(self.path)
+            force_name(self.path)
         if not file.ends_whole(self.path):
             # Readers skip blank lines, so one too many does no harm.
             try:
@@ -233,7 +234,7 @@ class LineFile:
                 file.torn = True
         return file
 
-    def _write(self, file: _OpenFile, line: bytes) -> _OpenFile:
+    def _write(self, file: OpenFile, line: bytes) -> OpenFile:
         """Write *line* whole to *file*, or to the one after it, and return that."""
         if self._rotation and self._rotation.is_due(file, len(line)):
             file = self._rotate(file, self._rotation)
@@ -285,7 +286,7 @@ class LineFile:
         self._ledger.lose("backend_error")
         return False
 
-    def _look(self, file: _OpenFile, now: float) -> None:
+    def _look(self, file: OpenFile, now: float) -> None:
         """Find out whether the latest lines are at the path, and bring them there if not."""
         is_over = now >= self._pause_at + _LOOK_SECONDS
         self._burst_lines = 0 if is_over else self._burst_lines + 1
@@ -328,7 +329,7 @@ class LineFile:
         # Lines that are remembered before the look were written before it.
         number = len(file.recent)
         if self._closed:
-            self._leave_for(_NO_FILE)
+            self._leave_for(NO_FILE)
         elif file.is_at(self.path):
             del file.recent[:number]
         else:
@@ -345,15 +346,15 @@ class LineFile:
         except OSError as error:
             self._fail(error)
             if not self._file.is_at(self.path):
-                self._leave_for(_NO_FILE)
+                self._leave_for(NO_FILE)
 
-    def _leave_for(self, file: _OpenFile) -> None:
+    def _leave_for(self, file: OpenFile) -> None:
         """Write to *file* from here on, and have the lines of the other one looked after."""
         left, self._file = self._file, file
         self._left.append(left)
         self._look_at = 0.0
 
-    def _recall(self, file: _OpenFile) -> None:
+    def _recall(self, file: OpenFile) -> None:
         """Queue the lines of a replaced *file* again, unless it stands where readers look."""
         if file.unsynced:
             self._force(file)
@@ -373,7 +374,10 @@ class LineFile:
             self._backlog.clear()
         try:
             # Whoever comes meanwhile queues behind: first written, then taken out.
-            while self._backlog and self._file is not _NO_FILE:
+            while self._backlog and self._file is not NO_FILE:
+                if len(self._file.recent) > _BURST_LINES:
+                    # So that a rotation meanwhile brings back a few, not all of them.
+                    self._look_after()
                 line = self._backlog[0]
                 file = self._write(self._file, line)
                 file.recent.append(line)
@@ -386,7 +390,7 @@ class LineFile:
         if not self._backlog:
             self._backlog_size = 0
 
-    def _rotate(self, file: _OpenFile, rotation: _Rotation) -> _OpenFile:
+    def _rotate(self, file: OpenFile, rotation: Rotation) -> OpenFile:
         lock = self._lock
         if not lock.acquire(timeout=_LOCK_SECONDS):
             return file
@@ -402,7 +406,7 @@ class LineFile:
             lock.release()
         return self._file
 
-    def _force(self, file: _OpenFile) -> None:
+    def _force(self, file: OpenFile) -> None:
         """Force what was written to *file* to the disk."""
         file.unsynced = False
         try:
@@ -440,91 +444,6 @@ class LineFile:
             )
 
 
-class _OpenFile:
-    """A descriptor, the file it was opened for, and the lines written since the last look."""
-
-    __slots__ = ("descriptor", "identity", "recent", "torn", "unsynced")
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-        self.identity = _identity(os.fstat(descriptor)) if descriptor >= 0 else None
-        self.recent: list[bytes] = []
-        self.torn = descriptor < 0
-        self.unsynced = False
-
-    def forget(self) -> None:
-        """Remember nothing, as in a child: it is its parent that has these lines."""
-        self.recent.clear()
-        self.unsynced = False
-
-    def is_at(self, path: str) -> bool:
-        """Tell whether the descriptor is still open, and *path* still leads to its file."""
-        try:
-            here = _identity(os.fstat(self.descriptor))
-            return here == self.identity == _identity(os.stat(path))
-        except OSError:
-            return False
-
-    def ends_whole(self, path: str) -> bool:
-        """Tell whether the file is empty or ends with a newline, as far as can be seen."""
-        status = os.fstat(self.descriptor)
-        if not stat.S_ISREG(status.st_mode) or not status.st_size:
-            return True
-        try:
-            with open(path, "rb", buffering=0) as reader:
-                reader.seek(-1, os.SEEK_END)
-                return reader.read(1) == b"\n"
-        except OSError:
-            return False
-
-    def __del__(self) -> None:
-        # Closed by the last writer that holds it, so no thread writes to a number that
-        # is given away. If something else closed it, the number is not ours to close.
-        with suppress(OSError):
-            if self.identity and _identity(os.fstat(self.descriptor)) == self.identity:
-                os.close(self.descriptor)
-
-
-class _Rotation:
-    """Rename a file that has grown too long: `path` to `path.1`, `path.1` to `path.2`, ..."""
-
-    def __init__(self, path: str, max_bytes: int, backup_count: int) -> None:
-        self._path = path
-        self._max_bytes = max_bytes
-        self._backups = [f"{path}.{number}" for number in range(1, backup_count + 1)]
-
-    def is_due(self, file: _OpenFile, length: int) -> bool:
-        """Tell whether *length* more bytes are too many for *file*."""
-        size = os.fstat(file.descriptor).st_size
-        return size > 0 and size + length > self._max_bytes
-
-    def shift(self, file: _OpenFile, mode: int) -> None:
-        """Rename *file* and those before it, unless another process is at it, or was."""
-        lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
-        try:
-            # Never waited for: while another process rotates, the old file takes the line.
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if file.is_at(self._path):
-                self._rename()
-        except BlockingIOError:
-            pass
-        finally:
-            # Said aloud: a child forked meanwhile holds the descriptor too.
-            fcntl.flock(lock, fcntl.LOCK_UN)
-            os.close(lock)
-
-    def keeps(self, file: _OpenFile) -> bool:
-        """Tell whether *file* is one of the backups."""
-        # Upwards, the way that files move, so that none slips past.
-        return any(file.is_at(backup) for backup in self._backups)
-
-    def _rename(self) -> None:
-        for older, newer in zip(self._backups[:0:-1], self._backups[-2::-1], strict=True):
-            with suppress(FileNotFoundError):
-                os.replace(newer, older)
-        os.replace(self._path, self._backups[0])
-
-
 def read(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     """
     Yield the events in the file at *path*, in order, each as a dict.
@@ -538,80 +457,25 @@ def read(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     damaged = 0
     with open(path, "rb") as lines:
         for line in lines:
-            event = _event(line)
+            event = event_of(line)
             if event is not None:
                 yield event
             elif line.strip():
-                events, rest = _salvage(line)
+                events, rest = salvage(line)
                 damaged += bool(rest)
                 yield from events
     if damaged:
         logger.warning("%s: %d damaged line(s); what was whole in them was read", path, damaged)
 
 
-# A quote that begins or ends a text, or a brace.
-_MARK = re.compile(rb'(?<!\\)(?:\\\\)*"|[{}]')
-
-# What may stand between lines. NUL: a file that was truncated under a careless writer.
-_BLANK = b" \t\r\n\0"
-
-
-def _salvage(line: bytes) -> tuple[list[dict[str, Any]], bytes]:
-    """Return the whole events at the end of *line*, and what stands before them."""
-    # A writer that is killed leaves the head of a line, or a line without its newline;
-    # one that knows nothing of it writes behind. So what is whole ends where the line ends.
-    events: list[dict[str, Any]] = []
-    rest = line.strip(_BLANK)
-    for start in _starts(rest):
-        head = rest[:start].rstrip(_BLANK)
-        event = _event(rest[start:])
-        if event is None or not ("name" in event or _may_end(head)):
-            break
-        events.insert(0, event)
-        rest = head
-    return events, rest
-
-
-def _starts(line: bytes) -> Iterator[int]:
-    """Yield where the objects begin that stand one behind the other at the end of *line*."""
-    # Backwards, for the torn head would lead astray: its braces and quotes do not pair.
-    depth, in_text = 0, False
-    for mark in reversed([*_MARK.finditer(line)]):
-        brace = mark[0]
-        if brace.endswith(b'"'):
-            in_text = not in_text
-        elif not in_text:
-            depth += 1 if brace == b"}" else -1
-            if depth <= 0:
-                yield mark.start()
-
-
-def _may_end(head: bytes) -> bool:
-    """Tell whether a line may end with *head*, so that what follows is no value inside of it."""
-    return not head or (head.startswith(b"{") and not head.endswith((b":", b",", b"[")))
-
-
-def _event(line: bytes) -> dict[str, Any] | None:
+def _absolute(path: str | os.PathLike[str]) -> str:
+    """Return *path* from the root on: a daemon changes its folder, and its log stays."""
     try:
-        event = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return None
-    return event if isinstance(event, dict) else None
-
-
-def _identity(status: os.stat_result) -> tuple[float, ...]:
-    # Its inode and its device: a slice costs less than two names.
-    return status[1:3]
-
-
-def _force_name(path: str) -> None:
-    """Force the name of a new file to the disk: without it, its lines are nowhere."""
-    with suppress(OSError):
-        folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        return os.path.abspath(os.fsdecode(path))
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"cannot append to {path!r}: the working directory is gone"
+        ) from error
 
 
 def _care(owner: ref[LineFile]) -> None:
@@ -619,8 +483,6 @@ def _care(owner: ref[LineFile]) -> None:
         del file
         time.sleep(_CARE_SECONDS)
 
-
-_NO_FILE = _OpenFile(-1)
 
 _line_files: WeakSet[LineFile] = WeakSet()
 
