@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date, datetime
 from types import NoneType
 from typing import Any
@@ -18,6 +19,8 @@ CYCLE = "[cycle]"
 
 TOO_DEEP = "[too deep]"
 """Stands where nesting went beyond `MAX_DEPTH`."""
+
+_DEQUE_TRIES = 100
 
 # Checked first because nearly every value is one of these, and none can be spoiled.
 _LEAVES = frozenset({str, int, float, bool, NoneType, bytes, frozenset, datetime, date})
@@ -86,11 +89,17 @@ def _stored_pairs(value: dict[Any, Any]) -> dict[Any, Any]:
 
 
 def _stored(value: Any) -> list[Any]:
-    """Return what a list, tuple or deque holds, likewise."""
+    """Return the items, listed in one step, past an `__iter__` that a subclass may have."""
     kind = type(value)
     if issubclass(kind, list):
         return list.copy(value)
-    return [*(tuple if issubclass(kind, tuple) else deque).__iter__(value)]
+    if issubclass(kind, tuple):
+        return [*tuple.__iter__(value)]
+    # For a deque there is no such step. One that another thread changes meanwhile says so.
+    for _ in range(_DEQUE_TRIES):
+        with suppress(RuntimeError):
+            return [*deque.__iter__(value)]
+    return [*deque.__iter__(value)]
 
 
 def _as_tuple(kind: type[Any], items: list[Any]) -> Any:

@@ -378,6 +378,7 @@ class LineFile:
                 if len(self._file.recent) > _BURST_LINES:
                     # So that a rotation meanwhile brings back a few, not all of them.
                     self._look_after()
+                    continue
                 line = self._backlog[0]
                 file = self._write(self._file, line)
                 file.recent.append(line)
