@@ -4,7 +4,6 @@ import gc
 import io
 import json
 import logging
-import math
 import os
 import signal
 import subprocess
@@ -30,6 +29,7 @@ from core_fakes import (
     nothing,
     strictly,
 )
+from strange_data import STRANGE, Array, Hostile, Truthless, cycle, strange_data
 
 from eventtracking import tracker as tracker_module
 from eventtracking.backends.logger import LoggerBackend
@@ -38,75 +38,6 @@ from eventtracking.event import CYCLE
 from eventtracking.serialization import encode
 from eventtracking.stats import Notices
 from eventtracking.tracker import Tracker, context, emit, get_tracker, register_tracker
-
-
-def never(*_):
-    raise RuntimeError("nobody may ask")
-
-
-class Hostile:
-    __str__ = __repr__ = __eq__ = __len__ = __copy__ = __deepcopy__ = __reduce_ex__ = never
-    __hash__ = object.__hash__
-
-
-class Truthless(Hostile):
-    __bool__ = never
-
-
-class HostileList(list):
-    __iter__ = __copy__ = __deepcopy__ = never
-
-
-class HostileDict(dict):
-    __iter__ = keys = items = __getitem__ = __copy__ = __deepcopy__ = never
-
-
-class Array:
-    """As numpy's: it has no truth value."""
-
-    def __bool__(self):
-        raise ValueError("the truth of an array is ambiguous")
-
-    def tolist(self):
-        return [1, 2]
-
-
-def cycle():
-    value = {"list": []}
-    value["list"].append(value)
-    return value
-
-
-def strange_data():
-    """Return what an application may put into `data`, by name."""
-    return {
-        "lock": {"it": threading.Lock()},
-        "generator": {"it": (n for n in range(3))},
-        "open file": {"it": io.StringIO()},
-        "module": {"it": sys},
-        "socket-like": {"it": mock.Mock()},
-        "cycle": cycle(),
-        "a hundred thousand lists": {"it": nested(100_000)},
-        "no text": {"it": Hostile(), "list": [Hostile()]},
-        "no text as a key": {Hostile(): 1},
-        "no truth": {"it": Truthless()},
-        "no truth at all": Truthless(),
-        "array": {"it": Array()},
-        "array at the top": Array(),
-        "list that cannot be iterated": {"it": HostileList([1])},
-        "dict that cannot be read": {"it": HostileDict(a=1)},
-        "dict that cannot be read at the top": HostileDict(a=1),
-        "surrogates": {"it": "\ud800", "\udfff": 1},
-        "nan": {"it": math.nan},
-        "huge number": {"it": 10**5000},
-        "bytes": {"it": b"\xff"},
-        "set": {"it": {1, "a", None}},
-        "odd keys": {1: 1, "1": 2, None: 3, (1, 2): 4},
-        "separators": {"it": "\u2028\u0085\n"},
-    }
-
-
-STRANGE = sorted(strange_data())
 
 
 @pytest.fixture
