@@ -14,10 +14,13 @@ EXTRAS = {
     "django": ["django>=5.2"],
     "test": [
         "coverage[toml]>=7.6",
+        "gunicorn>=23.0",
         "hypothesis>=6.100",
         "pytest>=8.2",
         "pytest-randomly>=3.15",
         "pytest-xdist>=3.6",
+        "uvicorn>=0.34",
+        "websockets>=14.0",
     ],
     "docs": ["furo>=2024.8", "sphinx>=8.0"],
 }

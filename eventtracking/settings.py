@@ -39,6 +39,29 @@ CONFIG = "EVENT_TRACKING_CONFIG"
 DEFAULTS: Mapping[str, Any] = {ENABLED: True, TIME_ZONE: "UTC", PROCESSORS: [], BACKENDS: {}}
 """Every setting there is, in the order in which they are shown."""
 
+GUARDS = (
+    "eventtracking.processors.sensitive_guard.SensitiveFieldGuard",
+    "eventtracking.processors.size_guard.SizeGuard",
+)
+"""The processors that no event should go over a network without, in their order."""
+
+RECOMMENDED_PROCESSORS: tuple[dict[str, Any], ...] = (
+    {"ENGINE": "eventtracking.processors.request_context.RequestContext"},
+    *({"ENGINE": guard} for guard in GUARDS),
+)
+"""
+The processors that production needs, to begin `EVENT_TRACKING_PROCESSORS` with.
+
+The facts about the request come first, so that they are looked at and counted like all
+the rest. Secrets go before the size is taken: a cut can then leave no half of a secret that
+nobody recognises any more, and the size is that of what is written. Filters by name may
+stand in front. `LegacyFieldMappingProcessor`, where it is wanted, comes last, because the
+others look for `data`.
+"""
+
+DJANGO_ONLY = ("EVENT_TRACKING_TRUSTED_PROXIES", "EVENT_TRACKING_REQUEST_EVENTS")
+"""Settings that only Django's middleware reads: elsewhere they are options of another door."""
+
 # Open edX puts it next to ours and reads it itself.
 _FOREIGN = ("EVENT_TRACKING_SEGMENTIO_EMIT_WHITELIST",)
 
@@ -166,19 +189,22 @@ def truth(value: Any) -> bool | None:
     return bool(value) if isinstance(value, int) and value in (0, 1) else None
 
 
-def unknown_names(names: Iterable[Any]) -> list[str]:
+def unknown_names(names: Iterable[Any], *, in_django: bool = False) -> list[str]:
     """Return a line for each of *names* that looks like a setting and is none."""
-    return [line for name in names if isinstance(name, str) and (line := _unknown(name))]
+    known = (*DEFAULTS, *DJANGO_ONLY) if in_django else (*DEFAULTS,)
+    return [line for name in names if isinstance(name, str) and (line := _unknown(name, known))]
 
 
-def _unknown(name: str) -> str:
-    if name in DEFAULTS or name in _FOREIGN:
+def _unknown(name: str, known: tuple[str, ...]) -> str:
+    if name in known or name in _FOREIGN:
         return ""
+    if name in DJANGO_ONLY:
+        return f"{name} is ignored: it counts only in Django's settings"
     if name == CONFIG:
         return f"{CONFIG} is ignored: it counts only in the environment"
     if name.startswith(PREFIX):
-        return f"{name!r} is not a setting and is ignored.{did_you_mean(name, DEFAULTS)}"
-    hints = (did_you_mean(n, DEFAULTS, cutoff=_SURELY_MEANT) for n in (name, PREFIX + name))
+        return f"{name!r} is not a setting and is ignored.{did_you_mean(name, known)}"
+    hints = (did_you_mean(n, known, cutoff=_SURELY_MEANT) for n in (name, PREFIX + name))
     hint = next(filter(None, hints), "")
     return f"{name!r} is ignored.{hint}" if hint else ""
 

@@ -36,6 +36,9 @@ class Backend(Protocol):
     - `read_only = True`: promises that `send` neither changes the event nor keeps
       any part of it after returning. Such a backend is spared the copy that every
       other backend gets.
+    - `sends_over_network = True`: says that events leave the machine, or go to another
+      service on it. `eventtracking check` and Django's system checks then warn when no
+      `SensitiveFieldGuard` or no `SizeGuard` stands before it.
     - `flush(timeout) -> bool`: sends what waits, within *timeout* seconds; tells
       whether nothing is left.
     - `close(timeout)` or `close()`: gives up files, sockets and threads. Safe to call twice.

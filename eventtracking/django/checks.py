@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as CheckWarning
 
 from eventtracking._assembly import Assembly
+from eventtracking._guards import unguarded
 from eventtracking._problems import Problem
 from eventtracking.django.django_tracker import DjangoTracker, current
+from eventtracking.django.middleware import trusted_proxies
+from eventtracking.django.request_events import request_events
+from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.settings import (
     BACKENDS,
+    DJANGO_ONLY,
     ENABLED,
     PREFIX,
     PROCESSORS,
@@ -24,6 +29,8 @@ from eventtracking.settings import (
 from eventtracking.tracker import DEFAULT_TRACKER_NAME, TRACKERS
 
 TAG = "eventtracking"
+
+_MIDDLEWARE = "eventtracking.django.middleware.TrackMiddleware"
 
 _IDS = {
     "setting": "eventtracking.E001",
@@ -39,7 +46,8 @@ def check_settings(**_kwargs: Any) -> list[CheckMessage]:
     """
     Return a message for each problem of the settings, and for what was surely not meant.
 
-    Errors, which appear only while tracking is enabled:
+    Errors, which appear only while tracking is enabled, except for those of the settings
+    that the middleware reads in any case:
 
     - `eventtracking.E001`: a setting has the wrong type or value.
     - `eventtracking.E002`: an `ENGINE` cannot be imported.
@@ -55,30 +63,69 @@ def check_settings(**_kwargs: Any) -> list[CheckMessage]:
     - `eventtracking.W003`: tracking is enabled, without a backend.
     - `eventtracking.W004`: a key beside `ENGINE` and `OPTIONS` is ignored.
     - `eventtracking.W005`: there are backends, and `EVENT_TRACKING_ENABLED` is not set.
+    - `eventtracking.W006`: a setting is for the middleware, and that is not in `MIDDLEWARE`.
+    - `eventtracking.W007`: a backend sends over a network with a guard missing before it.
     """
-    found, ignored = _examined() if getattr(settings, ENABLED, False) else ([], [])
+    found = _examined() if getattr(settings, ENABLED, False) else _Findings()
     return [
-        *(Error(problem.line, id=_IDS[problem.kind]) for problem in found),
+        *(Error(problem.line, id=_IDS[problem.kind]) for problem in found.problems),
+        *_middleware_errors(),
         *(CheckWarning(line, id="eventtracking.W001") for line in _unknown()),
-        *(CheckWarning(line, id="eventtracking.W004") for line in ignored),
+        *(CheckWarning(line, id="eventtracking.W004") for line in found.ignored),
         *_switch_warnings(),
+        *_middleware_warnings(),
+        *(CheckWarning(line, id="eventtracking.W007") for line in found.unguarded),
     ]
 
 
-def _examined() -> tuple[list[Problem], list[str]]:
-    """Return the problems and the warnings of the settings as they are now."""
+class _Findings(NamedTuple):
+    """What is wrong with the settings of processors and backends."""
+
+    problems: Iterable[Problem] = ()
+    ignored: Iterable[str] = ()
+    unguarded: Iterable[str] = ()
+
+
+def _examined() -> _Findings:
+    """Return what there is to say about the settings as they are now."""
     values = current(TIME_ZONE, PROCESSORS, BACKENDS)
     tracker = TRACKERS.get(DEFAULT_TRACKER_NAME)
     if isinstance(tracker, DjangoTracker) and tracker.is_made_from(values):
         # Building everything once more would open every file a second time.
-        return [], tracker.warnings
+        return _Findings(
+            ignored=tracker.warnings, unguarded=unguarded(tracker.backends, tracker.processors)
+        )
     assembly = Assembly(values)
     assembly.close()
-    return assembly.problems.found(), assembly.problems.warnings()
+    problems = assembly.problems.found()
+    # A guard that could not be built is not missing, but wrong.
+    missing = [] if problems else unguarded(assembly.backends, assembly.processors)
+    return _Findings(problems, assembly.problems.warnings(), missing)
 
 
 def _unknown() -> list[str]:
-    return unknown_names(name for name in dir(settings) if name.startswith(PREFIX))
+    names = (name for name in dir(settings) if name.startswith(PREFIX))
+    return unknown_names(names, in_django=True)
+
+
+def _middleware_errors() -> Iterator[CheckMessage]:
+    """Yield what would keep the middleware, and with it the site, from starting."""
+    for read in (trusted_proxies, request_events):
+        try:
+            read()
+        except ImproperlyConfigured as error:
+            yield Error(str(error), id=_IDS["setting"])
+
+
+def _middleware_warnings() -> Iterator[CheckMessage]:
+    """Yield the settings that no middleware reads."""
+    if _MIDDLEWARE in (settings.MIDDLEWARE or ()):
+        return
+    for name in DJANGO_ONLY:
+        if getattr(settings, name, None):
+            text = f"{name} is set and {_MIDDLEWARE} is not in MIDDLEWARE: nothing reads it."
+            hint = "Add it behind the session and authentication middleware."
+            yield CheckWarning(text, hint=hint, id="eventtracking.W006")
 
 
 def _switch_warnings() -> Iterator[CheckMessage]:

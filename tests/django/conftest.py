@@ -1,21 +1,16 @@
-"""A Django as small as it gets, with this application in it."""
+"""A Django to test with, and no tracker but those that a test makes."""
 
 import os
 
-import django
 import pytest
-from django.conf import settings
+import small_django
 
 from eventtracking import serialization, tracker
 
 
 def pytest_configure():
     """Set Django up once, before any test module is imported."""
-    if not settings.configured:
-        settings.configure(
-            INSTALLED_APPS=["eventtracking.django"], TIME_ZONE="America/New_York", USE_TZ=True
-        )
-        django.setup()
+    small_django.set_up()
 
 
 @pytest.fixture(autouse=True)

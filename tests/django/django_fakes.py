@@ -19,6 +19,12 @@ class Keeper:
         CLOSED.append(self.label)
 
 
+class Network(Keeper):
+    """A backend that says it sends events away."""
+
+    sends_over_network = True
+
+
 class Refusing:
     """A backend that cannot be made."""
 

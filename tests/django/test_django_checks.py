@@ -13,9 +13,11 @@ from django.core.checks import run_checks
 from django.test import override_settings
 
 from eventtracking.django.django_tracker import override_default_tracker
+from eventtracking.settings import GUARDS, RECOMMENDED_PROCESSORS
 from eventtracking.tracker import TRACKERS, get_tracker
 
 KEEPER = {"ENGINE": "django_fakes.Keeper"}
+NETWORK = {"ENGINE": "django_fakes.Network"}
 ON = {"EVENT_TRACKING_ENABLED": True}
 
 
@@ -119,6 +121,40 @@ def test_a_key_that_is_ignored_is_a_warning():
 def test_backends_that_nobody_enabled_are_a_warning():
     """Forgetting the switch is the most silent mistake of all."""
     assert ids(EVENT_TRACKING_BACKENDS={"k": KEEPER}) == ["W005"]
+
+
+def test_a_network_backend_without_guards_is_a_warning():
+    """In one line, as `eventtracking check` says it."""
+    message = one(**ON, EVENT_TRACKING_BACKENDS={"k": KEEPER, "n": NETWORK})
+
+    assert message.id == "eventtracking.W007"
+    assert message.msg.startswith("EVENT_TRACKING_BACKENDS['n'] sends over a network without ")
+
+
+def test_a_network_backend_behind_guards_is_no_warning():
+    """With the recommended processors, as a constant or written out."""
+    settings = {**ON, "EVENT_TRACKING_BACKENDS": {"n": NETWORK}}
+
+    assert ids(**settings, EVENT_TRACKING_PROCESSORS=RECOMMENDED_PROCESSORS) == []
+    assert ids(**settings, EVENT_TRACKING_PROCESSORS=[{"ENGINE": each} for each in GUARDS]) == []
+
+
+def test_a_guard_that_cannot_be_built_is_not_called_missing():
+    """It is there, and wrong: one message is enough."""
+    guards = [{"ENGINE": engine, "OPTIONS": {"wrong": 1}} for engine in GUARDS]
+
+    settings = {**ON, "EVENT_TRACKING_BACKENDS": {"n": NETWORK}}
+    assert ids(**settings, EVENT_TRACKING_PROCESSORS=guards) == ["E003", "E003"]
+
+
+def test_a_tracker_that_is_there_already_is_asked_for_its_guards():
+    """Building everything once more would open every file a second time."""
+    with override_settings(**ON, EVENT_TRACKING_BACKENDS={"n": NETWORK}):
+        override_default_tracker()
+        found = run_checks(tags=["eventtracking"])
+
+    assert [message.id for message in found] == ["eventtracking.W007"]
+    assert len(django_fakes.BUILT) == 1
 
 
 def test_a_check_builds_nothing_that_is_there_already():

@@ -1,0 +1,17 @@
+"""The tracker of the sites in this folder: every fact, one log file."""
+
+import os
+
+from eventtracking.request import FACTS
+
+PROCESSORS = [
+    {
+        "ENGINE": "eventtracking.processors.request_context.RequestContext",
+        "OPTIONS": {"fields": list(FACTS)},
+    }
+]
+
+
+def backends():
+    log = {"path": os.environ["SERVED_LOG"]}
+    return {"log": {"ENGINE": "eventtracking.backends.log_file.LogFileBackend", "OPTIONS": log}}
