@@ -1,0 +1,1 @@
+"""What a secret looks like: by the name of its field, and by itself within a text."""

@@ -1,0 +1,356 @@
+"""
+Names and values within a text: forms, queries, headers, command lines, JSON, XML, sentences.
+
+Found from the signs between them. A text is read backwards for that, because a name ends
+at its sign, and where it begins is only known from there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from eventtracking._sensitive import suspicions
+from eventtracking._sensitive.names import Names, words
+from eventtracking._sensitive.suspicions import Suspicion
+from eventtracking._sensitive.views import Span
+from eventtracking._sensitive.wordlists import word_set
+
+# Backwards: the sign, spaces, quotes, the name, and two more words of it.
+SIGN = re.compile(
+    r"""(?:[=:]|>-)[ \t]{0,4}["'`\\)]{0,4}(?P<name>[\w.\-\[\]%$@]{1,64})"""
+    r"(?:[ ](?P<second>[\w.-]{1,32}))?(?:[ ](?P<third>[\w.-]{1,32}))?"
+)
+
+# The last word of a name in several words: `API key`, `card number`, `one-time code`.
+_HEADS = word_set("key code number token cookie pin no num phrase id answer card")
+
+_QUOTED = {quote: re.compile(rf"(?:[^{quote}\\]|\\.)*+", re.DOTALL) for quote in ('"', "'", "`")}
+_BARE = re.compile(r"(?:[^\s\"'<>`&;,?#]|[;,?#](?!\s|\Z|[\w.%\[\]-]{1,64}[=:])|[\"'](?=\w))+")
+_BRACKETS = re.compile(r"[\[\]{}]|\"(?:[^\"\\]|\\.)*+\"?", re.DOTALL)
+_LINE = re.compile(r"[^\r\n]+")
+_AUTHORIZATION = re.compile(
+    r"(?:digest|oauth|aws4-hmac-sha256|sharedaccesssignature|hawk|signature)\b[^\r\n]*"
+    r"|[A-Za-z][\w-]{1,40}[ \t]+[^\s\"',;]+|[^\s\"',;]+",
+    re.IGNORECASE,
+)
+_GAP = re.compile(r"[ \t]{1,8}|\+(?=[\"'\\])|(?<=\)=)\(")
+_CLOSING = ")]}.,;:!?*"
+
+_PLACEHOLDER = re.compile(
+    r"<[^<>]*>?|\$\{.*|\$\([A-Za-z].*|\$[A-Z_]+|\{+[\w .-]*\}*|%[sdr]|%\(.*|\[[\w .-]*\]?"
+    r"|\*+|\.{2,}"
+)
+_CODE = re.compile(
+    r"[A-Za-z_][A-Za-z_.]+[(\[]"
+    r"|(?:self|cls|this|request|req|os|config|settings|process|env|params|data|user|args|options"
+    r"|form|event|ctx|context|props|state|kwargs|opts)\.[A-Za-z_.]+\Z"
+)
+# What follows a name in a sentence or in a program, and is no secret.
+_WORDS_OF_SENTENCES = word_set(
+    "a an the is are was be been being has had have must should can cannot could may might will "
+    "would not no none nothing your my our their his her its this that these those it you we they "
+    "i please enter type use see for from in on at to of or and as if when where how what why who "
+    "required optional invalid valid incorrect correct wrong missing empty expired expires updated "
+    "changed reset forgotten forgot too at least only any every each some between with without "
+    "do does did don't dont never always string str text int integer number bool boolean object "
+    "any bytes float list dict tuple optional null none nil undefined true false unknown error "
+    "ok success failed failure yes n/a lambda new return function def class await async "
+    "case-sensitive weak strong medium hidden private public secret-free default password token "
+    "one two three sent received verified confirmed accepted rejected denied granted approved "
+    "pending enabled disabled active inactive needed unavailable available hashed encrypted "
+    "nobody everybody everyone someone something anything everything there here more most many "
+    "much less few all also still just even ever "
+    "once again then than so but because since while before "
+    "after during about against into through over under out off up down "
+    "choose pick set create make keep remember think imagine include includes contains"
+)
+
+_NAMED = re.compile(
+    r"[\"'](?:name|key|field|header|setting|param|parameter|variable|property|label|k|n)[\"']"
+    r"\s{0,8}:\s{0,8}[\"']([^\"'\n]{1,64})[\"']\s{0,8},\s{0,8}"
+    r"[\"'](?:value|val|v|content|new|new_value|text)[\"']\s{0,8}:\s{0,8}"
+    r"(?:[\"']([^\"']+)[\"']|([\w.-]+))",
+    re.IGNORECASE,
+)
+_LISTED = re.compile(
+    r"[\[(]\s{0,8}b?[\"']([^\"'\n]{1,64})[\"']\s{0,8},\s{0,8}b?(?:\"([^\"]+)\"|'([^']+)')\s{0,8}[\])]"
+)
+_ELEMENT = re.compile(
+    r"<([\w:.-]{1,64})(?:\s[^<>]{0,200})?>\s{0,20}(?:<!\[CDATA\[)?([^<>]+?)\s{0,20}(?=\]\]>|</)"
+)
+_FIELD = re.compile(
+    r"\bname=[\"']?([\w.\[\]-]{1,64})[\"']?[^<>\r\n]{0,200}?\s(?:value|content)=(?:\"([^\"]+)\"|'([^']+)')",
+    re.IGNORECASE,
+)
+_PART = re.compile(
+    r"\bname=\"([^\"\r\n]{1,64})\"(?:;[^\r\n]{0,200})?(?:\r?\n[^\r\n]{1,200}){0,3}"
+    r"\r?\n\r?\n([^\r\n]+)"
+)
+_YAML = re.compile(
+    r"\b(?:name|key):[ \t]{1,4}[\"']?([\w.-]{1,64})[\"']?\r?\n[ \t]{0,40}"
+    r"value:[ \t]{1,4}[\"']?([^\s\"']+)"
+)
+_CELL = re.compile(
+    r"\|[ \t]{0,20}([\w. -]{1,64}?)[ \t]{0,20}\|[ \t]{0,20}([^|\s]+)[ \t]{0,20}(?=\|)"
+)
+_FLAG = re.compile(
+    r"(?<![\w-])--?([A-Za-z][\w-]{1,63})[ \t]+(?:\"([^\"]+)\"|'([^']+)'|([^\s-]\S*))"
+)
+_LOGIN_FLAG = re.compile(
+    r"(?<![\w-])(?:-u|--user|--proxy-user)[ =][\"']?[^\s:\"']{1,64}:([^\s\"']+)"
+)
+_SQL = re.compile(
+    r"\b(?:identified\s{1,4}by|password)\s{1,4}(?:to\s{1,4}|for\s{1,4}\S{1,64}\s{1,4}=\s{1,4})?'([^']+)'",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r" is(?: now)? ?:?\s{0,3}[\"'`(]?([^\s\"'`)]{4,128})")
+_SAID = re.compile(
+    r"\b(?:pass(?:word|wd|phrase)|pwd)\s{1,3}[\"'`]?([^\s\"'`=:]{8,128})"
+    r"|\b(?:otp|pin|passcode)\s{1,3}#?(\d{4,8})\b"
+    r"|\b(?:[A-Z]-)?(\d{4,8}) is (?:your|the) [\w .-]{0,40}?\b(?:code|otp|pin|password|passcode)\b",
+    re.IGNORECASE,
+)
+_SPOKEN = word_set("password passwd pwd passphrase passcode pin otp token secret")
+# What is shorter, in a sentence, is a number of something.
+_SHORTEST_CODE, _SHORTEST_PASSWORD = 4, 6
+_AFTER_NAME = re.compile(r"[\w-]+(?: [\w-]+){0,2}\Z")
+
+
+class _Sign(NamedTuple):
+    """A name, the place of the sign behind it, and what a value there has to be asked."""
+
+    name: str
+    start: int
+    place: int
+    suspicion: Suspicion
+
+
+class Pairs:
+    """Find the values in a text that stand under sensitive names."""
+
+    def __init__(self, names: Names, replacement: str) -> None:
+        self._names = names
+        self._replacement = replacement
+
+    def find(self, text: str) -> Iterator[Span]:
+        """Yield where in *text* the values of sensitive names stand."""
+        yield from self._behind_signs(text)
+        for sign, pattern in _FORMS:
+            if sign in text:
+                yield from self._in_form(pattern, text)
+        if "<" in text and "</" in text:
+            yield from self._in_form(_ELEMENT, text)
+        if "-u" in text:
+            yield from (match.span(1) for match in _LOGIN_FLAG.finditer(text))
+        yield from (match.span(1) for match in _SQL.finditer(text) if "'" in text)
+        yield from self._in_sentences(text)
+
+    def is_hint(self, name: str) -> bool:
+        """Tell whether *name* before a sign makes a text worth a closer look."""
+        return self._names.suspicion(name) is not None or words(name)[-1:] in _HEADS_ALONE
+
+    def _behind_signs(self, text: str) -> Iterator[Span]:
+        done = 0
+        for sign in reversed([*self._signs(text)]):
+            # What an earlier value covers is gone already, and need not be read again.
+            if sign.place < done:
+                continue
+            for start, end in self._value(text, sign):
+                done = max(done, end)
+                yield start, end
+
+    def _signs(self, text: str) -> Iterator[_Sign]:
+        size = len(text)
+        for match in SIGN.finditer(text[::-1]):
+            for name in _spellings(match):
+                suspicion = self._names.suspicion(name)
+                if suspicion is not None:
+                    yield _Sign(name, size - match.end("name"), size - match.start(), suspicion)
+                    break
+
+    def _value(self, text: str, sign: _Sign) -> Iterator[Span]:
+        at = sign.place
+        if text.startswith(("=", "//"), at) and text[at - 1 : at + 1] != ":=":
+            return
+        at += text[at : at + 1] in ("=", ">")
+        is_tight = text[at : at + 1] not in (" ", "\t")
+        # A form writes a space as a plus.
+        gap = _GAP.match(text, at)
+        at = gap.end() if gap else at
+        if self._replacement and text.startswith(self._replacement, at):
+            return
+        yield from self._value_at(text, at, sign, is_tight)
+
+    def _value_at(self, text: str, at: int, sign: _Sign, is_tight: bool) -> Iterator[Span]:
+        if text[at : at + 1] == "\\" and text[at + 1 : at + 2] in _QUOTED:
+            yield from self._escaped(text, at, sign)
+        elif text[at : at + 1] in _QUOTED:
+            yield from self._quoted(text, at, sign)
+        elif text[at : at + 1] in ("{", "[") and sign.suspicion is suspicions.always:
+            yield from self._container(text, at)
+        else:
+            yield from self._bare(text, at, sign, is_tight)
+
+    def _quoted(self, text: str, at: int, sign: _Sign) -> Iterator[Span]:
+        match = _QUOTED[text[at]].match(text, at + 1)
+        if match is None or self._is_harmless(match[0], sign):
+            return
+        is_closed = text.startswith(text[at], match.end())
+        if is_closed or (match[0][:1].isalnum() and "\n" not in match[0]):
+            yield match.span()
+
+    def _escaped(self, text: str, at: int, sign: _Sign) -> Iterator[Span]:
+        end = text.find(text[at : at + 2], at + 2)
+        end = len(text) if end < 0 else end
+        if not self._is_harmless(text[at + 2 : end], sign):
+            yield at + 2, end
+
+    def _container(self, text: str, at: int) -> Iterator[Span]:
+        """Find a whole object or list, to the bracket that closes it or the end of the text."""
+        if _PLACEHOLDER.fullmatch(text[at : at + 40].split(maxsplit=1)[0]):
+            return
+        depth, end = 0, len(text)
+        for match in _BRACKETS.finditer(text, at):
+            depth += (match[0] in ("[", "{")) - (match[0] in ("]", "}"))
+            if not depth:
+                end = match.end()
+                break
+        if end - at > len("[]"):
+            yield at, end
+
+    def _bare(self, text: str, at: int, sign: _Sign, is_tight: bool) -> Iterator[Span]:
+        match = _extent(text, sign).match(text, at)
+        if match is None:
+            return
+        quote = text[sign.start - 1 : sign.start]
+        found = match[0].partition(quote)[0] if quote in _QUOTED else match[0]
+        value = _trimmed(found)
+        if not value or self._is_harmless(value, sign) or _is_code(value):
+            return
+        is_assigned = is_tight and text[sign.place - 1] == "="
+        if is_assigned or not _is_sentence(value, sign.name):
+            yield at, at + len(value)
+
+    def _is_harmless(self, value: str, sign: _Sign) -> bool:
+        if suspicions.is_spared(value) or value == self._replacement or not value.strip():
+            return True
+        if _is_cookie(sign.name) and "=" not in value and not suspicions.has_digit(value):
+            return True
+        return not sign.suspicion(value) or bool(_PLACEHOLDER.fullmatch(value))
+
+    def _in_form(self, pattern: re.Pattern[str], text: str) -> Iterator[Span]:
+        for match in pattern.finditer(text):
+            suspicion = self._names.suspicion(match[1])
+            group = next((n for n in range(2, pattern.groups + 1) if match[n]), 0)
+            if suspicion and group and not self._is_harmless_form(match[group], suspicion):
+                yield match.span(group)
+
+    def _is_harmless_form(self, value: str, suspicion: Suspicion) -> bool:
+        if suspicions.is_spared(value) or value.strip() == self._replacement:
+            return True
+        return not suspicion(value) or bool(_PLACEHOLDER.fullmatch(value)) or _is_code(value)
+
+    def _in_sentences(self, text: str) -> Iterator[Span]:
+        """Find `my password is ...`, if what follows is not written like a word."""
+        for match in _SENTENCE.finditer(text):
+            value = _trimmed(match[1])
+            before = _AFTER_NAME.search(text[max(0, match.start() - 48) : match.start()])
+            if before and _looks_made_up(value) and self._is_spoken(before[0]):
+                yield match.start(1), match.start(1) + len(value)
+        for match in _SAID.finditer(text):
+            group = match.lastindex or 0
+            value = _trimmed(match[group])
+            if group > 1 or (_looks_made_up(value) and _is_mixed_word(value)):
+                yield match.start(group), match.start(group) + len(value)
+
+    def _is_spoken(self, name: str) -> bool:
+        last = name.rpartition(" ")[2].casefold()
+        return last in _SPOKEN or (
+            last in _HEADS and self._names.suspicion(name) is suspicions.always
+        )
+
+
+_HEADS_ALONE = frozenset((head,) for head in _HEADS)
+
+# (what the text must hold, the form)
+_FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("-", _FLAG),
+    ("value=", _FIELD),
+    ("content=", _FIELD),
+    ("name=", _PART),
+    ("value:", _YAML),
+    ("|", _CELL),
+    ('"', _NAMED),
+    ("'", _NAMED),
+    ("[", _LISTED),
+    ("(", _LISTED),
+)
+
+
+def _spellings(match: re.Match[str]) -> Iterator[str]:
+    """Yield the names that the words before a sign may be: the last one, the last two or three."""
+    name = match["name"][::-1]
+    yield name
+    if match["second"] and words(name)[-1:] in _HEADS_ALONE:
+        second = match["second"][::-1]
+        yield f"{second} {name}"
+        if match["third"]:
+            yield f"{match['third'][::-1]} {second} {name}"
+
+
+def _extent(text: str, sign: _Sign) -> re.Pattern[str]:
+    """Return how far the value of *sign* reaches: a header has more than one word."""
+    if text[sign.place - 1] != ":":
+        return _BARE
+    named = words(sign.name)
+    if "authorization" in named:
+        return _AUTHORIZATION
+    if _is_cookie(sign.name) or {"passphrase", "mnemonic", "phrase"} & {*named}:
+        return _LINE
+    return _BARE
+
+
+def _is_cookie(name: str) -> bool:
+    return words(name)[-1:] == ("cookie",)
+
+
+def _trimmed(value: str) -> str:
+    """Return *value* without the signs of the sentence or bracket that it stands in."""
+    while value and value[-1] in _CLOSING and value.count(value[-1]) <= _OPENED[value[-1]](value):
+        value = value[:-1]
+    return value
+
+
+def _opened_by(bracket: str) -> Callable[[str], int]:
+    # One more closed than opened: the last one belongs to the text around.
+    return lambda value: value.count(bracket) + value.count(_CLOSES[bracket])
+
+
+_CLOSES = {"(": ")", "[": "]", "{": "}"}
+_OPENED: dict[str, Callable[[str], int]] = {
+    **dict.fromkeys(".,;:!?*", len),
+    **{closing: _opened_by(opening) for opening, closing in _CLOSES.items()},
+}
+
+
+def _is_code(value: str) -> bool:
+    return _CODE.match(value) is not None
+
+
+def _is_sentence(value: str, name: str) -> bool:
+    """Tell whether *value* is a word as it follows *name* where no secret is told."""
+    word = value.split(maxsplit=1)[0].strip(_CLOSING + "('\"").casefold()
+    return not word or word in _WORDS_OF_SENTENCES or word == name.casefold()
+
+
+def _is_mixed_word(value: str) -> bool:
+    return not value.isdigit() and value.isalnum() and "/" not in value
+
+
+def _looks_made_up(value: str) -> bool:
+    digits = sum(map(str.isdigit, value))
+    return digits == len(value) >= _SHORTEST_CODE or (
+        0 < digits < len(value) >= _SHORTEST_PASSWORD and "://" not in value
+    )

@@ -1,0 +1,124 @@
+"""Take secrets out of events, by the names of their fields and by their own looks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+from eventtracking._sensitive.glance import Glance
+from eventtracking._sensitive.names import Names
+from eventtracking._sensitive.pairs import Pairs
+from eventtracking._sensitive.quick import QuickLook
+from eventtracking._sensitive.text import Texts
+from eventtracking._sensitive.values import Values
+from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking.types import Event
+
+
+class SensitiveFieldGuard:
+    """
+    Replace passwords, tokens, card numbers and their like, wherever in an event they stand.
+
+    A field whose name tells of a secret loses its value; a text loses the parts that are
+    secrets, and keeps the rest. Containers keep their shape. Put the guard behind the
+    processors that add to events: what they add is looked at too.
+
+    The event that it is called with stays as it is. Where nothing has to be hidden, it
+    comes back as it is, too. An object that may show another face to each reader (a lazy
+    text, a dataclass) is replaced by what `serialization.plain` makes of it.
+
+    A guard fails closed: if it raises, the router drops the event as `guard_failed`.
+
+    Args:
+        pii: Whether mail addresses, bank accounts (IBAN), social security numbers of the
+            United States and IP addresses are hidden as well.
+        replacement: What stands in the place of a secret.
+        extra_keys: More names of fields that are secret, whole and in any style:
+            `badge_number` stands for `badgeNumber`, and not for `old_badge_number`.
+        allow_keys: Names that are harmless here. Their values are still looked at.
+        extra_patterns: Regular expressions, as text or compiled. Their matches are hidden.
+
+    Raises:
+        ImproperlyConfigured: If an option is of the wrong kind, or a pattern is none.
+    """
+
+    fails_closed = True
+
+    def __init__(
+        self,
+        *,
+        pii: bool = False,
+        replacement: str = "[redacted]",
+        extra_keys: Iterable[str] = (),
+        allow_keys: Iterable[str] = (),
+        extra_patterns: Iterable[str | re.Pattern[str]] = (),
+    ) -> None:
+        if not isinstance(pii, bool):
+            _refuse("pii", "True or False", pii)
+        if not isinstance(replacement, str):
+            _refuse("replacement", "a text", replacement)
+        self.pii = pii
+        self.replacement = replacement
+        self._patterns = [_compiled(each) for each in _listed("extra_patterns", extra_patterns)]
+        names = Names(
+            extra=_names("extra_keys", extra_keys), allow=_names("allow_keys", allow_keys)
+        )
+        pairs = Pairs(names, replacement)
+        glance = Glance(pairs, pii=pii)
+        texts = Texts(
+            glance=glance,
+            pairs=pairs,
+            replacement=replacement,
+            patterns=self._patterns,
+            pii=pii,
+            scrub_value=self._scrub,
+        )
+        self._values = Values(
+            names=names, texts=texts, replacement=replacement, numbers_as_text=bool(self._patterns)
+        )
+        self._quick = None if self._patterns else QuickLook(names, glance)
+
+    def __call__(self, event: Event, /) -> Event:
+        """Return *event*, or a copy of it without its secrets."""
+        if self._quick is not None and self._quick.is_harmless(event):
+            return event
+        return self._values.scrubbed(event)  # type: ignore[no-any-return]  # a dict in, a dict out
+
+    def _scrub(self, value: Any) -> Any:
+        # Texts and values need each other: a JSON text holds values, and those hold texts.
+        return self._values.scrubbed(value)
+
+    def __repr__(self) -> str:
+        return f"<SensitiveFieldGuard pii={self.pii} extra_patterns={len(self._patterns)}>"
+
+
+def _names(option: str, names: Iterable[str]) -> list[str]:
+    listed = _listed(option, names)
+    for name in listed:
+        if not isinstance(name, str) or not any(map(str.isalnum, name)):
+            _refuse(option, "a list of names", name)
+    return listed
+
+
+def _listed(option: str, values: Any) -> list[Any]:
+    if isinstance(values, str | bytes | re.Pattern) or not isinstance(values, Iterable):
+        _refuse(option, "a list", values)
+    return [*values]
+
+
+def _compiled(pattern: str | re.Pattern[str]) -> re.Pattern[str]:
+    if isinstance(pattern, re.Pattern) and isinstance(pattern.pattern, str):
+        return pattern
+    if not isinstance(pattern, str):
+        _refuse("extra_patterns", "a list of regular expressions over text", pattern)
+    try:
+        return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ImproperlyConfigured(
+            f"SensitiveFieldGuard: extra_patterns: {pattern!r} is not a regular expression: {error}"
+        ) from error
+
+
+def _refuse(option: str, expected: str, value: object) -> NoReturn:
+    raise ImproperlyConfigured(f"SensitiveFieldGuard: {option} must be {expected}, got {value!r}")
