@@ -124,7 +124,7 @@ def _add_demo(commands: Any) -> None:
         "--once",
         action="store_true",
         help="let several users click at once, verify that every event is in the log exactly "
-        "once with its own user, and exit",
+        "once with its own user, that no password and no oversized line is, and exit",
     )
     parser.set_defaults(command=_demo)
 
@@ -191,6 +191,7 @@ def _emit(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     settings = _settings(options)
+    from eventtracking._guards import unguarded
     from eventtracking.settings import BACKENDS, ENABLED, build, describe, truth
 
     print(describe(settings), flush=True)
@@ -199,8 +200,11 @@ def _check(options: argparse.Namespace) -> int:
     if truth(settings.get(ENABLED)) is False:
         print(f"\n{ENABLED} is false: no event is tracked, and nothing else was checked.")
         return 0
+    warnings = unguarded(tracker.backends, tracker.processors)
     if not tracker.backends:
-        _complain(f"{BACKENDS} is empty: every event is dropped.")
+        warnings.append(f"{BACKENDS} is empty: every event is dropped.")
+    if warnings:
+        return _complain(*warnings, code=0)
     print("\nNo problems.")
     return 0
 

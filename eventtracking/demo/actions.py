@@ -5,12 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
+from urllib.parse import urlencode
 from zlib import crc32
 
 COURSE_ID = "course-v1:DemoX+Events101+2026"
 VIDEO_ID = "welcome"
 VIDEO_SECONDS = 60.0
 PROBLEM_ID = "event-names"
+ESSAY_ID = "what-happened"
+
+MIN_PASSWORD_CHARACTERS = 8
+MAX_PASSWORD_CHARACTERS = 100
+
+MAX_ESSAY_CHARACTERS = 250_000
+"""Several times what the guard lets pass: the application takes it, the log does not."""
 
 CHOICES = ("PlayVideo", "edx.video.played", "video_play_click")
 """The answers that the problem on the page offers."""
@@ -67,6 +75,23 @@ def _answer(form: Form) -> dict[str, Any]:
     return {"problem_id": PROBLEM_ID, "answer": answer, "correct": answer == _RIGHT_CHOICE}
 
 
+def _sign_in(form: Form) -> dict[str, Any]:
+    """Return data with the password in it, twice: what an application tracks carelessly."""
+    low, high = MIN_PASSWORD_CHARACTERS, MAX_PASSWORD_CHARACTERS
+    password = form.get("password")
+    if not isinstance(password, str) or not low <= len(password) <= high:
+        raise BadInput(f"password must be a text of {low} to {high} characters")
+    sent = urlencode({"username": form["user"], "password": password})
+    return {"method": "password", "password": password, "form": sent}
+
+
+def _essay(form: Form) -> dict[str, Any]:
+    essay = form.get("essay")
+    if not isinstance(essay, str) or not 0 < len(essay) <= MAX_ESSAY_CHARACTERS:
+        raise BadInput(f"essay must be a text of 1 to {MAX_ESSAY_CHARACTERS} characters")
+    return {"essay_id": ESSAY_ID, "essay": essay, "characters": len(essay)}
+
+
 def _scrolling(_: Form) -> dict[str, Any]:
     return {"page": "/"}
 
@@ -77,6 +102,8 @@ ACTIONS: Mapping[str, Action] = {
     "/video/play": Action("edx.video.played", _video),
     "/video/pause": Action("edx.video.paused", _video),
     "/answer": Action("edx.problem.answer.submitted", _answer),
+    "/sign-in": Action("edx.user.signed_in", _sign_in),
+    "/essay": Action("edx.essay.submitted", _essay),
     "/scroll": Action("edx.page.scrolled", _scrolling),
 }
 """Every action by the path of its requests."""

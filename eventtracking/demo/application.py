@@ -10,20 +10,18 @@ from uuid import uuid4
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import orjson
-import six
 
 from eventtracking.demo.actions import ACTIONS, COURSE_ID, Action, BadInput, user_of
 from eventtracking.demo.echo import listening
 from eventtracking.tracker import Tracker
+from eventtracking.web.wsgi import TrackMiddleware
 
-MAX_BODY_BYTES = 10_000
-"""A request may say so much. Its longest honest one says about a hundred bytes."""
+MAX_BODY_BYTES = 300_000
+"""A request may say so much: the longest essay, and a little beside it."""
 
 # What is read of a body that is too long. A client that is cut off while it still sends
 # may never see the answer.
 _MOST_READ_BYTES = 1_000_000
-
-_MAX_HEADER_CHARACTERS = 500
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
@@ -54,6 +52,11 @@ _HEADERS = (
     ("Referrer-Policy", "same-origin"),
     ("Cache-Control", "no-store"),
 )
+
+
+def site(tracker: Tracker) -> TrackMiddleware:
+    """Return the application as it is served: events know the request that they happen in."""
+    return TrackMiddleware(Application(tracker))
 
 
 class Application:
@@ -96,17 +99,17 @@ class Application:
             return self._pages[path]
         if path in ACTIONS:
             _demand_method(environ, "POST")
-            return self._act(ACTIONS[path], _form(environ, body), _request(environ))
+            return self._act(ACTIONS[path], _form(environ, body), _request_id(environ))
         raise _Refusal("404 Not Found", "there is nothing here")
 
-    def _act(self, action: Action, form: dict[str, Any], request: dict[str, Any]) -> _Answer:
+    def _act(self, action: Action, form: dict[str, Any], request_id: str) -> _Answer:
         tracker = self._tracker
         try:
             user, data = user_of(form), action.data(form)
         except BadInput as error:
             raise _Refusal("400 Bad Request", str(error)) from None
         with (
-            tracker.context("edx.request", request),
+            tracker.context("edx.request", {"request_id": request_id}),
             tracker.context("edx.user", user),
             tracker.context("edx.course", {"course_id": COURSE_ID, "org_id": "DemoX"}),
             listening() as lines,
@@ -166,23 +169,9 @@ def _form(environ: WSGIEnvironment, body: bytes) -> dict[str, Any]:
     return form
 
 
-def _request(environ: WSGIEnvironment) -> dict[str, Any]:
-    """Return the context of a request."""
+def _request_id(environ: WSGIEnvironment) -> str:
+    """Return the id that the request brought, or a new one."""
     request_id = environ.get("HTTP_X_REQUEST_ID") or uuid4().hex
     if not _REQUEST_ID.fullmatch(request_id):
         raise _Refusal("400 Bad Request", "X-Request-ID must be 1 to 64 letters, digits or -")
-    return {
-        "request_id": request_id,
-        "method": environ["REQUEST_METHOD"],
-        "path": environ["PATH_INFO"],
-        "ip": environ["REMOTE_ADDR"],
-        "agent": _header(environ, "HTTP_USER_AGENT"),
-        "referer": _header(environ, "HTTP_REFERER"),
-    }
-
-
-def _header(environ: WSGIEnvironment, name: str) -> str:
-    # WSGI hands bytes over as Latin-1; browsers send UTF-8.
-    raw = environ.get(name, "").encode("latin-1")
-    text: str = six.ensure_text(raw, errors="replace")
-    return text[:_MAX_HEADER_CHARACTERS]
+    return request_id

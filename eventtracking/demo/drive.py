@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from http.client import HTTPException
+from secrets import token_urlsafe
 from threading import Barrier
 from typing import Any, NamedTuple
 from urllib.error import HTTPError
@@ -18,18 +19,19 @@ import orjson
 
 from eventtracking.demo.actions import ACTIONS, DROPPED
 from eventtracking.journal import read
+from eventtracking.processors.sensitive_guard import SensitiveFieldGuard
+from eventtracking.processors.size_guard import SizeGuard
+from eventtracking.serialization import encode
 from eventtracking.types import Event
 
 USERS = ("ana", "ben", "chidi", "dora", "emil")
 
-_STORY: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("/enroll", {}),
-    ("/video/play", {"seconds": 0}),
-    ("/scroll", {}),
-    ("/video/pause", {"seconds": 12.5}),
-    ("/answer", {"answer": "edx.video.played"}),
-    ("/leave", {}),
-)
+MAX_LINE_BYTES = SizeGuard().max_bytes
+"""What the guard of the recommended processors lets pass."""
+
+_ESSAY = "It happened like this. " * (MAX_LINE_BYTES // 8)
+
+_REDACTED = SensitiveFieldGuard().replacement
 
 _TIMEOUT_SECONDS = 30.0
 
@@ -58,7 +60,7 @@ class Step(NamedTuple):
 
 def plan() -> list[Step]:
     """Return what the users are going to do, each step with an id of its own."""
-    return [Step(uuid4().hex, user, path, form) for user in USERS for path, form in _STORY]
+    return [Step(uuid4().hex, user, path, form) for user in USERS for path, form in _story()]
 
 
 def drive(url: str, steps: Sequence[Step]) -> list[str]:
@@ -81,9 +83,23 @@ def verify(log: str, steps: Sequence[Step]) -> list[str]:
         return [f"{log} is not a file that can be read again"]
     try:
         found = _found(log, {step.id for step in steps})
+        leaked = _leaked(log, steps)
     except OSError as error:
         return [f"{log} cannot be read: {error.strerror}"]
-    return [line for step in steps for line in _judged(step, found[step.id])]
+    lines = [line for step in steps for line in _judged(step, found[step.id])]
+    return lines + [f"with its password in the log: {step}" for step in leaked]
+
+
+def _story() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what one user does, with a password that nobody had before."""
+    yield "/sign-in", {"password": token_urlsafe()}
+    yield "/enroll", {}
+    yield "/video/play", {"seconds": 0}
+    yield "/scroll", {}
+    yield "/video/pause", {"seconds": 12.5}
+    yield "/answer", {"answer": "edx.video.played"}
+    yield "/essay", {"essay": _ESSAY}
+    yield "/leave", {}
 
 
 def _failure(url: str, step: Step) -> str:
@@ -115,6 +131,18 @@ def _found(log: str, ids: set[str]) -> dict[str, list[Event]]:
     return found
 
 
+def _leaked(log: str, steps: Sequence[Step]) -> list[Step]:
+    """Return the steps whose password is among the bytes of *log*, wherever that may be."""
+    passwords = [
+        (step, step.form["password"].encode()) for step in steps if "password" in step.form
+    ]
+    leaked = set()
+    with open(log, "rb") as lines:
+        for line in lines:
+            leaked |= {step.id for step, password in passwords if password in line}
+    return [step for step in steps if step.id in leaked]
+
+
 def _judged(step: Step, events: Sequence[Event]) -> Iterator[str]:
     expected = 0 if step.is_dropped else 1
     if len(events) < expected:
@@ -127,6 +155,25 @@ def _judged(step: Step, events: Sequence[Event]) -> Iterator[str]:
         user = _context(event).get("username")
         if user != step.user:
             yield f"with the wrong user, {user!r}: {step}"
+        yield from (f"{wrong}: {step}" for wrong in _unguarded(step, event))
+
+
+def _unguarded(step: Step, event: Event) -> Iterator[str]:
+    """Yield what the guards should have done to *event*, and did not."""
+    data, note = event.get("data"), _context(event).get("truncated")
+    data = data if isinstance(data, dict) else {}
+    size = len(encode(event))
+    if size > MAX_LINE_BYTES:
+        yield f"in {size} bytes, more than {MAX_LINE_BYTES}"
+    elif "essay" in step.form and not _is_marked(data.get("essay"), note):
+        yield "without a mark of what was cut"
+    if "password" in step.form and data.get("password") != _REDACTED:
+        yield f"without {_REDACTED} for its password"
+
+
+def _is_marked(essay: Any, note: Any) -> bool:
+    is_cut = isinstance(essay, str) and essay.endswith(" bytes removed]")
+    return is_cut and isinstance(note, dict) and note.get("paths") == ["/data/essay"]
 
 
 def _context(event: Event) -> dict[str, Any]:

@@ -2,6 +2,10 @@
 
 const MAX_SHOWN = 50;
 
+/* A longer text is shown without its middle, unless as it is in the file. */
+const MAX_TEXT = 400;
+const REDACTED = "[redacted]";
+
 const find = (selector) => document.querySelector(selector);
 const button = (path) => find(`button[data-path="${path}"]`);
 
@@ -51,6 +55,7 @@ function place(item) {
   item.classList.add("fresh");
   for (const open of events.querySelectorAll("details[open]")) open.open = false;
   events.prepend(item);
+  find(".log").scrollTop = 0;
   while (events.children.length > MAX_SHOWN) events.lastElementChild.remove();
 }
 
@@ -64,11 +69,35 @@ function card(line) {
     make("span", "user", event.context.username),
     make("span", "time", new Date(event.timestamp).toLocaleTimeString()),
   );
+  const done = guarded(event);
+  if (done.length) details.appendChild(make("div", "guarded")).append(...done);
   const text = details.appendChild(make("pre")).appendChild(make("code"));
   text.dataset.line = line;
   layOut(text);
   details.open = true;
   return item;
+}
+
+/** Say what the guards did to an event, in a line for each that did something. */
+function guarded({ data, context }) {
+  const hidden = Object.keys(data).filter((key) => String(data[key]).includes(REDACTED));
+  const { truncated } = context;
+  const lines = [];
+  if (hidden.length) {
+    const places = hidden.map((key) => `/data/${key}`).join(" and ");
+    lines.push(said("SensitiveFieldGuard", `hid the password in ${places}.`));
+  }
+  if (truncated) {
+    const bytes = truncated.bytes.toLocaleString("en");
+    lines.push(said("SizeGuard", `cut ${truncated.paths.join(" and ")}: the event had ${bytes} bytes.`));
+  }
+  return lines;
+}
+
+function said(who, what) {
+  const line = make("p");
+  line.append(make("b", "", who), ` ${what}`);
+  return line;
 }
 
 function note(name) {
@@ -79,7 +108,15 @@ function note(name) {
 
 function layOut(text) {
   const { line } = text.dataset;
-  text.textContent = find("#as-line").checked ? line : JSON.stringify(JSON.parse(line), null, 2);
+  text.textContent = find("#as-line").checked ? line : JSON.stringify(JSON.parse(line), shortened, 2);
+}
+
+/** Leave out the middle of a long text: its end tells what a guard cut off. */
+function shortened(_, value) {
+  if (typeof value !== "string" || value.length <= MAX_TEXT) return value;
+  const left = value.length - MAX_TEXT;
+  const middle = `\u2026 (${left.toLocaleString("en")} characters more) \u2026`;
+  return `${value.slice(0, MAX_TEXT / 2)} ${middle} ${value.slice(-MAX_TEXT / 2)}`;
 }
 
 function make(tag, className = "", text = "") {
@@ -89,7 +126,21 @@ function make(tag, className = "", text = "") {
   return element;
 }
 
-find("#as-line").addEventListener("change", () => events.querySelectorAll("code").forEach(layOut));
+find("#as-line").addEventListener("change", () => {
+  events.classList.toggle("lines", find("#as-line").checked);
+  events.querySelectorAll("code").forEach(layOut);
+});
+
+/* The sign-in, with a password that nobody uses */
+
+const password = find("#password");
+
+password.value = `made-up-${crypto.getRandomValues(new Uint32Array(1))}`;
+
+find("#sign-in").addEventListener("submit", (submission) => {
+  submission.preventDefault();
+  act("/sign-in", { password: password.value });
+});
 
 /* The course */
 
@@ -149,6 +200,29 @@ async function pause() {
 
 button("/video/play").addEventListener("click", play);
 button("/video/pause").addEventListener("click", pause);
+
+/* The essay */
+
+const CHARACTERS_A_PAGE = 2000;
+const SENTENCE = "It happened like this, and then like that. ";
+
+const pages = find("#pages");
+const characters = () => pages.value * CHARACTERS_A_PAGE;
+
+function showLength() {
+  const text = `${pages.value} pages, ${characters().toLocaleString("en")} characters`;
+  find("#length").textContent = text;
+  pages.setAttribute("aria-valuetext", text);
+}
+
+pages.addEventListener("input", showLength);
+showLength();
+
+find("#essay").addEventListener("submit", (submission) => {
+  submission.preventDefault();
+  const essay = SENTENCE.repeat(characters() / SENTENCE.length + 1).slice(0, characters());
+  act("/essay", { essay });
+});
 
 /* The problem, and the noise */
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eventtracking.demo.actions import DROPPED
-from eventtracking.demo.application import Application
-from eventtracking.demo.drive import Step, drive, plan, verify
+from eventtracking.demo.application import site
+from eventtracking.demo.drive import MAX_LINE_BYTES, Step, drive, plan, verify
 from eventtracking.demo.server import Server
-from eventtracking.settings import build
+from eventtracking.settings import RECOMMENDED_PROCESSORS, build
 
 _WELCOME = """\
 Open {url} and click around.
@@ -28,7 +28,7 @@ def settings(log: str) -> dict[str, Any]:
                 "ENGINE": "eventtracking.processors.name_filter.NameFilter",
                 "OPTIONS": {"block": [*DROPPED]},
             },
-            {"ENGINE": "eventtracking.demo.host_facts.HostFacts"},
+            *RECOMMENDED_PROCESSORS,
         ],
         "EVENT_TRACKING_BACKENDS": {
             "console": {"ENGINE": "eventtracking.demo.console.ConsoleBackend"},
@@ -54,7 +54,7 @@ def serve(*, port: int, log: str) -> int:
     """
     with Server(port) as server:
         tracker = build(settings(log))
-        server.set_app(Application(tracker))
+        server.set_app(site(tracker))
         try:
             # A supervisor's way to say Ctrl-C.
             signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -83,7 +83,7 @@ def once(*, log: str, port: int = 0, with_settings: Mapping[str, Any] | None = N
     steps = plan()
     with Server(port) as server:
         tracker = build(settings(log) if with_settings is None else with_settings)
-        server.set_app(Application(tracker))
+        server.set_app(site(tracker))
         try:
             began = time.perf_counter()
             with server.in_background():
@@ -115,7 +115,10 @@ def _report(steps: Sequence[Step], seconds: float, stats: Mapping[str, Any], log
 
 def _verdict(problems: Sequence[str]) -> int:
     if not problems:
-        print("Verified: each event is in the log exactly once, with its own user.")
+        print(
+            "Verified: each event is in the log exactly once, with its own user.\n"
+            f"No password is in it, and none of its lines is over {MAX_LINE_BYTES:,} bytes."
+        )
         return 0
     print(f"FAILED: {len(problems)} problem(s).", *problems, sep="\n  ", file=sys.stderr)
     return 1

@@ -5,20 +5,35 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_benchmark_prints_a_row_for_each_promise_and_reads_every_line_back():
-    """Few rounds say nothing about speed, but a table that no longer runs is noticed here."""
-    command = [sys.executable, "-m", "tests.benchmarks", "--rounds", "1", "--events", "200"]
-
+def rows(*options):
+    """Run the benchmark and return the works that its table has."""
+    command = [sys.executable, "-m", "tests.benchmarks", "--rounds", "1", *options]
     table = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
     )
-
     assert table.stderr == ""
-    assert [line[:52].strip() for line in table.stdout.splitlines()[3:]] == [
+    return [line[:52].strip() for line in table.stdout.splitlines()[3:]]
+
+
+def test_the_benchmark_prints_a_row_for_each_promise_and_reads_every_line_back():
+    """Few rounds say nothing about speed, but a table that no longer runs is noticed here."""
+    assert rows("--events", "200") == [
         "emit, no-op read_only backend",
         "emit, 4 processors",
         "emit to a log file",
         "emit to a log file, 4 threads",
+        "SensitiveFieldGuard, the same event",
+        "SensitiveFieldGuard, each of another user",
+        "SizeGuard, 900 bytes that fit",
+        "SizeGuard, 40 KB that fit",
         "growth with a 100 KB payload",
         "import eventtracking.tracker",
     ]
+
+
+def test_the_benchmark_of_large_events_has_both_guards_in_it():
+    """Hostile texts for the one, and what has to be cut for the other."""
+    works = rows("--large")
+
+    assert {work.partition(",")[0] for work in works} == {"SensitiveFieldGuard", "SizeGuard"}
+    assert len(works) == 15

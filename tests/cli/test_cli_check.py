@@ -4,7 +4,21 @@ import json
 
 import pytest
 
+from eventtracking.settings import GUARDS, RECOMMENDED_PROCESSORS
+
 MEMORY = "eventtracking.backends.memory.MemoryBackend"
+
+SENSITIVE_GUARD, SIZE_GUARD = [{"ENGINE": engine} for engine in GUARDS]
+
+AWAY = {"ENGINE": "my_backends.Network"}
+
+NETWORK = """
+class Network:
+    sends_over_network = True
+
+    def send(self, event, /):
+        pass
+"""
 
 RECORDING = """
 from pathlib import Path
@@ -164,3 +178,59 @@ def test_missing_backends_are_warned_about(command, settings):
 
     assert done.returncode == 0
     assert done.stderr == "EVENT_TRACKING_BACKENDS is empty: every event is dropped.\n"
+
+
+def test_a_network_backend_without_guards_is_warned_about(command, settings, tmp_path):
+    """Its path, what it misses and the cure, in one line; the settings are valid all the same."""
+    (tmp_path / "my_backends.py").write_text(NETWORK)
+    path = settings(BACKENDS={"away": AWAY, "m": {"ENGINE": MEMORY}})
+
+    done = command("check", "--config", path)
+
+    assert done.returncode == 0
+    assert done.stderr == (
+        "EVENT_TRACKING_BACKENDS['away'] sends over a network without SensitiveFieldGuard and "
+        f"SizeGuard: add {SENSITIVE_GUARD}, {SIZE_GUARD} to EVENT_TRACKING_PROCESSORS\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("present", "missing"),
+    [(SENSITIVE_GUARD, "SizeGuard"), (SIZE_GUARD, "SensitiveFieldGuard")],
+)
+def test_only_the_guard_that_is_missing_is_named(command, settings, tmp_path, present, missing):
+    """The other one is there."""
+    (tmp_path / "my_backends.py").write_text(NETWORK)
+    done = command("check", "--config", settings(PROCESSORS=[present], BACKENDS={"away": AWAY}))
+
+    assert done.returncode == 0
+    assert f" sends over a network without {missing}: add " in done.stderr
+    assert present["ENGINE"] not in done.stderr
+
+
+def test_the_recommended_processors_leave_nothing_to_warn_about(command, settings, tmp_path):
+    """That is what they are for."""
+    (tmp_path / "my_backends.py").write_text(NETWORK)
+    path = settings(PROCESSORS=RECOMMENDED_PROCESSORS, BACKENDS={"away": AWAY})
+
+    done = command("check", "--config", path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_backends_of_which_nothing_is_known_are_not_warned_about(command, settings, tmp_path):
+    """A warning that is wrong half the time is read by nobody."""
+    (tmp_path / "my_backends.py").write_text(RECORDING)
+    done = command(
+        "check", "--config", settings(BACKENDS={"r": {"ENGINE": "my_backends.Recording"}})
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_disabled_tracking_is_not_warned_about(command, settings, tmp_path):
+    """Nothing is sent anywhere."""
+    (tmp_path / "my_backends.py").write_text(NETWORK)
+    done = command("check", "--config", settings(ENABLED=False, BACKENDS={"away": AWAY}))
+
+    assert (done.returncode, done.stderr) == (0, "")

@@ -9,7 +9,7 @@ import pytest
 from demo_site import Program, Site
 
 from eventtracking.demo import program
-from eventtracking.demo.application import Application
+from eventtracking.demo.application import site as tracked_site
 from eventtracking.demo.server import Server
 from eventtracking.settings import build
 
@@ -35,7 +35,7 @@ def site(log):
     del settings["EVENT_TRACKING_BACKENDS"]["console"]
     with Server(0) as server:
         tracker = build(settings)
-        server.set_app(Application(tracker))
+        server.set_app(tracked_site(tracker))
         with server.in_background():
             yield Site(server.url, log)
         tracker.close()

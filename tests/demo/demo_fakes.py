@@ -1,4 +1,4 @@
-"""Backends that do wrong what a log has to do right."""
+"""Backends that do wrong what a log has to do right, and a processor that talks too much."""
 
 from eventtracking.backends.log_file import LogFileBackend
 from eventtracking.exceptions import EventLost
@@ -35,3 +35,17 @@ class Confusing(LogFileBackend):
     def send(self, event, /):
         context = {**event["context"], "username": "ana"}
         super().send({**event, "name": event["name"].upper(), "context": context})
+
+
+class Hushing(LogFileBackend):
+    """Takes away what says that an event was cut."""
+
+    def send(self, event, /):
+        context = {name: fact for name, fact in event["context"].items() if name != "truncated"}
+        super().send({**event, "context": context})
+
+
+def blab(event, /):
+    """Copy a password to where no guard looks for one."""
+    if "password" in event["data"]:
+        event["context"]["motto"] = event["data"]["password"]

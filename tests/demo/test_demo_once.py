@@ -5,6 +5,7 @@ import os
 import socket
 from collections import Counter
 
+import demo_fakes
 import pytest
 
 from eventtracking.demo import drive, program
@@ -18,6 +19,15 @@ def sabotaged(log, backend):
     settings = program.settings(str(log))
     settings["EVENT_TRACKING_BACKENDS"]["log"]["ENGINE"] = f"demo_fakes.{backend}"
     return settings
+
+
+def unguarded(log, guard):
+    """Return the settings of the demonstration without *guard*."""
+    settings = program.settings(str(log))
+    processors = settings["EVENT_TRACKING_PROCESSORS"]
+    kept = [entry for entry in processors if not entry["ENGINE"].endswith(guard)]
+    assert len(kept) == len(processors) - 1
+    return {**settings, "EVENT_TRACKING_PROCESSORS": kept}
 
 
 def names(log):
@@ -41,11 +51,12 @@ def test_it_shows_the_events_verifies_them_and_sums_up(once, log):
     lines = output.splitlines()
     assert (complaint, code) == ("", 0)
     assert sum(" edx." in line for line in lines) == len(EXPECTED)
-    assert "30 requests of 5 users at once, in " in lines[-3]
-    assert lines[-2] == (
-        "30 event(s) emitted: 25 in ./tracking.log, 5 dropped by the filter, 0 lost."
-    )
-    assert lines[-1] == "Verified: each event is in the log exactly once, with its own user."
+    assert "40 requests of 5 users at once, in " in lines[-4]
+    assert lines[-3:] == [
+        "40 event(s) emitted: 35 in ./tracking.log, 5 dropped by the filter, 0 lost.",
+        "Verified: each event is in the log exactly once, with its own user.",
+        "No password is in it, and none of its lines is over 50,000 bytes.",
+    ]
     assert names(log) == Counter(step.event for step in EXPECTED)
 
 
@@ -131,8 +142,52 @@ def test_an_event_of_another_user_is_found(log, capsys):
 
     complaint = capsys.readouterr().err
     assert code == 1
-    assert complaint.count("with the wrong user, 'ana': ") == 20
-    assert complaint.count("under the wrong name, 'EDX.") == 25
+    assert complaint.count("with the wrong user, 'ana': ") == 28
+    assert complaint.count("under the wrong name, 'EDX.") == 35
+
+
+def test_a_password_in_the_log_is_found(log, capsys):
+    """It is named by its request, and shown by nobody."""
+    code = program.once(log=str(log), with_settings=unguarded(log, "SensitiveFieldGuard"))
+
+    complaint = capsys.readouterr().err
+    passwords = [e["data"]["password"] for e in read(log) if e["name"] == "edx.user.signed_in"]
+    assert code == 1
+    assert complaint.count("with its password in the log: edx.user.signed_in of ") == 5
+    assert complaint.count("without [redacted] for its password: ") == 5
+    assert len({*passwords}) == 5
+    assert not any(password in complaint for password in passwords)
+
+
+def test_a_password_under_another_name_is_found(log, capsys):
+    """Wherever in the file it stands, it is out."""
+    settings = program.settings(str(log))
+    settings["EVENT_TRACKING_PROCESSORS"].insert(0, demo_fakes.blab)
+    code = program.once(log=str(log), with_settings=settings)
+
+    complaint = capsys.readouterr().err
+    assert code == 1
+    assert "FAILED: 5 problem(s)." in complaint
+    assert complaint.count("with its password in the log: edx.user.signed_in of ") == 5
+
+
+def test_a_line_that_is_too_long_is_found(log, capsys):
+    """With its length and the limit."""
+    code = program.once(log=str(log), with_settings=unguarded(log, "SizeGuard"))
+
+    complaint = capsys.readouterr().err
+    assert code == 1
+    assert "FAILED: 5 problem(s)." in complaint
+    assert complaint.count(" bytes, more than 50000: edx.essay.submitted of ") == 5
+
+
+def test_a_cut_that_nobody_told_of_is_found(log, capsys):
+    """An answer that only looks whole is the worst of all."""
+    code = program.once(log=str(log), with_settings=sabotaged(log, "Hushing"))
+
+    complaint = capsys.readouterr().err
+    assert code == 1
+    assert complaint.count("without a mark of what was cut: edx.essay.submitted of ") == 5
 
 
 def test_an_event_that_the_filter_should_have_dropped_is_found(log, capsys):

@@ -8,13 +8,17 @@ import pytest
 import snippets
 
 import eventtracking
-from eventtracking.settings import DEFAULTS
+from eventtracking.request import FACTS
+from eventtracking.settings import DEFAULTS, DJANGO_ONLY
 from eventtracking.stats import LOSS_REASONS
 
 REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
 DOCUMENTS = [REPOSITORY / "README.rst", *sorted(DOCS.rglob("*.rst"))]
 PACKAGE = Path(eventtracking.__file__).parent
+
+# Where a message has something filled in.
+PLACE = r"%(?:\.(?:\d+|\*))?[sdr]"
 
 
 def name(path):
@@ -24,7 +28,7 @@ def name(path):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_every_snippet_of_a_document_runs_as_it_stands(document, tmp_path):
     """A reader who pastes it gets what is shown."""
-    if "django" in document.stem:
+    if re.search(r"^ +(?:from|import) django\b", document.read_text("utf-8"), re.MULTILINE):
         pytest.importorskip("django")
 
     snippets.run(document, tmp_path)
@@ -86,7 +90,7 @@ def texts():
 def pattern(message):
     """Return what matches *message* with its places filled in."""
     # The number of times, and the quotes of %r, are the business of whoever logs.
-    fixed = re.split(r"'?%[sdr]'?", message.removesuffix("%s%s").replace('"', "'"))
+    fixed = re.split(rf"'?{PLACE}'?", message.removesuffix("%s%s").replace('"', "'"))
     return ".+".join(map(re.escape, fixed)).removesuffix(".+")
 
 
@@ -96,7 +100,7 @@ def documented():
     return re.findall(r"^``(.+)``$", page, re.MULTILINE)
 
 
-@pytest.mark.parametrize("message", [text for text in texts() if re.search(r"%[sdr]", text)])
+@pytest.mark.parametrize("message", [text for text in texts() if re.search(PLACE, text)])
 def test_every_message_that_is_logged_is_on_the_page_for_operators(message):
     """Whoever is woken by one finds there what it means and what to do."""
     assert [text for text in documented() if re.match(pattern(message), text)]
@@ -121,5 +125,23 @@ def test_the_reference_names_every_reason_setting_and_module():
     ]
 
     assert [reason for reason in LOSS_REASONS if f"``{reason}``" not in text] == []
-    assert [setting for setting in DEFAULTS if f"``{setting}``" not in text] == []
+    assert [name for name in (*DEFAULTS, *DJANGO_ONLY) if f"``{name}``" not in text] == []
     assert [module for module in public if f"module:: {module}\n" not in text] == []
+
+
+def test_the_page_on_requests_names_every_fact():
+    """Who chooses the fields finds there what each of them means."""
+    table = (DOCS / "howto" / "request.rst").read_text("utf-8")
+
+    assert [fact for fact in FACTS if not re.search(rf"^``{fact}`` ", table, re.MULTILINE)] == []
+
+
+def test_the_page_on_django_lists_every_check():
+    """An id that a check shows can be looked up."""
+    source = (PACKAGE / "django" / "checks.py").read_text("utf-8")
+    table = (DOCS / "howto" / "django.rst").read_text("utf-8")
+    given, listed = (
+        sorted({*re.findall(r"eventtracking\.[EW]\d{3}", text)}) for text in (source, table)
+    )
+
+    assert listed == given

@@ -1,0 +1,145 @@
+"""What the guards cost: beside writing the same event, and as events grow."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from eventtracking.processors.sensitive_guard import SensitiveFieldGuard
+from eventtracking.processors.size_guard import SizeGuard
+from eventtracking.serialization import encode
+from tests.benchmarks.cases import DATA, NAME, PROCESS, REQUEST, Case, Timed
+
+Make = Callable[[int], dict[str, Any]]
+"""Makes the event with this number."""
+
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def sensitive_cases() -> list[Case]:
+    """Return the guard on ordinary events: one again and again, and of other people each time."""
+    return [
+        _sensitive("SensitiveFieldGuard, the same event", _ordinary),
+        _sensitive("SensitiveFieldGuard, each of another user", _of_new_user),
+    ]
+
+
+def size_cases() -> list[Case]:
+    """Return the guard on events that fit, which it has only to measure."""
+    large = {**DATA, "answers": ["x" * 100] * 380}
+    return [
+        _size("SizeGuard, 900 bytes that fit", _ordinary, 1.2, fits=True),
+        _size("SizeGuard, 40 KB that fit", lambda _: _event(large), 1.2, fits=True),
+    ]
+
+
+def oversized_cases() -> list[Case]:
+    """
+    Return the guard on events that it has to cut, of 1 MB, and of 10 MB in every build.
+
+    Cutting costs more than writing once, but in proportion to the size: a few times as
+    much, and a dozen times for numbers, which are many and quickly written.
+    """
+    return [
+        _size(f"SizeGuard, {work}", lambda _, data=data: _event(data), 15.0)
+        for work, data in _oversized()
+    ]
+
+
+def hostile_cases() -> list[Case]:
+    """Return the guard on texts that only look like secrets: twice the text, twice the time."""
+    return [
+        Case(
+            f"SensitiveFieldGuard, 100 and 200 KB of {text!r}",
+            _guards_text((text * 100_000)[:100_000]),
+            _guards_text((text * 200_000)[:200_000]),
+            2.5,
+        )
+        for text in ("1 ", "a=", "a@b.", "http://a:", "eyJhbGciOi.", '{"a":')
+    ]
+
+
+def _sensitive(work: str, make: Make) -> Case:
+    guard = SensitiveFieldGuard()
+
+    def check() -> None:
+        event = make(0)
+        if guard(event) is not event:
+            raise AssertionError("the guard changed an event without secrets")
+
+    return Case(work, _timed(make, _dumps), _timed(make, guard), 2.0, check)
+
+
+def _size(work: str, make: Make, target: float, *, fits: bool = False) -> Case:
+    guard = SizeGuard()
+
+    def check() -> None:
+        event = make(0)
+        guarded = guard(event)
+        if (guarded is event) is not fits or len(encode(guarded)) > guard.max_bytes:
+            raise AssertionError(f"{work}: {len(encode(guarded))} bytes came out")
+
+    return Case(work, _timed(make, encode), _timed(make, guard), target, check)
+
+
+def _oversized() -> list[tuple[str, Any]]:
+    record = {"id": 1, "answer": "z" * 80, "when": MOMENT}
+    nested: Any = "x" * 10_000_000
+    for _ in range(90):
+        nested = {"k": nested}
+    return [
+        ("1 MB, one string", {**DATA, "answer": "x" * 1_000_000}),
+        ("10 MB, one string", {"answer": "x" * 10_000_000}),
+        ("10 MB, one string of escapes", {"answer": '\n"' * 2_500_000}),
+        ("10 MB, 100 strings", {f"a{n}": "w" * 100_000 for n in range(100)}),
+        ("10 MB, 100,000 small items", {"items": ["y" * 100] * 100_000}),
+        ("10 MB, 1,500,000 numbers", {"items": list(range(1_500_000))}),
+        ("10 MB, 100,000 fields", {f"field {n}": "v" * 90 for n in range(100_000)}),
+        ("10 MB, 80,000 records with dates", {"records": [record] * 80_000}),
+        ("10 MB, 90 levels deep", nested),
+    ]
+
+
+def _event(data: Any) -> dict[str, Any]:
+    context = {**PROCESS, **REQUEST}
+    return {"name": NAME, "timestamp": MOMENT, "data": data, "context": context}
+
+
+def _ordinary(_: int) -> dict[str, Any]:
+    return _event({**DATA})
+
+
+def _of_new_user(number: int) -> dict[str, Any]:
+    event = _event({**DATA})
+    event["context"] |= {
+        "username": f"ana{number}",
+        "session": uuid4().hex,
+        "ip": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
+        "path": f"{REQUEST['path']}{number}",
+        "referer": f"{REQUEST['referer']}/{number}",
+        "client_id": f"{1162820436 + number}.1749482504",
+    }
+    return event
+
+
+def _guards_text(text: str) -> Timed:
+    return _timed(lambda _: _event({"text": text}), SensitiveFieldGuard(pii=True))
+
+
+def _dumps(event: dict[str, Any]) -> str:
+    return json.dumps(event, default=str)
+
+
+def _timed(make: Make, work: Callable[[dict[str, Any]], Any]) -> Timed:
+    def timed(events: int) -> float:
+        made = [make(number) for number in range(events)]
+        start = time.perf_counter()
+        for event in made:
+            work(event)
+        return time.perf_counter() - start
+
+    return timed
