@@ -8,7 +8,7 @@ from email.parser import HeaderParser
 from zipfile import ZipFile
 
 import pytest
-from package_source import PACKAGE, REPOSITORY, TESTS
+from package_source import PACKAGE, REPOSITORY
 
 
 @pytest.fixture
@@ -51,12 +51,3 @@ def test_the_wheel_holds_the_package_its_types_its_licence_and_three_dependencie
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"eventtracking"}
     assert about["License-Expression"] == "Apache-2.0"
     assert sorted(re.match(r"[\w-]+", line)[0] for line in required) == ["orjson", "pytz", "six"]
-
-
-def test_the_source_distribution_is_told_to_hold_what_its_tests_need():
-    """Whoever packages this for a distribution runs the tests from it."""
-    manifest = (REPOSITORY / "MANIFEST.in").read_text("utf-8")
-    suffixes = {path.suffix for path in TESTS.rglob("*") if path.is_file()} - {".pyc"}
-
-    for suffix in suffixes:
-        assert f"*{suffix}" in manifest
