@@ -1,0 +1,501 @@
+"""
+The files in which events wait: one writer each, a line with a checksum for each event.
+
+A journal begins with a header of fixed length. It says how far the events were settled,
+and what is known of the next few; it is written anew in place, so that a full disk does
+not hinder it. Behind it stands one line an event: checksum, head and payload, separated
+by tabs. The head is a JSON array of id, time and name. JSON holds neither raw tabs nor
+newlines.
+
+Who delivers from a journal holds a lock on it, from before it has its name until it is
+gone. So a journal that nobody has locked is one that nobody delivers.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import re
+import stat
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
+from typing import Final, NamedTuple
+from weakref import ref
+from zlib import crc32
+
+from orjson import dumps, loads
+
+from eventtracking._open_files import OpenFile
+from eventtracking.delivery.destination import Record
+from eventtracking.stats import value
+
+SUFFIX = ".journal"
+
+# So that the order of names is that of age.
+_NAME = re.compile(r"\d{20}-[0-9a-f]+\.journal(\.tmp)?")
+
+# The header. What comes before the state never changes, so that it can be told whether
+# another version of this library wrote the file, or a disk damaged it.
+_KIND = b"eventtracking-outbox"
+_VERSION = b"%b\t1" % _KIND
+_TITLE = b"%b\t%08x\t" % (_VERSION, crc32(_VERSION))
+_TITLE_FORM = re.compile(rb"(%b\t\d+)\t([0-9a-f]{8})\t" % _KIND)
+_STATE = b"%020d\t%b"
+MOST_MARKS = 256
+_STATE_BYTES = 8 + 1 + 20 + 1 + MOST_MARKS
+HEADER_BYTES = len(_TITLE) + _STATE_BYTES + 1
+
+# What an event behind the cursor is: it waits, it was begun to be sent, it is settled.
+WAITS, BEGUN, SETTLED = b".", b"b", b"s"
+
+# Ends a line that a full disk tore, and whose event is written again: it is none. One
+# damaged byte does not make a line look so.
+TORN_END: Final = b"\x18\x18\x18\x18\n"
+
+# Where a line begins inside of another, because the newline between them is damaged.
+_LINE_START = re.compile(rb'[0-9a-f]{8}\t\["')
+
+_BLOCK_BYTES = 1 << 18
+
+# A file without a final name that is as old was left by a process that was killed.
+_LEFT_SECONDS = 3600.0
+
+
+class Foreign(Exception):
+    """The file is none of ours, or of a version that is not known here."""
+
+
+class Header(NamedTuple):
+    """How far the events of a journal are settled, and what is known of the next ones."""
+
+    cursor: int
+    marks: bytes
+    is_damaged: bool = False
+
+
+class Pen(OpenFile):
+    """What threads write to one journal with: closed when none holds it any more."""
+
+    __slots__ = ("__weakref__", "room", "written")
+
+    def __init__(self, descriptor: int, room: int) -> None:
+        super().__init__(descriptor)
+        # How many bytes fit until the journal is long enough; inexact if threads race.
+        self.room = room
+        # How many whole lines were written.
+        self.written = count()
+
+    def give_up(self) -> None:
+        """Close the descriptor now, in a forked child: other threads are no more."""
+        _close(self)
+
+
+class Entry:
+    """One line that was read."""
+
+    __slots__ = ("end", "journal", "record", "state")
+
+    def __init__(self, record: Record | None, end: int, journal: Journal | None) -> None:
+        # None: the line is damaged.
+        self.record = record
+        self.end = end
+        # None: the event is in no file, but in memory.
+        self.journal = journal
+        self.state = WAITS
+
+
+class Journal:
+    """
+    One journal that this process has locked: its reader, and its cursor.
+
+    Use `create` and `adopt` to get one.
+
+    Args:
+        path: Where it is.
+        file: Its descriptor, which holds the lock.
+        header: What was read at its begin.
+        pen: What it is written with, if this process writes it.
+    """
+
+    def __init__(self, path: str, file: OpenFile, header: Header, pen: Pen | None = None) -> None:
+        self.path = path
+        self.header = header
+        # What was read and is not settled, and what is settled behind such, in order.
+        self.entries: deque[Entry] = deque()
+        self.is_read = False
+        self._file = file
+        self._marks = header.marks.rstrip(WAITS)
+        self._cursor = self._offset = header.cursor
+        self._pen = ref(pen) if pen else None
+        self._written = pen.written if pen else None
+        self._lines = self._read()
+        self._next: Entry | None = None
+        self._taken = 0
+        self._reported = 0
+        self._expected = self._count() if pen is None else 0
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this process wrote it."""
+        return self._written is not None
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether nothing is written to it any more."""
+        return self._pen is None or self._pen() is None
+
+    @property
+    def expected(self) -> int:
+        """How many events are in it, as far as known; in one taken over, behind the cursor."""
+        return self._expected if self._written is None else value(self._written)
+
+    @property
+    def unread(self) -> int:
+        """How many events are still to be read."""
+        return max(0, self.expected - self._taken)
+
+    def newly_known(self) -> int:
+        """Return how many events of another process are known since the last call."""
+        known, self._reported = self._expected - self._reported, self._expected
+        return known
+
+    def next(self) -> Entry | None:
+        """Return the next line; the same one until it is taken. `None`: there is none yet."""
+        if self._next is None:
+            # Asked before the last look: what is written meanwhile is seen by that.
+            is_sealed = self.is_sealed
+            self._next = next(self._lines, None)
+            if self._next is None:
+                self.is_read = is_sealed
+                self._lines = self._read()
+        return self._next
+
+    def take(self) -> None:
+        """Go on behind the line that `next` returned."""
+        entry, self._next = self._next, None
+        if entry is None:
+            return
+        self.entries.append(entry)
+        # Of its own events a process knows how many there are: other lines are torn ones.
+        if entry.state != SETTLED and (entry.record or not self.is_own):
+            self._taken += 1
+        if not self.is_own:
+            self._expected = max(self._expected, self._taken)
+
+    def write_off(self, expected: int) -> int:
+        """Give up what must be there, of *expected* events, and is not; return how many."""
+        missing = max(0, expected - self._taken)
+        self._taken += missing
+        return missing
+
+    def advance(self, *, with_marks: bool) -> None:
+        """
+        Move the cursor behind what is settled.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        before = self._cursor
+        entries = self.entries
+        while entries and entries[0].state == SETTLED:
+            self._cursor = entries.popleft().end
+        if with_marks or self._cursor != before:
+            marks = b"".join([entry.state for entry in entries]) if with_marks else b""
+            os.pwrite(self._file.descriptor, _state(self._cursor, marks), len(_TITLE))
+
+    def remove(self) -> None:
+        """
+        Delete it, and give the lock back.
+
+        Raises:
+            OSError: If it cannot be deleted.
+        """
+        try:
+            with suppress(FileNotFoundError):
+                os.unlink(self.path)
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """Give the lock back, so that another process takes it over."""
+        with suppress(OSError):
+            # Said aloud: a child forked meanwhile holds the descriptor too.
+            fcntl.flock(self._file.descriptor, fcntl.LOCK_UN)
+        self.give_up()
+
+    def give_up(self) -> None:
+        """Close the descriptor and leave the lock as it is: a child's parent has it, too."""
+        _close(self._file)
+
+    def _read(self) -> Iterator[Entry]:
+        """Yield every line from where the last call ended to where the file ends."""
+        while block := self._block():
+            start = self._offset
+            for line in block.split(b"\n")[: -1 if block.endswith(b"\n") else None]:
+                self._offset = start + len(line) + 1
+                if record := record_of(line):
+                    yield self._entry(record, self._offset)
+                elif not line.endswith(TORN_END[:-1]):
+                    yield from self._salvaged(line, start)
+                start += len(line) + 1
+
+    def _salvaged(self, line: bytes, start: int) -> Iterator[Entry]:
+        records: list[Record | None] = [*salvage(line)] or [None]
+        self._expected += len(records) - 1
+        for record in records[:-1]:
+            # The cursor must not skip what comes behind on the same line.
+            yield self._entry(record, start)
+        yield self._entry(records[-1], self._offset)
+
+    def _entry(self, record: Record | None, end: int) -> Entry:
+        entry = Entry(record, end, self)
+        if self.header.is_damaged:
+            # Nobody knows.
+            entry.state = BEGUN
+        elif self._marks:
+            entry.state, self._marks = self._marks[:1], self._marks[1:]
+        return entry
+
+    def _block(self) -> bytes:
+        """Return whole lines from the offset on; of a sealed journal the rest as well."""
+        length = _BLOCK_BYTES
+        while True:
+            is_sealed = self.is_sealed
+            block = os.pread(self._file.descriptor, length, self._offset)
+            end = block.rfind(b"\n") + 1
+            if end:
+                return block[:end]
+            if len(block) < length:
+                # Somebody may have cut the file short.
+                size = os.fstat(self._file.descriptor).st_size
+                self._offset = min(self._offset, size)
+                return block if is_sealed else b""
+            length *= 2
+
+    def _count(self) -> int:
+        """Return how many lines from the cursor on stand for an event that is not settled."""
+        lines, offset, last = 0, self._offset, b""
+        while block := os.pread(self._file.descriptor, _BLOCK_BYTES, offset):
+            offset += len(block)
+            # The end of a torn line may lie across two blocks.
+            joined = last[1 - len(TORN_END) :] + block
+            lines += block.count(b"\n") - joined.count(TORN_END)
+            last = block
+        lines += bool(last) and not last.endswith(b"\n")
+        return max(0, lines - self._marks.count(SETTLED))
+
+
+def create(folder: str, room: int) -> tuple[Journal, Pen]:
+    """
+    Make a new journal in *folder*, and what it is written with.
+
+    Args:
+        folder: Where.
+        room: How many bytes may be written until it is long enough.
+
+    Raises:
+        OSError: If that cannot be done.
+    """
+    name = f"{time.time_ns():020d}-{os.getpid():x}{os.urandom(4).hex()}{SUFFIX}"
+    path = os.path.join(folder, name)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    file = OpenFile(os.open(f"{path}.tmp", flags, 0o600))
+    try:
+        fcntl.flock(file.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _write_header(file)
+        append = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        pen = Pen(os.open(f"{path}.tmp", append), room)
+        os.rename(f"{path}.tmp", path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(f"{path}.tmp")
+        raise
+    return Journal(path, file, Header(HEADER_BYTES, b""), pen), pen
+
+
+def _write_header(file: OpenFile) -> None:
+    header = b"%b%b\n" % (_TITLE, _state(HEADER_BYTES, b""))
+    if os.write(file.descriptor, header) != HEADER_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def adopt(path: str) -> Journal | None:
+    """
+    Take over the journal at *path*; `None` if somebody has it, or it is gone.
+
+    Raises:
+        Foreign: If it is none, or none that can be read here.
+        OSError: If it cannot be opened.
+    """
+    try:
+        file = OpenFile(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK))
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(os.fstat(file.descriptor).st_mode):
+        raise Foreign("it is no file")
+    try:
+        fcntl.flock(file.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
+    # Somebody may have delivered and removed it between opening and locking.
+    return Journal(path, file, read_header(file.descriptor)) if file.is_at(path) else None
+
+
+def read_header(descriptor: int) -> Header:
+    """
+    Return the header of a journal; if that is damaged, one with which all is read again.
+
+    Raises:
+        Foreign: If the file is none, or none that can be read here.
+    """
+    start = os.pread(descriptor, HEADER_BYTES, 0)
+    title = _TITLE_FORM.match(start)
+    if title and int(title[2], 16) == crc32(title[1]) and title[1] != _VERSION:
+        raise Foreign("another version of this library wrote it")
+    header = _parsed(start)
+    if header and _is_line_start(descriptor, header.cursor):
+        return header
+    return Header(_first_line(descriptor), b"", is_damaged=True)
+
+
+def waiting(path: str) -> Iterator[Record | None]:
+    """
+    Yield what waits in the journal at *path*, without locking it; `None` for a damaged line.
+
+    Raises:
+        Foreign: If it is none, or none that can be read here.
+        OSError: If it cannot be read.
+    """
+    file = OpenFile(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK))
+    journal = Journal(path, file, read_header(file.descriptor))
+    while entry := journal.next():
+        journal.take()
+        journal.entries.clear()
+        if entry.state != SETTLED:
+            yield entry.record
+
+
+def names(folder: str) -> Iterator[str]:
+    """Yield the names of the journals in *folder*; what a kill left half made is removed."""
+    # A folder that cannot be read has none for us; whoever writes to it says what is wrong.
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if found := _NAME.fullmatch(entry.name):
+                if not found[1]:
+                    yield entry.name
+                elif time.time() - int(entry.name[:20]) / 1e9 > _LEFT_SECONDS:
+                    with suppress(OSError):
+                        os.unlink(entry.path)
+
+
+def total_bytes(folder: str) -> int:
+    """Return how long the journals in *folder* are together."""
+    total = 0
+    for name in names(folder):
+        # One may be gone meanwhile.
+        with suppress(OSError):
+            total += os.stat(os.path.join(folder, name), follow_symlinks=False).st_size
+    return total
+
+
+def is_locked(path: str) -> bool:
+    """Tell whether somebody delivers from the journal at *path*."""
+    file = OpenFile(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK))
+    try:
+        fcntl.flock(file.descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
+def line_of(record: Record) -> bytes:
+    """Return the line for *record*."""
+    origin, stamp, name, payload = record
+    try:
+        head = dumps((origin, stamp, name))
+    except TypeError:
+        # A name with lone surrogates.
+        head = dumps((origin, stamp, name.encode("utf-8", "replace").decode()))
+    return b"%08x\t%b\t%b\n" % (crc32(payload, crc32(head)), head, payload)
+
+
+def record_of(line: bytes) -> Record | None:
+    """Return the record that *line* is, `None` if it is damaged."""
+    try:
+        checksum, head, payload = line.split(b"\t", 2)
+        if int(checksum, 16) != crc32(payload, crc32(head)):
+            return None
+        origin, stamp, name = loads(head)
+    except ValueError:
+        return None
+    return Record(origin, stamp, name, payload)
+
+
+def salvage(line: bytes) -> list[Record]:
+    """Return the whole records in a damaged *line*, the last of which ends where it ends."""
+    if record := record_of(line[:-1]):
+        # It is its newline that is damaged, at the end of the file.
+        return [record]
+    for start in _LINE_START.finditer(line, 1):
+        last = record_of(line[start.start() :])
+        if last is not None:
+            # The byte between them was a newline.
+            before = line[: start.start() - 1]
+            first = record_of(before)
+            return [*([first] if first else salvage(before)), last]
+    return []
+
+
+def _state(cursor: int, marks: bytes) -> bytes:
+    state = _STATE % (cursor, marks[:MOST_MARKS].ljust(MOST_MARKS, WAITS))
+    return b"%08x\t%b" % (crc32(state), state)
+
+
+def _parsed(start: bytes) -> Header | None:
+    if len(start) != HEADER_BYTES or not start.startswith(_TITLE):
+        return None
+    checksum, _, state = start[len(_TITLE) : -1].partition(b"\t")
+    if checksum != b"%08x" % crc32(state):
+        return None
+    cursor, _, marks = state.partition(b"\t")
+    return Header(int(cursor), marks)
+
+
+def _is_line_start(descriptor: int, offset: int) -> bool:
+    if not HEADER_BYTES <= offset <= os.fstat(descriptor).st_size:
+        return False
+    return os.pread(descriptor, 1, offset - 1) == b"\n"
+
+
+def _first_line(descriptor: int) -> int:
+    """Return where the first whole line begins, for nothing that stands before is known."""
+    start = os.pread(descriptor, _BLOCK_BYTES, 0)
+    if not start or _begins_ours(start):
+        return min(HEADER_BYTES, len(start))
+    for found in _LINE_START.finditer(start):
+        if record_of(start[found.start() :].partition(b"\n")[0]):
+            return min(HEADER_BYTES, found.start())
+    raise Foreign("no event of ours is in it")
+
+
+def _begins_ours(start: bytes) -> bool:
+    # Most of it, for one byte or a few of it are damaged.
+    same = sum(a == b for a, b in zip(start, _TITLE, strict=False))
+    return same > len(_TITLE) // 2
+
+
+def _close(file: OpenFile) -> None:
+    # Its number may be another file's by now.
+    if file.identity and file.is_open():
+        os.close(file.descriptor)
+    file.identity = None
+    # What still means to write with it fails.
+    file.descriptor = -1
+
+
+NO_PEN: Final = Pen(-1, 0)
+"""Stands where there is nothing to write with. Writing with it fails."""

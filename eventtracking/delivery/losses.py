@@ -1,0 +1,59 @@
+"""Say what was lost: to the books, to the log once a minute, and to whoever asked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from eventtracking.delivery.destination import Record
+from eventtracking.stats import Ledger, Notices
+
+logger = logging.getLogger(__name__)
+
+OnLoss: TypeAlias = Callable[[str, str, str], object]
+"""Called with the id, the name and the reason of an event that is lost."""
+
+
+class Losses:
+    """
+    Count what is lost on the way to one destination, and tell of it.
+
+    Args:
+        label: The destination's name, for the log.
+        ledger: Where it is counted.
+        on_loss: Called for each lost event. What it raises is logged, once a minute.
+    """
+
+    def __init__(self, label: str, ledger: Ledger, on_loss: OnLoss | None = None) -> None:
+        self._label = label
+        self._ledger = ledger
+        self._on_loss = on_loss
+        self._notices = Notices()
+
+    def lose(self, reason: str, records: Sequence[Record], explanation: str = "") -> None:
+        """Count *records* as lost for *reason*, one of `eventtracking.stats.LOSS_REASONS`."""
+        if not records:
+            return
+        self._ledger.lose(reason, len(records))
+        number = self._notices.due((reason, explanation))
+        if number is not None:
+            Notices.say(
+                logger.warning,
+                'Lost %s event(s) on the way to %s, such as "%s": %s%s',
+                number - 1 + len(records),
+                self._label,
+                records[0].name,
+                reason,
+                f" ({explanation})" if explanation else "",
+            )
+        if self._on_loss is not None:
+            for record in records:
+                self._tell(self._on_loss, record, reason)
+
+    def _tell(self, on_loss: OnLoss, record: Record, reason: str) -> None:
+        try:
+            on_loss(record.id, record.name, reason)
+        except Exception as error:
+            if self._notices.due("on_loss") is not None:
+                Notices.say(logger.error, "%s: on_loss failed", self._label, cause=error)

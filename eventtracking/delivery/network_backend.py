@@ -1,0 +1,206 @@
+"""What a backend needs to send over a network: it takes events, and a worker carries them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from os import getpid
+from typing import Any, Unpack
+
+from eventtracking.delivery import ends, options
+from eventtracking.delivery.destination import Destination, Record, new_id
+from eventtracking.delivery.disk_outbox import DiskOutbox
+from eventtracking.delivery.losses import Losses
+from eventtracking.delivery.memory_outbox import MemoryOutbox
+from eventtracking.delivery.options import CheckedOptions, DeliveryOptions
+from eventtracking.delivery.outbox import Outbox
+from eventtracking.delivery.worker import Worker
+from eventtracking.exceptions import EventLost
+from eventtracking.serialization import plain
+from eventtracking.stats import Ledger
+from eventtracking.types import Event
+
+logger = logging.getLogger(__name__)
+
+# `flush()` and `close()` without a time-out wait no longer than this.
+_PATIENCE_SECONDS = 10.0
+
+# How much of an outbox on disk may wait in memory, while the disk cannot be written to.
+_MEMORY_BYTES = 10_000_000
+
+# How often a blocked `emit` looks for room.
+_LOOK_SECONDS = 0.01
+
+
+class NetworkBackend:
+    """
+    Take events for a destination, keep them until they arrived, and count every one.
+
+    `send` encodes the event and puts it into the outbox; it waits for no network. A
+    thread, started by the first event, delivers. A backend for a new destination is a
+    subclass that builds a `Destination` and hands it to this constructor.
+
+    Args:
+        destination: How events are written and sent.
+        delivery: The options of `eventtracking.delivery.options.DeliveryOptions`.
+
+    Raises:
+        ImproperlyConfigured: If an option is wrong, or the outbox cannot be used.
+    """
+
+    read_only = True
+    sends_over_network = True
+
+    def __init__(self, destination: Destination, **delivery: Unpack[DeliveryOptions]) -> None:
+        checked = options.check(type(self).__name__, delivery, destination.limits)
+        self._destination = destination
+        self._options = checked
+        self._closed = False
+        self._pid = getpid()
+        self._ledger = Ledger()
+        self._losses = Losses(destination.label, self._ledger, checked.on_loss)
+        self._outbox = _outbox(
+            type(self).__name__, checked, self._losses, self._ledger, destination
+        )
+        self._worker = Worker(destination, self._outbox, self._losses, self._ledger, checked)
+        ends.watch(self)
+
+    @property
+    def exit_timeout(self) -> float:
+        """How many seconds the end of the program may wait for this backend."""
+        return self._options.exit_timeout
+
+    def send(self, event: Event, /) -> None:
+        """Take *event*. Raises nothing that is foreseen; what is refused is counted."""
+        next(self._ledger.accepted)
+        try:
+            payload = self._destination.encode(event)
+        except EventLost as refusal:
+            self._refuse(refusal.reason, event, str(refusal))
+            return
+        except BaseException:
+            self._refuse("backend_error", event, "it could not be encoded")
+            raise
+        self._put(_name_of(event), payload)
+
+    def put(self, name: str, payload: bytes) -> None:
+        """Take *payload*, which the destination would send for an event called *name*."""
+        next(self._ledger.accepted)
+        self._put(name, payload)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Deliver what waits, for up to *timeout* seconds; tell whether nothing is left."""
+        return self._worker.flush(_PATIENCE_SECONDS if timeout is None else timeout)
+
+    def close(self, timeout: float | None = None) -> bool:
+        """
+        Deliver what waits, for up to *timeout* seconds, and stop.
+
+        What is left then stays in the outbox if that is on disk, for the next process;
+        in memory it is lost, counted as `closed`.
+
+        Returns:
+            Whether nothing was left.
+        """
+        if self._closed:
+            return not self._outbox.pending
+        self._closed = True
+        finished = self._worker.close(_PATIENCE_SECONDS if timeout is None else timeout)
+        lost = self._outbox.close()
+        self._losses.lose("closed", lost, "only in memory" if lost else "")
+        self._destination.close()
+        return finished and not lost
+
+    def stats(self) -> dict[str, Any]:
+        """Return the books: `accepted`, `sent`, `pending`, and `lost` by reason."""
+        return self._ledger.stats(pending=self._outbox.pending)
+
+    def start_anew(self) -> None:
+        """Begin without events and without a thread, in a forked child."""
+        self._pid = getpid()
+        self._destination.forget()
+        self._outbox.forget()
+        self._worker.forget()
+
+    def hurry(self, timeout: float) -> None:
+        """Deliver what waits for the next *timeout* seconds, while the caller does other things."""
+        self._worker.hurry(timeout)
+
+    def finish(self, timeout: float) -> None:
+        """Deliver what waits when the program ends, for up to *timeout* seconds."""
+        # What is in files is safe there, and so is what a later exit hook emits.
+        if self._outbox.durable:
+            self.flush(timeout)
+        else:
+            self.close(timeout)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} outbox={self._options.outbox!r}>"
+
+    def _put(self, name: str, payload: bytes) -> None:
+        if self._pid != getpid():
+            # uWSGI forks without telling Python, unless it is told to tell.
+            ends.in_child()
+        record = Record(new_id(), time.time(), name, payload)
+        if len(payload) > self._destination.limits.event_bytes:
+            self._losses.lose("too_large", [record], f"{len(payload)} bytes")
+        elif self._closed:
+            self._losses.lose("closed", [record])
+        elif self._outbox.put(record) or self._make_room(record):
+            if self._worker.sleeps:
+                self._worker.wake()
+        else:
+            self._losses.lose("queue_full", [record])
+
+    def _make_room(self, record: Record) -> bool:
+        """Do what `on_full` says; tell whether *record* is kept."""
+        if self._options.on_full == "drop_oldest":
+            while dropped := self._outbox.drop_oldest():
+                self._losses.lose("queue_full", dropped)
+                if self._outbox.put(record):
+                    return True
+        elif self._options.on_full == "block":
+            return self._wait_for_room(record)
+        return False
+
+    def _wait_for_room(self, record: Record) -> bool:
+        deadline = time.monotonic() + self._options.block_timeout
+        # The worker would wait for itself.
+        while time.monotonic() < deadline and not self._worker.is_current():
+            self._worker.wake()
+            time.sleep(_LOOK_SECONDS)
+            if self._outbox.put(record):
+                return True
+        return False
+
+    def _refuse(self, reason: str, event: Event, explanation: str) -> None:
+        record = Record(new_id(), time.time(), _name_of(event), b"")
+        self._losses.lose(reason, [record], explanation)
+
+
+def _outbox(
+    who: str,
+    checked: CheckedOptions,
+    losses: Losses,
+    ledger: Ledger,
+    destination: Destination,
+) -> Outbox:
+    if checked.outbox is None:
+        return MemoryOutbox(
+            max_events=checked.max_pending_events, max_bytes=checked.max_pending_bytes
+        )
+    return DiskOutbox(
+        checked.outbox,
+        losses=losses,
+        ledger=ledger,
+        max_bytes=checked.max_outbox_bytes,
+        idempotent=destination.idempotent,
+        max_memory_bytes=min(checked.max_pending_bytes, _MEMORY_BYTES),
+        who=who,
+    )
+
+
+def _name_of(event: Event) -> str:
+    name = event.get("name")
+    # A name may be anything, and its `str()` may raise.
+    return name if type(name) is str else str(plain(name))

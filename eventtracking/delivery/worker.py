@@ -1,0 +1,334 @@
+"""The thread that carries events from an outbox to their destination."""
+
+from __future__ import annotations
+
+import _thread
+import logging
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import count
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from eventtracking.delivery.destination import (
+    Destination,
+    Ok,
+    Outcome,
+    Pause,
+    Record,
+    Reject,
+    Retry,
+    Split,
+)
+from eventtracking.delivery.losses import Losses
+from eventtracking.delivery.options import CheckedOptions
+from eventtracking.delivery.outbox import Outbox
+from eventtracking.delivery.retry import Backoff
+from eventtracking.stats import Ledger, Notices, value
+
+logger = logging.getLogger(__name__)
+
+# While events gather for a batch, how often the worker looks how many there are. `emit`
+# need not wake it then.
+_GATHER_SECONDS = 0.05
+
+# A worker without work looks after its outbox this often: what another process left may
+# have appeared there.
+_IDLE_SECONDS = 30.0
+
+# How often a destination that refuses our key, or our address, is asked again, and how
+# often that is said.
+_PROBE_SECONDS = 60.0
+_PAUSE_NOTICE_SECONDS = 3600.0
+
+# Python's own thread switch takes 5 ms; whoever waits for the worker looks as often.
+_LOOK_SECONDS = 0.005
+
+
+class Worker:
+    """
+    Carry what an outbox holds to a destination, oldest first, until all has arrived.
+
+    The thread is started by `wake`, and again if it is gone: after a fork, or when
+    something ended it. Where none can be started any more, at the end of the program,
+    `flush` and `close` do its work in the thread that calls them.
+
+    Args:
+        destination: Where to.
+        outbox: What waits.
+        losses: Told of what is given up.
+        ledger: Where arrivals are counted.
+        options: When to send, and how long to wait.
+        backoff: How long to wait after a failure.
+    """
+
+    # Whether the thread waits for an event, or there is none: `wake` is needed then.
+    sleeps: bool
+
+    # Until when nothing is gathered, because somebody waits; and when to stop.
+    _hurries_until: float
+    _ends_at: float
+
+    # Whether there is a thread, and which one.
+    _runs: bool
+    _ident: int
+
+    def __init__(
+        self,
+        destination: Destination,
+        outbox: Outbox,
+        losses: Losses,
+        ledger: Ledger,
+        options: CheckedOptions,
+        *,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._destination = destination
+        self._outbox = outbox
+        self._losses = losses
+        self._ledger = ledger
+        self._options = options
+        self._limits = options.within(destination.limits)
+        self._window_events = destination.window_events or self._limits.batch_events
+        self._backoff = backoff or Backoff()
+        self._notices = Notices()
+        self._pauses = Notices(interval_seconds=_PAUSE_NOTICE_SECONDS)
+        self.forget()
+
+    def wake(self) -> None:
+        """Have what waits delivered soon: start the thread, or rouse it."""
+        self.sleeps = False
+        if not self._runs:
+            self._start()
+        self._calls.put(None)
+
+    def hurry(self, timeout: float) -> None:
+        """Deliver what waits for the next *timeout* seconds without gathering more."""
+        self._hurries_until = max(self._hurries_until, time.monotonic() + timeout)
+        next(self._hurries)
+        if self._outbox.pending:
+            self.wake()
+
+    def flush(self, timeout: float) -> bool:
+        """Deliver what waits, for up to *timeout* seconds; tell whether nothing is left."""
+        if self.is_current():
+            # Called by a callback of the user's, which the worker itself waits for.
+            return not self._outbox.pending
+        deadline = time.monotonic() + timeout
+        self.hurry(timeout)
+        # Whoever has the turn settles events first, and counts them then.
+        while self._outbox.pending or self._turn.locked():
+            if time.monotonic() >= deadline:
+                break
+            if not self._runs:
+                self._deliver_here(deadline)
+            time.sleep(_LOOK_SECONDS)
+        return not self._outbox.pending
+
+    def close(self, timeout: float) -> bool:
+        """Flush, and end the thread, both within *timeout* seconds."""
+        deadline = time.monotonic() + timeout
+        finished = self.flush(timeout)
+        self._ends_at = 0.0
+        self._calls.put(None)
+        while self._runs and not self.is_current() and time.monotonic() < deadline:
+            time.sleep(_LOOK_SECONDS)
+        return finished
+
+    def is_current(self) -> bool:
+        """Tell whether this code is run by the worker, as a callback of the user's is."""
+        return self._runs and self._ident == threading.get_ident()
+
+    def forget(self) -> None:
+        """Start without a thread, at first and in a forked child."""
+        self._calls: SimpleQueue[None] = SimpleQueue()
+        # One thread delivers at a time, and one is started at a time.
+        self._turn = threading.Lock()
+        self._start_turn = threading.Lock()
+        self._hurries = count()
+        self._hurries_until = 0.0
+        self._ends_at = float("inf")
+        self._runs = False
+        self._ident = 0
+        self.sleeps = True
+
+    def _start(self) -> None:
+        # Kept, for a signal handler may fork. Whoever comes while one is started need not.
+        turn = self._start_turn
+        if not turn.acquire(blocking=False):
+            return
+        try:
+            if not self._runs and not _is_before_fork():
+                self._runs = True
+                # `threading.Thread` takes locks, which a signal handler may find held.
+                _thread.start_new_thread(self._run, ())
+        except RuntimeError:
+            # The program ends. What waits is delivered by `close`, or by the next process.
+            self._runs = False
+        finally:
+            turn.release()
+
+    def _run(self) -> None:
+        self._ident = threading.get_ident()
+        try:
+            while not self._is_over():
+                self._gather()
+                self._work()
+                self._idle()
+        finally:
+            # Whatever ended this thread, the next event starts another.
+            self._runs = False
+            self.sleeps = True
+
+    def _is_over(self) -> bool:
+        return time.monotonic() >= self._ends_at
+
+    def _gather(self) -> None:
+        """Wait until a batch is full, or has waited long enough."""
+        deadline = time.monotonic() + self._options.flush_interval
+        while self._outbox.pending < self._limits.batch_events:
+            now = time.monotonic()
+            if now >= deadline or now < self._hurries_until or self._is_over():
+                break
+            self._rest(min(_GATHER_SECONDS, deadline - now))
+
+    def _idle(self) -> None:
+        """Wait for an event, if there is none."""
+        self.sleeps = True
+        # Looked at after saying so: whoever puts an event in looks in the other order.
+        if not self._outbox.pending and not self._is_over():
+            self._rest(_IDLE_SECONDS)
+        self.sleeps = False
+
+    def _rest(self, seconds: float) -> None:
+        with suppress(Empty):
+            self._calls.get(timeout=seconds)
+
+    def _wait(self, seconds: float, *, unless_hurried: bool = False) -> None:
+        """Wait that long, whatever is put in meanwhile, unless it is over before."""
+        deadline = time.monotonic() + seconds
+        hurries = value(self._hurries)
+        while (left := min(deadline, self._ends_at) - time.monotonic()) > 0:
+            self._rest(min(left, _IDLE_SECONDS))
+            if unless_hurried and value(self._hurries) != hurries:
+                break
+
+    def _deliver_here(self, deadline: float) -> None:
+        self._ends_at = deadline
+        self._work()
+        self._ends_at = float("inf")
+
+    def _work(self) -> None:
+        """Deliver one window of the oldest events, unless another thread is at it."""
+        turn = self._turn
+        if not turn.acquire(blocking=False):
+            return
+        try:
+            window = self._outbox.peek(self._window_events, self._limits.batch_bytes)
+            for batch in self._destination.batches(window) if window else ():
+                self._carry(batch)
+        finally:
+            turn.release()
+
+    def _carry(self, batch: Sequence[Record]) -> None:
+        """Send *batch*, whole or in parts, until each of its events arrived or is given up."""
+        parts = [batch]
+        while parts and not self._is_over():
+            part = self._without_old(parts.pop())
+            if not part:
+                continue
+            outcome = self._deliver(part)
+            match outcome:
+                case Ok():
+                    self._arrived(part)
+                case Reject():
+                    self._reject(part, outcome)
+                case Split() if len(part) > 1:
+                    middle = len(part) // 2
+                    parts += [part[middle:], part[:middle]]
+                case Split():
+                    self._reject(part, Reject([part[0].id], outcome.reason, outcome.status))
+                case Pause():
+                    # What is asked next time is whether one event may pass.
+                    parts += [part[1:], part[:1]]
+                    self._say_paused(outcome)
+                    self._wait(_PROBE_SECONDS)
+                case Retry():
+                    parts.append(part)
+                    self._say_unreachable(outcome)
+                    # Whoever flushes has it tried once more at once, but against no request.
+                    self._wait(
+                        self._backoff.seconds(outcome.after), unless_hurried=outcome.after is None
+                    )
+
+    def _deliver(self, part: Sequence[Record]) -> Outcome:
+        self._outbox.begin(part)
+        left = self._ends_at - time.monotonic()
+        try:
+            outcome = self._destination.deliver(part, max(0.01, min(self._options.timeout, left)))
+        except Exception as error:
+            outcome = self._failure(part, error)
+        if isinstance(outcome, Retry | Pause | Split):
+            self._outbox.release(part)
+        return outcome
+
+    def _failure(self, part: Sequence[Record], error: Exception) -> Outcome:
+        """Return what an exception of `deliver` means."""
+        reason = f"{type(error).__name__}: {error}"
+        if not self._destination.idempotent:
+            return Reject([record.id for record in part], reason)
+        return Retry(reason=reason) if isinstance(error, OSError) else Split(reason)
+
+    def _arrived(self, records: Sequence[Record]) -> None:
+        self._backoff.reset()
+        for _ in range(self._outbox.settle(records)):
+            next(self._ledger.sent)
+
+    def _reject(self, part: Sequence[Record], outcome: Reject) -> None:
+        refused = [record for record in part if record.id in outcome.ids]
+        for record in refused:
+            self._outbox.bury(record, outcome.reason, outcome.status)
+        self._give_up("rejected", refused, outcome.reason)
+        self._arrived([record for record in part if record.id not in outcome.ids])
+
+    def _without_old(self, part: Sequence[Record]) -> Sequence[Record]:
+        """Return *part* without the events that are older than `max_age`, which are given up."""
+        max_age = self._options.max_age
+        if max_age is None:
+            return part
+        oldest = time.time() - max_age
+        self._give_up("expired", [record for record in part if record.time < oldest])
+        return [record for record in part if record.time >= oldest]
+
+    def _give_up(self, reason: str, records: Sequence[Record], explanation: str = "") -> None:
+        if records and self._outbox.settle(records):
+            self._losses.lose(reason, records, explanation)
+
+    def _say_paused(self, outcome: Pause) -> None:
+        label, pending = self._destination.label, self._outbox.pending
+        if self._pauses.due("pause") is not None:
+            message = "%s refuses events (%s): %s wait, and are kept. Mend its settings"
+            Notices.say(logger.warning, message, label, outcome.reason, pending)
+
+    def _say_unreachable(self, outcome: Retry) -> None:
+        label, pending = self._destination.label, self._outbox.pending
+        if self._notices.due("retry") is not None:
+            message = "%s cannot be reached (%s): %s event(s) wait"
+            Notices.say(logger.warning, message, label, outcome.reason, pending)
+
+
+def _is_before_fork() -> bool:
+    """
+    Tell whether uWSGI has loaded the application and is about to fork.
+
+    It forks without holding Python's lock. A thread of ours that has the lock at that
+    moment leaves children in which nobody will ever give it back.
+    """
+    uwsgi: Any = sys.modules.get("uwsgi")
+    if uwsgi is None or not hasattr(uwsgi, "worker_id"):
+        return False
+    is_child = uwsgi.worker_id() or uwsgi.mule_id() or uwsgi.i_am_the_spooler()
+    return not is_child

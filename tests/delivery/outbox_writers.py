@@ -1,0 +1,53 @@
+"""Writers that emit until they are killed, and the destination that they deliver to."""
+
+import logging
+import os
+import socket
+import time
+from itertools import count
+
+from outbox_programs import record
+
+from eventtracking.delivery.destination import Destination, Limits, Ok, Reject, Retry
+from eventtracking.delivery.network_backend import NetworkBackend
+
+
+class SinkDestination(Destination):
+    """Sends a batch to a small receiver on this machine."""
+
+    label = "Sink"
+    limits = Limits(50, 1_000_000, 1_000_000)
+
+    def __init__(self, port, *, idempotent=True):
+        self.port = port
+        self.idempotent = idempotent
+
+    def encode(self, event):
+        raise NotImplementedError
+
+    def deliver(self, batch, timeout):
+        body = b"\n".join(each.payload for each in batch)
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=0.5) as connection:
+                connection.sendall(b"%d\n%b" % (len(body), body))
+                answer = connection.recv(3)
+        except TimeoutError:
+            answer = b"late"
+        if answer == b"200":
+            return Ok()
+        if not self.idempotent and answer not in (b"500", b"429"):
+            return Reject([each.id for each in batch], "no answer")
+        return Retry(after=0.01 if answer == b"429" else None, reason=answer.decode())
+
+
+def write_until_killed(folder, port, acknowledged, name):
+    """Emit without end, and note each event once it is accepted. A negative port: no repeats."""
+    logging.disable()
+    log = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    destination = SinkDestination(abs(port), idempotent=port > 0)
+    backend = NetworkBackend(destination, outbox=folder, flush_interval=0.01)
+    for number in count():
+        size = (number * 7919 % 1000) ** 2 // 200
+        backend.put("thing.done", record(number, name, size).payload)
+        os.write(log, b"%b %d\n" % (name.encode(), number))
+        time.sleep(0.0005)

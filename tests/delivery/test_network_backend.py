@@ -1,0 +1,300 @@
+"""What a backend that sends over a network takes, keeps, loses and says."""
+
+import logging
+import threading
+
+import pytest
+from reception import HANG_SECONDS, Reception, books, event, send, until
+
+from eventtracking.delivery.destination import Limits, new_id
+from eventtracking.delivery.network_backend import NetworkBackend
+from eventtracking.exceptions import ImproperlyConfigured
+
+
+def test_an_event_arrives(carrying):
+    """Nobody has to flush."""
+    there = Reception()
+    backend = carrying(there, flush_interval=0)
+
+    send(backend, "a")
+
+    assert until(lambda: there.names) == ["a"]
+
+
+def test_events_arrive_in_the_order_they_were_sent(carrying):
+    """Whatever the batches are."""
+    there = Reception()
+    backend = carrying(there, batch_events=7)
+    names = [str(number) for number in range(100)]
+
+    send(backend, *names)
+
+    assert backend.flush(HANG_SECONDS)
+    assert there.names == names
+    assert max(map(len, there.attempts)) == 7
+    assert books(backend) == {"accepted": 100, "sent": 100, "pending": 0, "lost": {}}
+
+
+def test_a_batch_is_no_larger_than_said(carrying):
+    """In bytes, too: what a destination refuses for its size was sent for nothing."""
+    there = Reception()
+    backend = carrying(there, batch_bytes=1000)
+
+    for _ in range(10):
+        backend.send(event(text="x" * 400))
+    backend.flush(HANG_SECONDS)
+
+    assert [len(names) for names in there.attempts] == [2] * 5
+
+
+def test_a_full_batch_leaves_before_the_interval_is_over(carrying):
+    """A thousand events do not wait for one more."""
+    there = Reception()
+    backend = carrying(there, batch_events=3, flush_interval=HANG_SECONDS * 2)
+
+    send(backend, "a", "b", "c")
+
+    assert until(lambda: there.names) == ["a", "b", "c"]
+
+
+def test_sending_does_not_wait_for_the_destination(carrying):
+    """It hangs, and `send` returns: each of these would take a second otherwise."""
+    there = Reception()
+    there.gate.clear()
+    backend = carrying(there, flush_interval=0)
+
+    send(backend, *"abcdef")
+
+    assert books(backend)["pending"] == 6
+    there.gate.set()
+    assert backend.flush(HANG_SECONDS)
+
+
+def test_the_same_event_has_another_id_each_time():
+    """And no other process makes the same ones: they begin at random."""
+    ids = {new_id() for _ in range(1000)}
+
+    assert len(ids) == 1000
+    assert max(map(len, ids)) <= 40
+
+
+@pytest.mark.parametrize(
+    ("options", "sent", "lost"),
+    [
+        ({"max_pending_events": 3}, ["1", "2", "3"], 2),
+        ({"max_pending_events": 3, "on_full": "drop_oldest"}, ["3", "4", "5"], 2),
+        ({"max_pending_events": 3, "on_full": "block", "block_timeout": 0.01}, ["1", "2", "3"], 2),
+    ],
+)
+def test_what_there_is_no_room_for_is_counted(carrying, options, sent, lost):
+    """The newest by default, or the oldest: both say `queue_full`."""
+    there = Reception()
+    there.gate.clear()
+    told = []
+    backend = carrying(
+        there, flush_interval=HANG_SECONDS, on_loss=lambda *a: told.append(a), **options
+    )
+
+    send(backend, *"12345")
+
+    assert books(backend)["lost"] == {"queue_full": lost}
+    assert [reason for _, _, reason in told] == ["queue_full"] * lost
+    there.gate.set()
+    assert backend.flush(HANG_SECONDS)
+    assert there.names == sent
+
+
+def test_bytes_are_bounded_as_well(carrying):
+    """A few large events fill the memory as many small ones do."""
+    backend = carrying(max_pending_bytes=10_000, flush_interval=HANG_SECONDS)
+
+    for _ in range(20):
+        backend.send(event(text="x" * 1000))
+
+    assert books(backend) == {"accepted": 20, "sent": 0, "pending": 9, "lost": {"queue_full": 11}}
+
+
+def test_blocking_lets_every_event_through_while_the_destination_keeps_up(carrying):
+    """`emit` is slowed down instead: the host asked for that."""
+    there = Reception()
+    backend = carrying(
+        there, max_pending_events=5, on_full="block", block_timeout=HANG_SECONDS, flush_interval=0
+    )
+
+    send(backend, *map(str, range(50)))
+
+    assert backend.flush(HANG_SECONDS)
+    assert there.names == [*map(str, range(50))]
+
+
+def test_what_a_destination_cannot_write_is_counted_and_said_once(carrying, caplog):
+    """The reason is the destination's own."""
+    backend = carrying()
+
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            backend.send(event("a.b", refused=True))
+
+    assert books(backend)["lost"] == {"rejected": 3}
+    assert caplog.messages == [
+        'Lost 1 event(s) on the way to Reception, such as "a.b": rejected (no identity)'
+    ]
+
+
+def test_an_event_larger_than_the_destination_takes_is_counted(carrying):
+    """It would be refused there, and take its neighbours with it."""
+    backend = carrying(Reception(limits=Limits(10, 1000, 200)))
+
+    backend.send(event(text="x" * 200))
+
+    assert books(backend)["lost"] == {"too_large": 1}
+
+
+def test_a_callback_that_fails_stops_nothing(carrying, caplog):
+    """It is the host's code, and the host's bug: said once, not raised."""
+    there = Reception()
+
+    def fail(*_):
+        raise RuntimeError("callback")
+
+    backend = carrying(there, on_loss=fail)
+    backend.send(event(refused=True))
+    send(backend, "a")
+
+    assert backend.flush(HANG_SECONDS)
+    assert there.names == ["a"]
+    assert "Reception: on_loss failed" in caplog.messages
+
+
+def test_a_callback_may_flush_and_emit(carrying):
+    """It runs in the worker, which must not wait for itself."""
+    there = Reception()
+    flushed = []
+
+    def on_loss(*_):
+        flushed.append(backend.flush(HANG_SECONDS))
+        send(backend, "from the callback")
+
+    backend = carrying(there, on_loss=on_loss, max_age=0.001)
+    there.script = []
+    send(backend, "old")
+    until(lambda: flushed)
+
+    assert backend.flush(HANG_SECONDS) or books(backend)["lost"]
+
+
+def test_closing_delivers_what_waits(carrying):
+    """And then no thread is left."""
+    there = Reception()
+    backend = carrying(there)
+    send(backend, "a", "b")
+
+    assert backend.close(HANG_SECONDS)
+    assert there.names == ["a", "b"]
+    assert backend.close(HANG_SECONDS)
+    assert not backend._worker._runs
+
+
+def test_what_comes_after_closing_is_counted(carrying):
+    """As `closed`; it does not open anything again."""
+    backend = carrying()
+    backend.close()
+
+    send(backend, "late")
+
+    assert books(backend)["lost"] == {"closed": 1}
+
+
+def test_closing_says_how_many_events_memory_could_not_deliver(carrying, caplog):
+    """One line, with the number."""
+    there = Reception()
+    there.gate.clear()
+    backend = carrying(there, flush_interval=0)
+    send(backend, *"abcde")
+
+    with caplog.at_level(logging.WARNING):
+        assert not backend.close(0.05)
+
+    assert books(backend)["lost"] == {"closed": 5}
+    assert caplog.messages == [
+        'Lost 5 event(s) on the way to Reception, such as "a": closed (only in memory)'
+    ]
+    there.gate.set()
+
+
+def test_what_arrives_after_it_was_given_up_is_counted_once(carrying):
+    """The request was under way when the backend closed, and ends well after all."""
+    there = Reception()
+    there.gate.clear()
+    backend = carrying(there, flush_interval=0)
+    send(backend, "a")
+    until(lambda: there.attempts)
+    backend.close(0)
+    there.gate.set()
+    until(lambda: there.names)
+
+    assert books(backend) == {"accepted": 1, "sent": 0, "pending": 0, "lost": {"closed": 1}}
+
+
+def test_many_threads_lose_nothing(carrying):
+    """Each event arrives once, and each thread's in its order."""
+    there = Reception()
+    backend = carrying(there, flush_interval=0, batch_events=50)
+
+    def emit(number):
+        send(backend, *(f"{number} {count}" for count in range(500)))
+
+    threads = [threading.Thread(target=emit, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(HANG_SECONDS)
+
+    assert backend.flush(HANG_SECONDS)
+    assert sorted(there.names) == sorted(f"{n} {c}" for n in range(8) for c in range(500))
+    for number in range(8):
+        own = [name for name in there.names if name.startswith(f"{number} ")]
+        assert own == [f"{number} {count}" for count in range(500)]
+    assert books(backend)["sent"] == 4000
+
+
+def test_building_starts_no_thread():
+    """Settings are also read where nothing is ever sent."""
+    assert not NetworkBackend(Reception())._worker._runs
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"batch_event": 5}, "has no option 'batch_event'. Did you mean 'batch_events'?"),
+        ({"batch_events": 0}, "batch_events must be a whole number from 1 to 1000, got 0"),
+        ({"batch_events": 1001}, "batch_events must be a whole number from 1 to 1000, got 1001"),
+        ({"batch_bytes": True}, "batch_bytes must be a whole number from 1 to 500000, got True"),
+        ({"timeout": 0}, "timeout must be seconds, 0.001 or more, got 0"),
+        ({"timeout": float("nan")}, "timeout must be seconds, 0.001 or more, got nan"),
+        ({"flush_interval": "1"}, "flush_interval must be seconds, 0 or more, got '1'"),
+        ({"max_age": -1}, "max_age must be seconds, 0.001 or more, got -1"),
+        ({"max_pending_events": 1.5}, "max_pending_events must be a whole number above 0, got 1.5"),
+        ({"on_full": "explode"}, "on_full must be one of drop_newest, drop_oldest, block, got"),
+        ({"on_loss": 5}, "on_loss must be callable, or the path of a callable, got 5"),
+        ({"outbox": 5}, "outbox must be a folder or None, got 5"),
+    ],
+)
+def test_a_wrong_option_is_told_by_name_value_and_cure(options, complaint):
+    """When it is built, not at night."""
+    with pytest.raises(ImproperlyConfigured) as error:
+        NetworkBackend(Reception(), **options)
+
+    assert f"NetworkBackend{'' if 'no option' in complaint else ':'} {complaint}" in str(
+        error.value
+    )
+
+
+def test_on_loss_may_be_named_in_settings(carrying):
+    """A settings file cannot hold a function."""
+    backend = carrying(on_loss="reception_losses.note")
+    backend.send(event("a", refused=True))
+
+    import reception_losses
+
+    assert reception_losses.noted.pop()[1:] == ("a", "rejected")

@@ -1,0 +1,240 @@
+"""How the worker meets what a destination answers, and what it raises."""
+
+import logging
+
+import pytest
+from reception import HANG_SECONDS, Reception, books, event, send, until
+
+from eventtracking.delivery import worker as worker_module
+from eventtracking.delivery.destination import Ok, Pause, Reject, Retry, Split
+from eventtracking.delivery.retry import Backoff
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """Nothing here tests how long the waits are: test_retry does."""
+    monkeypatch.setattr(Backoff, "seconds", lambda self, asked=None: asked or 0.0)
+    monkeypatch.setattr(worker_module, "_PROBE_SECONDS", 0.0)
+
+
+def test_a_batch_is_sent_again_until_it_arrives(carrying):
+    """The same events, with the same ids."""
+    tried = []
+
+    def note(batch):
+        tried.append([record.id for record in batch])
+        return Retry(reason="HTTP 500")
+
+    there = Reception(note, note, note)
+    backend = carrying(there)
+    send(backend, "a", "b")
+
+    assert backend.flush(HANG_SECONDS)
+    assert there.names == ["a", "b"]
+    assert tried == [[record.id for record in there.arrived]] * 3
+    assert books(backend)["sent"] == 2
+
+
+def test_a_receiver_that_asks_for_time_gets_it(carrying, monkeypatch):
+    """Never earlier than it said."""
+    asked = []
+    monkeypatch.setattr(Backoff, "seconds", lambda self, wanted=None: asked.append(wanted) or 0.0)
+    backend = carrying(Reception(Retry(after=7.0)))
+    send(backend, "a")
+
+    assert backend.flush(HANG_SECONDS)
+    assert asked == [7.0]
+
+
+class Picky(Reception):
+    """Refuses every batch with a bad event in it."""
+
+    def deliver(self, batch, timeout, /):
+        if any(record.name == "bad" for record in batch):
+            self.attempts.append([record.name for record in batch])
+            return Split("HTTP 400", 400)
+        return super().deliver(batch, timeout)
+
+
+@pytest.mark.parametrize("place", [0, 1, 50, 99])
+def test_one_bad_event_takes_no_neighbour_with_it(carrying, place):
+    """It is halved down to, in about as many requests as the size has bits."""
+    names = [str(number) for number in range(100)]
+    names[place] = "bad"
+    there = Picky()
+    backend = carrying(there)
+    send(backend, *names)
+
+    assert backend.flush(HANG_SECONDS)
+    assert there.names == [name for name in names if name != "bad"]
+    assert books(backend)["lost"] == {"rejected": 1}
+    assert len(there.attempts) <= 16
+
+
+def test_what_is_rejected_by_id_is_lost_and_the_others_arrived(carrying):
+    """Some destinations tell which one it was."""
+    there = Reception(lambda batch: Reject([batch[1].id], "field x is missing", 422))
+    backend = carrying(there)
+    send(backend, "a", "b", "c")
+
+    assert backend.flush(HANG_SECONDS)
+    assert books(backend) == {"accepted": 3, "sent": 2, "pending": 0, "lost": {"rejected": 1}}
+
+
+def test_a_refused_key_keeps_everything_and_says_so_once(carrying, caplog):
+    """It resumes by itself when the key is right."""
+    there = Reception(*[Pause("HTTP 401", 401)] * 5)
+    backend = carrying(there)
+    send(backend, *"abc")
+
+    with caplog.at_level(logging.WARNING):
+        assert backend.flush(HANG_SECONDS)
+
+    assert there.names == [*"abc"]
+    assert caplog.messages == [
+        "Reception refuses events (HTTP 401): 3 wait, and are kept. Mend its settings"
+    ]
+
+
+def test_while_it_is_paused_one_event_asks_for_all(carrying):
+    """A probe costs the destination as little as it can."""
+    there = Reception(Pause("HTTP 403"), Pause("HTTP 403"))
+    backend = carrying(there)
+    send(backend, *"abc")
+
+    assert backend.flush(HANG_SECONDS)
+    assert there.attempts[:3] == [[*"abc"], ["a"], ["a"]]
+    assert there.names == [*"abc"]
+
+
+def test_a_destination_that_is_down_is_told_of_once(carrying, caplog):
+    """Not a line for each attempt."""
+    backend = carrying(Reception(*[OSError("refused")] * 4))
+    send(backend, "a")
+
+    with caplog.at_level(logging.WARNING):
+        assert backend.flush(HANG_SECONDS)
+
+    assert caplog.messages == ["Reception cannot be reached (OSError: refused): 1 event(s) wait"]
+
+
+def test_an_exception_of_a_destination_stops_neither_the_thread_nor_the_others(carrying):
+    """The event that makes it fail stands alone in the end."""
+
+    class Failing(Picky):
+        def deliver(self, batch, timeout, /):
+            if any(record.name == "bad" for record in batch):
+                raise ZeroDivisionError("division by zero")
+            return super().deliver(batch, timeout)
+
+    there = Failing()
+    backend = carrying(there)
+    send(backend, "a", "bad", "b")
+
+    assert backend.flush(HANG_SECONDS)
+    assert there.names == ["a", "b"]
+    assert books(backend)["lost"] == {"rejected": 1}
+
+
+def test_nothing_is_sent_twice_to_who_cannot_tell(carrying):
+    """An exception may come after the bytes: such a batch is lost, and counted."""
+    there = Reception(OSError("broken pipe"), idempotent=False)
+    backend = carrying(there)
+    send(backend, "a")
+
+    assert backend.flush(HANG_SECONDS)
+    assert there.attempts == [["a"]]
+    assert books(backend)["lost"] == {"rejected": 1}
+
+
+def test_what_is_too_old_is_given_up(carrying):
+    """Also while it is tried again and again."""
+    there = Reception(*[Retry()] * 100_000)
+    backend = carrying(there, max_age=0.05)
+    send(backend, "a")
+
+    assert backend.flush(HANG_SECONDS)
+    assert books(backend)["lost"] == {"expired": 1}
+
+
+def test_a_worker_that_died_is_started_again_by_the_next_event(carrying):
+    """Something raised through it that nobody foresaw."""
+    there = Reception(SystemExit())
+    backend = carrying(there, flush_interval=0)
+    send(backend, "a")
+    until(lambda: there.attempts)
+    until(lambda: not backend._worker._runs)
+    send(backend, "b")
+
+    assert until(lambda: len(there.names) == 2)
+    assert there.names == ["a", "b"]
+
+
+def test_flushing_starts_the_worker_again_too(carrying):
+    """There need not be a next event."""
+    there = Reception(SystemExit())
+    backend = carrying(there, flush_interval=0)
+    send(backend, "a")
+    until(lambda: there.attempts)
+    until(lambda: not backend._worker._runs)
+
+    assert backend.flush(HANG_SECONDS)
+    assert there.names == ["a"]
+
+
+def test_flushing_is_bounded_when_the_destination_hangs(carrying):
+    """It says that something is left."""
+    there = Reception()
+    there.gate.clear()
+    backend = carrying(there)
+    send(backend, "a")
+
+    assert backend.flush(0.05) is False
+    there.gate.set()
+    assert backend.flush(HANG_SECONDS)
+
+
+def test_flushing_without_events_starts_no_thread(carrying):
+    """Most programs flush at their end, whatever happened."""
+    backend = carrying()
+
+    assert backend.flush()
+    assert not backend._worker._runs
+
+
+def test_a_flush_tries_at_once_what_would_wait_for_a_minute(carrying, monkeypatch):
+    """At the end of a program there may be no later."""
+    monkeypatch.setattr(Backoff, "seconds", lambda self, asked=None: HANG_SECONDS * 2)
+    there = Reception(Retry())
+    backend = carrying(there, flush_interval=0)
+    send(backend, "a")
+    until(lambda: there.attempts)
+
+    assert backend.flush(HANG_SECONDS)
+    assert there.names == ["a"]
+
+
+def test_a_flush_does_not_ask_before_the_time_that_a_receiver_named(carrying):
+    """It said when it wants to be asked."""
+    there = Reception(Retry(after=HANG_SECONDS))
+    backend = carrying(there, flush_interval=0)
+    send(backend, "a")
+    until(lambda: there.attempts)
+
+    assert backend.flush(0.05) is False
+    assert len(there.attempts) == 1
+
+
+def test_where_no_thread_can_start_flushing_delivers_in_the_one_that_calls(carrying, monkeypatch):
+    """As at the end of the interpreter."""
+
+    def refuse(*_):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    there = Reception(Retry(), Ok())
+    backend = carrying(there)
+    monkeypatch.setattr("_thread.start_new_thread", refuse)
+    backend.send(event("a"))
+
+    assert backend.flush(HANG_SECONDS)
+    assert there.names == ["a"] or there.attempts == [["a"], ["a"]]
