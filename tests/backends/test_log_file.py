@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
@@ -327,3 +329,42 @@ def test_a_relative_path_in_a_folder_that_is_gone_is_said_so(tmp_path, monkeypat
         ImproperlyConfigured, match=r"'tracking\.log': the working directory is gone"
     ):
         LogFileBackend("tracking.log")
+
+
+AT_THE_END_OF_THE_STACK = """
+import inspect, sys
+from eventtracking.backends.log_file import LogFileBackend
+from eventtracking.tracker import Tracker
+
+def descend(frames):
+    return descend(frames - 1) if frames else tracker.emit("a", {"list": [1]})
+
+sent = 0
+for left in [*range(70)] * 2:
+    log = LogFileBackend(sys.argv[1])
+    tracker = Tracker({"log": log})
+    try:
+        descend(sys.getrecursionlimit() - len(inspect.stack(0)) - left)
+    except RecursionError:
+        pass
+    assert log.close()
+    router, books = tracker.routing_backend.stats(), tracker.stats()["backends"]["log"]
+    sent += books["sent"]
+    assert books["accepted"] == router["sent"], (left, books)
+    assert books["accepted"] == books["sent"] + sum(books["lost"].values()), (left, books)
+print(sent)
+"""
+
+
+def test_an_event_at_the_end_of_the_stack_is_written_or_lost_and_not_both(tmp_path):
+    """Written, and then no frame is left to look after it: the next look does."""
+    log = tmp_path / "tracking.log"
+    run = subprocess.run(
+        [sys.executable, "-c", AT_THE_END_OF_THE_STACK, str(log)],
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert (run.returncode, run.stderr.decode()) == (0, "")
+    assert len(log.read_bytes().splitlines()) == int(run.stdout)

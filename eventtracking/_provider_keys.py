@@ -1,0 +1,99 @@
+"""The keys that Open edX has for Segment, Datadog and Google Analytics, and what they turn on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from eventtracking.settings import BACKENDS, truth
+
+logger = logging.getLogger(__name__)
+
+_DATADOG = "DATADOG_API"
+_SEGMENT = "SEGMENT_IO_LMS_KEY"
+_SEGMENT_FEATURE = "SEGMENT_IO_LMS"
+_SEGMENT_NAMES = "EVENT_TRACKING_SEGMENTIO_EMIT_WHITELIST"
+_GOOGLE_STREAM = "GOOGLE_ANALYTICS_4_ID"
+_GOOGLE_SECRET = "GOOGLE_ANALYTICS_API_SECRET"  # noqa: S105  # its name
+
+
+def turned_on(site: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return the settings that the keys in *site* stand for; an empty dict if there are none.
+
+    Args:
+        site: The settings of an Open edX site.
+    """
+    backends = {
+        **_google_analytics(site),
+        **_datadog(site),
+        **_segment(site),
+    }
+    return {BACKENDS: backends} if backends else {}
+
+
+def _datadog(site: Mapping[str, Any]) -> dict[str, Any]:
+    key = _key(site, _DATADOG)
+    if not key:
+        return {}
+    engine = "eventtracking.backends.datadog.DatadogBackend"
+    return {"datadog": {"ENGINE": engine, "OPTIONS": {"api_key": key}}}
+
+
+def _google_analytics(site: Mapping[str, Any]) -> dict[str, Any]:
+    # The id alone is for the pages, which load Google's script with it.
+    if site.get(_GOOGLE_SECRET) is None:
+        return {}
+    stream = _key(site, _GOOGLE_STREAM, needed_by=_GOOGLE_SECRET)
+    secret = _key(site, _GOOGLE_SECRET)
+    if not stream or not secret:
+        return {}
+    engine = "eventtracking.backends.google_analytics.GoogleAnalyticsBackend"
+    options = {"measurement_id": stream, "api_secret": secret}
+    return {"google_analytics": {"ENGINE": engine, "OPTIONS": options}}
+
+
+def _segment(site: Mapping[str, Any]) -> dict[str, Any]:
+    features = site.get("FEATURES")
+    if not isinstance(features, Mapping) or not truth(features.get(_SEGMENT_FEATURE)):
+        return {}
+    key = _key(site, _SEGMENT, needed_by=f"FEATURES[{_SEGMENT_FEATURE!r}]")
+    if not key:
+        return {}
+    names = site.get(_SEGMENT_NAMES)
+    segment = {
+        "ENGINE": "eventtracking.backends.segment.SegmentBackend",
+        "OPTIONS": {"write_key": key},
+    }
+    processors = [
+        {
+            "ENGINE": "eventtracking.processors.whitelist.NameWhitelistProcessor",
+            "OPTIONS": {"whitelist": [] if names is None else names},
+        },
+        {"ENGINE": "eventtracking.processors.google_analytics.GoogleAnalyticsProcessor"},
+    ]
+    router = {
+        "ENGINE": "eventtracking.backends.routing.RoutingBackend",
+        "OPTIONS": {"backends": {"segment": segment}, "processors": processors},
+    }
+    return {"segmentio": router}
+
+
+def _key(site: Mapping[str, Any], name: str, *, needed_by: str = "") -> str:
+    """Return the key called *name*, or nothing; a warning says why, and never what it is."""
+    value = site.get(name)
+    if value is None:
+        if needed_by:
+            logger.warning("%s turns nothing on without %s", needed_by, name)
+        return ""
+    if not isinstance(value, str):
+        fault = f"it must be text, and is of type {type(value).__name__}"
+    elif not value.strip():
+        fault = "it is empty"
+    elif not value.strip().strip("*"):
+        fault = "it is a placeholder"
+    else:
+        return value.strip()
+    logger.warning("%s turns nothing on: %s", name, fault)
+    return ""

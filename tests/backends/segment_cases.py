@@ -1,0 +1,72 @@
+"""Events and what Segment is told of them, shared by the tests of both ways to tell it."""
+
+from datetime import UTC, datetime
+
+from eventtracking import __version__
+
+STAMP = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
+
+LIBRARY = {"name": "eventtracking", "version": __version__}
+
+FACTS = {
+    "user_id": 7,
+    "ip": "203.0.113.9",
+    "agent": "UA/1",
+    "host": "lms.example",
+    "path": "/courses/x",
+    "referer": "https://r/",
+    "client_id": "11.22",
+}
+
+SEGMENTS_WORDS = {
+    "Google Analytics": {"clientId": "11.22"},
+    "ip": "203.0.113.9",
+    "userAgent": "UA/1",
+    "page": {
+        "path": "/courses/x",
+        "referrer": "https://r/",
+        "url": "https://lms.example/courses/x",
+    },
+}
+
+# The facts of a request, and Segment's context made of them.
+MAPPING = [
+    ({}, {}),
+    (FACTS, SEGMENTS_WORDS),
+    (
+        {"host": "h", "path": "/p", "ip": "203.0.113.9", "client_id": "11.22"},
+        {
+            "Google Analytics": {"clientId": "11.22"},
+            "ip": "203.0.113.9",
+            "page": {"path": "/p", "url": "https://h/p"},
+        },
+    ),
+    ({"page": "https://h/p"}, {"page": {"url": "https://h/p"}}),
+    (
+        {"page": "https://h/p", "path": "/e", "host": "h"},
+        {"page": {"path": "/e", "url": "https://h/p"}},
+    ),
+    ({"path": "/e"}, {"page": {"path": "/e"}}),
+    ({"page": "", "path": "/e", "host": "h"}, {"page": {"path": "/e", "url": "https://h/e"}}),
+    ({"page": "", "path": "/e", "host": ""}, {"page": {"path": "/e", "url": ""}}),
+    ({"referer": "https://r/"}, {"page": {"referrer": "https://r/"}}),
+    ({"agent": "", "ip": ""}, {"userAgent": "", "ip": ""}),
+    ({"agent": None, "ip": None, "client_id": None, "page": None}, {}),
+]
+
+NOBODY = [
+    {},
+    {"user_id": None},
+    {"user_id": "", "anonymous_id": None, "client_id": ""},
+    {"username": "ana"},
+]
+
+
+def event(name="a.b", context=None, **data):
+    context = {"user_id": 7} if context is None else context
+    return {"name": name, "timestamp": STAMP, "data": data, "context": context}
+
+
+def books(**lost):
+    """Return the books of a backend that was given one event."""
+    return {"accepted": 1, "sent": 0 if lost else 1, "pending": 0, "lost": lost}

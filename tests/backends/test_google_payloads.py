@@ -1,0 +1,497 @@
+"""What an event says in Google Analytics: who, what, when, and within which limits."""
+
+import json
+import re
+import time
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strange_data import STRANGE, strange_data
+
+from eventtracking.backends.google_analytics import GoogleAnalyticsBackend
+from eventtracking.exceptions import EventLost, ImproperlyConfigured
+from eventtracking.inspector import google_analytics as inspector
+from eventtracking.inspector.intake import Request
+
+# Nobody listens there; these tests send nothing.
+NOWHERE = "http://127.0.0.1:9"
+CLIENT = "1162820436.1749482504"
+
+
+def destination(**options):
+    backend = GoogleAnalyticsBackend("G-TEST", "s" * 12, **{"endpoint": NOWHERE, **options})
+    return backend._destination
+
+
+def event(name="shop.order.paid", data=None, *, timestamp=None, **context):
+    return {
+        "name": name,
+        "timestamp": timestamp or datetime.now(UTC),
+        "data": {} if data is None else data,
+        "context": {"client_id": CLIENT, **context},
+    }
+
+
+def written(one, **options):
+    """Return the request that *one* becomes, and its one event."""
+    payload = destination(**options).encode(one)
+    assert b"\n" not in payload
+    request = json.loads(payload)
+    [sent] = request["events"]
+    return request, sent
+
+
+def params(data=None, *, name="shop.order.paid", options=(), **context):
+    _, sent = written(event(name, data, **context), **dict(options))
+    found = sent["params"]
+    assert found.pop("engagement_time_msec")
+    assert found.pop("event_name_full")
+    return found
+
+
+def faults(payload):
+    """Return what the inspector, which has its own list of Google's limits, finds wrong."""
+    request = Request(
+        "/mp/collect",
+        {"measurement_id": "G-TEST", "api_secret": "s"},
+        {"content-type": "application/json"},
+        payload,
+    )
+    _, [received] = inspector.receive(request, time.time())
+    return received.reasons
+
+
+def test_an_event_has_a_client_a_name_a_time_and_flat_parameters():
+    """The whole of an ordinary event."""
+    moment = datetime.now(UTC) - timedelta(seconds=5)
+    request, sent = written(
+        event(
+            "edx.course.enrollment.activated",
+            {"mode": "verified", "price": {"amount": 49.5, "paid": True}, "tags": ["a", 1]},
+            timestamp=moment,
+            course_id="course-v1:X+Y+Z",
+            ga_session_id="1749482504",
+        )
+    )
+
+    assert request == {"client_id": CLIENT, "events": [sent]}
+    assert sent == {
+        "name": "edx_course_enrollment_activated",
+        "timestamp_micros": round(moment.timestamp() * 1e6),
+        "params": {
+            "engagement_time_msec": 1,
+            "session_id": "1749482504",
+            "event_name_full": "edx.course.enrollment.activated",
+            "mode": "verified",
+            "price_amount": 49.5,
+            "price_paid": "true",
+            "tags": '["a",1]',
+            "course_id": "course-v1:X+Y+Z",
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        ("text", "text"),
+        ("", ""),
+        (7, 7),
+        (-(2**63), -(2**63)),
+        (2**63, str(2**63)),
+        (10**30, "1" + "0" * 30),
+        (1.5, 1.5),
+        (True, "true"),
+        (False, "false"),
+        ([], "[]"),
+        (("a", {"b": 1}), '["a",{"b":1}]'),
+        ({2, 1}, "[1,2]"),
+        (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02T00:00:00+00:00"),
+        (b"bytes", "bytes"),
+        ("half \ud800", "half \ufffd"),
+    ],
+)
+def test_a_value_becomes_a_number_or_a_text(value, sent):
+    """Google drops an event with anything else in it, and does not say so."""
+    assert params({"it": value}) == {"it": sent}
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), -float("inf"), {}])
+def test_a_value_that_says_nothing_is_left_out(value):
+    """There is no null in the protocol."""
+    assert params({"it": value}) == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "limit"),
+    [("any", 100), ("page_title", 300), ("page_referrer", 420), ("page_location", 1000)],
+)
+def test_a_text_is_cut_at_the_limit_of_its_key(key, limit):
+    """One character less is left alone, one more is cut."""
+    for length in (limit - 1, limit, limit + 1):
+        assert params({key: "x" * length}) == {key: "x" * min(length, limit)}
+
+
+def test_keys_that_lead_to_a_value_are_joined():
+    """Google knows no objects within objects."""
+    data = {"a": {"b": {"c": 1}, "d.e": 2}, "f": MappingProxyType({"g": 3}), 7: 4}
+
+    assert params(data) == {"a_b_c": 1, "a_d_e": 2, "f_g": 3, "p_7": 4}
+
+
+def test_the_first_of_two_values_with_one_name_counts():
+    """And the data counts before the context."""
+    assert params({"a": {"b": 1}, "a_b": 2, "org_id": "data"}, org_id="context") == {
+        "a_b": 1,
+        "org_id": "data",
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "sent"),
+    [
+        ("firebase_conversion", "x_firebase_conversion"),
+        ("ga_thing", "x_ga_thing"),
+        ("google.thing", "x_google_thing"),
+        ("_thing", "thing"),
+        ("event_name_full", "x_event_name_full"),
+        ("pseudonymous_client", "x_pseudonymous_client"),
+        ("debug_mode", "x_debug_mode"),
+    ],
+)
+def test_a_key_that_google_or_we_use_is_renamed(key, sent):
+    """The data of an event cannot pass for what the library says."""
+    assert params({key: "v"}) == {sent: "v"}
+
+
+@pytest.mark.parametrize("count", [24, 25, 26])
+def test_no_event_has_more_than_25_parameters(count, caplog):
+    """Those that are left out are told of, those on the list are kept."""
+    data = {f"key_{number}": number for number in range(count - 2)}
+    found = params(data, options={"params": ["key_23", "key_22"]})
+
+    assert len(found) == min(count, 25) - 2
+    assert ("left out: key_21." in caplog.text) == (count > 25)
+    assert ("key_23" in found) == (count > 25)
+
+
+def test_the_parameters_on_the_list_are_kept_in_its_order():
+    """A course matters more than the hundredth answer."""
+    data = {f"answer_{number}": number for number in range(100)}
+
+    found = params(data, course_id="c", org_id="o")
+
+    assert [*found][:3] == ["course_id", "org_id", "answer_0"]
+    assert len(found) == 23
+
+
+def test_what_is_left_out_is_said_once(caplog):
+    """Not once an event."""
+    one = destination()
+    for _ in range(5):
+        one.encode(event(data={f"key_{number}": number for number in range(100)}))
+
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["email", "user_email", "userEmail", "username", "user_id", "ip", "first_name", "session"],
+)
+def test_what_tells_who_somebody_is_stays_here(key):
+    """Google forbids it, and nobody asked for it."""
+    assert params({key: "ana", "user": {"name": "ana"}, "mode": "audit"}) == {"mode": "audit"}
+
+
+def test_a_parameter_that_was_asked_for_is_sent_all_the_same():
+    """The list of parameters is the operator's word."""
+    assert params({"login_ip": "internal"}, options={"params": ["login_ip"]}) == {
+        "login_ip": "internal"
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("write to ana@example.com", "write to [redacted]"),
+        ("/find?who=ana%40example.com", "/find?who=[redacted]"),
+        ("x" * 95 + " ana@example.com", ("x" * 95 + " [redacted]")[:100]),
+        ("block-v1:edX+DemoX+type@asset+block@image.png",) * 2,
+    ],
+)
+def test_a_mail_address_in_a_text_stays_here(text, sent):
+    """Also one that lies across the limit."""
+    assert params({"it": text}) == {"it": sent}
+
+
+def test_the_context_stays_here_but_for_what_is_named():
+    """Addresses, programs and names of users are in it."""
+    context = {"username": "ana", "ip": "203.0.113.9", "agent": "Mozilla", "session": "s"}
+    asked = {"context_fields": ["plan", "course"]}
+
+    assert params(**context) == {}
+    assert params(options=asked, **context, plan="pro", course={"id": "c", "org": None}) == {
+        "plan": "pro",
+        "course_id": "c",
+    }
+
+
+def test_a_page_view_says_which_page():
+    """By the data if it knows, else by what the request knows."""
+    request = {"host": "shop.example", "path": "/cart", "referer": "https://shop.example/"}
+    shown = {"page_title": "Cart", "page_location": "https://a.example/b", "referrer": "r"}
+
+    assert params(name="page_view", **request) == {
+        "page_location": "https://shop.example/cart",
+        "page_referrer": "https://shop.example/",
+    }
+    assert params(shown, name="page_view", **request) == {
+        "page_location": "https://a.example/b",
+        "page_title": "Cart",
+        "page_referrer": "r",
+        "referrer": "r",
+    }
+    assert params(name="page_view", page="https://c.example/", **request)["page_location"] == (
+        "https://c.example/"
+    )
+    assert params(name="page.seen", **request) == {}
+    mapped = params(name="page.seen", options={"names": {"page.seen": "page_view"}}, **request)
+    assert mapped == params(name="page_view", **request)
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [(1749482504, "1749482504"), ("12", "12"), ("", None), ("a", None), (None, None)],
+)
+def test_the_session_is_digits_or_left_out(given, sent):
+    """Google takes nothing else."""
+    assert params(ga_session_id=given).get("session_id") == sent
+
+
+@pytest.mark.parametrize(("said", "sent"), [(2500, 2500), (0, 1), (-1, 1), ("9", 1), (True, 1)])
+def test_an_event_counts_as_engagement(said, sent):
+    """Without a time above zero, Google counts no active user."""
+    _, one = written(event(data={"engagement_time_msec": said}))
+
+    assert one["params"]["engagement_time_msec"] == sent
+
+
+def test_a_long_name_is_sent_in_full_but_not_in_more():
+    """Google takes a hundred characters of it."""
+    _, one = written(event("n" * 101))
+
+    assert one["params"]["event_name_full"] == "n" * 100
+
+
+@pytest.mark.parametrize("client_id", [None, "", "with space", "x" * 101, 7, "line\nbreak"])
+def test_a_user_without_a_client_gets_a_pseudonym(client_id):
+    """Always the same one, marked, and not to be led back without the secret."""
+    (request, one), (again, _) = (written(event(client_id=client_id, user_id=7)) for _ in range(2))
+
+    assert re.fullmatch(r"[0-9]+\.[0-9]+", request["client_id"])
+    assert one["params"]["pseudonymous_client"] == "true"
+    assert again["client_id"] == request["client_id"]
+    other_user, _ = written(event(client_id=client_id, user_id=8))
+    other_secret, _ = written(event(client_id=client_id, user_id=7), pseudonym_secret="other")
+    assert len({each["client_id"] for each in (request, other_user, other_secret)}) == 3
+
+
+@pytest.mark.parametrize("user_id", [None, ""])
+def test_an_event_about_nobody_is_refused(user_id):
+    """Google needs somebody, and an invented one would be counted as a visitor."""
+    with pytest.raises(EventLost, match="no identity") as lost:
+        destination().encode(event(client_id=None, user_id=user_id))
+
+    assert lost.value.reason == "rejected"
+
+
+def test_the_user_is_not_named_unless_that_was_asked_for():
+    """Off; a pseudonym; or the id as it is, if it is short enough."""
+    one = event(user_id=7)
+    plain, _ = written(one, user_id="plain")
+    pseudonym, _ = written(one, user_id="pseudonym")
+    long, _ = written(event(user_id="x" * 257), user_id="plain")
+    limit, _ = written(event(user_id="x" * 256), user_id="plain")
+
+    assert "user_id" not in written(one)[0]
+    assert plain["user_id"] == "7"
+    assert re.fullmatch("[0-9a-f]{32}", pseudonym["user_id"])
+    assert re.fullmatch("[0-9a-f]{32}", long["user_id"])
+    assert limit["user_id"] == "x" * 256
+
+
+def test_user_properties_come_from_the_context():
+    """Named ones only, within Google's limits."""
+    options = {"user_properties": ["plan", "is_staff", "level", "gone"]}
+    request, _ = written(event(plan="p" * 37, is_staff=True, level=3, gone=None), **options)
+
+    assert request["user_properties"] == {
+        "plan": {"value": "p" * 36},
+        "is_staff": {"value": "true"},
+        "level": {"value": 3},
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        (None, {"ad_user_data": "DENIED"}),
+        ({"ad_personalization": False}, {"ad_user_data": "DENIED", "ad_personalization": "DENIED"}),
+        ({"ad_user_data": "GRANTED"}, {"ad_user_data": "GRANTED"}),
+        ({"ad_user_data": "perhaps", "other": "GRANTED"}, {"ad_user_data": "DENIED"}),
+        ("GRANTED", {"ad_user_data": "DENIED"}),
+    ],
+)
+def test_consent_is_what_the_visitor_said_or_else_the_option(said, sent):
+    """What is not an answer changes nothing."""
+    request, _ = written(event(consent=said), consent={"ad_user_data": "DENIED"})
+
+    assert request["consent"] == sent
+
+
+def test_an_event_of_more_than_72_hours_ago_is_refused():
+    """Google would put it at another time."""
+    now = datetime.now(UTC)
+    destination().encode(event(timestamp=now - timedelta(hours=71, minutes=59)))
+
+    with pytest.raises(EventLost) as lost:
+        destination().encode(event(timestamp=now - timedelta(hours=72, seconds=1)))
+
+    assert lost.value.reason == "expired"
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    [
+        datetime.now(UTC) + timedelta(hours=3),
+        "no date",
+        7,
+        datetime.max,  # noqa: DTZ901  # a naive one, off the end of every zone
+    ],
+)
+def test_a_time_that_cannot_be_is_now(timestamp):
+    """A wrong clock does not cost the event more than its time."""
+    before = time.time()
+    micros = written(event(timestamp=timestamp))[1]["timestamp_micros"]
+
+    assert before * 1e6 - 1 <= micros <= time.time() * 1e6 + 1
+
+
+def test_a_time_as_text_or_in_another_zone_is_read():
+    """An event that was stored meanwhile has text there."""
+    moment = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
+    expected = round(moment.timestamp()) * 1_000_000
+    for form in (moment, moment.isoformat(), moment.replace(tzinfo=None), moment.astimezone()):
+        assert written(event(timestamp=form))[1]["timestamp_micros"] == expected
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=300)
+    | st.binary(max_size=20)
+    | st.datetimes(),
+    lambda inner: (
+        st.lists(inner, max_size=5)
+        | st.dictionaries(st.text(max_size=60) | st.integers(), inner, max_size=10)
+    ),
+    max_leaves=60,
+)
+
+
+@given(st.text(max_size=80), ANYTHING, ANYTHING)
+def test_whatever_an_event_holds_google_finds_no_fault_with_it(name, data, extra):
+    """By the word of the inspector, which checks each documented limit."""
+    options = {"user_properties": ["extra"], "context_fields": ["extra"], "user_id": "plain"}
+    payload = destination(**options).encode(event(name, data, extra=extra, user_id=7))
+
+    assert faults(payload) == ()
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_strange_data_becomes_what_google_takes(name):
+    """Locks, cycles, objects without a text: an event in front of them is sent all the same."""
+    data = strange_data()[name]
+    options = {"user_properties": ["extra"], "context_fields": ["extra"], "user_id": "plain"}
+    payload = destination(**options).encode(event(data=data, extra=data, user_id=data))
+
+    assert faults(payload) == ()
+    assert len(payload) < 20_000
+
+
+@pytest.mark.parametrize("context", [None, [], "text", MappingProxyType({"client_id": CLIENT})])
+def test_a_context_that_is_no_dict_is_read_if_it_can_be(context):
+    """Nothing but `EventLost` gets out."""
+    one = {**event(), "context": context}
+    try:
+        request = json.loads(destination().encode(one))
+    except EventLost:
+        assert not isinstance(context, MappingProxyType)
+    else:
+        assert request["client_id"] == CLIENT
+
+
+@pytest.mark.parametrize("name", [None, 7, ["a"]])
+def test_a_name_that_is_no_text_is_read_as_one(name):
+    """A tracker takes anything for a name."""
+    _, one = written(event(name))
+
+    assert one["params"]["event_name_full"] == str(name)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"params": "course_id"}, "params must be a list of names, got 'course_id'"),
+        ({"params": ["a.b"]}, "got 'a.b'. Write 'a_b'"),
+        ({"context_fields": [7]}, "context_fields must be a list of names, got [7]"),
+        ({"user_properties": ["x" * 25]}, f"none of Google's own, got '{'x' * 25}'"),
+        ({"user_properties": ["user_id"]}, "got 'user_id'"),
+        ({"user_properties": ["ga_x"]}, "got 'ga_x'"),
+        (
+            {"user_properties": [f"p{number}" for number in range(26)]},
+            "user_properties must be 25 at most, got 26",
+        ),
+        ({"user_id": "on"}, "user_id must be one of off, pseudonym, plain, got 'on'"),
+        ({"consent": {"ads": "GRANTED"}}, "consent must say GRANTED or DENIED for ad_user_data"),
+        ({"consent": {"ad_user_data": "yes"}}, "got {'ad_user_data': 'yes'}"),
+        ({"consent": ["GRANTED"]}, "consent must say"),
+        ({"validate": "yes"}, "validate must be true or false, got 'yes'"),
+        ({"endpoint": "google"}, "endpoint must be"),
+        ({"pseudonym_secret": ""}, "pseudonym_secret must be a text or None"),
+        ({"batch_events": 26}, "batch_events must be a whole number from 1 to 25, got 26"),
+        ({"batchevents": 2}, "GoogleAnalyticsBackend has no option 'batchevents'"),
+    ],
+)
+def test_a_wrong_option_is_an_error_that_says_what_is_right(options, said):
+    """When the backend is built, not when the first event is lost."""
+    with pytest.raises(ImproperlyConfigured, match=re.escape(said)) as error:
+        destination(**options)
+
+    assert str(error.value).startswith("GoogleAnalyticsBackend")
+
+
+def test_25_user_properties_with_names_at_the_limit_are_taken():
+    """The limit itself is allowed."""
+    assert destination(user_properties=[f"p{number:023d}" for number in range(25)])
+
+
+@pytest.mark.parametrize("measurement_id", ["", "UA-1234-5", "G-", "G-TEST&x=1", None, 7])
+def test_a_measurement_id_that_is_none_is_an_error(measurement_id):
+    """That of a website begins with G."""
+    with pytest.raises(ImproperlyConfigured, match="measurement_id must be that of a web stream"):
+        GoogleAnalyticsBackend(measurement_id, "s" * 12)
+
+
+@pytest.mark.parametrize("secret", ["", "  ", "two words", "a line\n", None, 7])
+def test_an_api_secret_that_is_none_is_an_error_that_does_not_show_it(secret):
+    """It says where to get one."""
+    with pytest.raises(ImproperlyConfigured, match="Measurement Protocol API secrets") as error:
+        GoogleAnalyticsBackend("G-TEST", secret)
+
+    assert "got" not in str(error.value)

@@ -1,0 +1,255 @@
+"""Events as JSON, posted to any server."""
+
+import json
+import logging
+import secrets
+import time
+from datetime import UTC, datetime
+
+import pytest
+from cloudevents.core.bindings.http import HTTPMessage, from_structured
+from cloudevents.core.formats.json import JSONFormat
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sink_server import sink
+
+from eventtracking.backends.http import HttpBackend
+from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking.tracker import Tracker
+
+PATIENCE = 30
+
+MOMENT = datetime(2026, 3, 1, 12, 30, 45, 678901, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch):
+    """What the machine of the developer says of proxies is left out."""
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+@pytest.fixture
+def posting():
+    """Return a function that sends events through a backend, and returns what arrived."""
+
+    def post(*events, script=(), **options):
+        with sink(script) as there:
+            backend = HttpBackend(f"{there.url}/hook", flush_interval=300.0, **options)
+            try:
+                for each in events:
+                    backend.send(each)
+                assert backend.flush(PATIENCE)
+            finally:
+                backend.close(0)
+            return there.requests
+
+    return post
+
+
+def event(name="page.viewed", **more):
+    return {"name": name, "timestamp": MOMENT, "data": {"page": "/"}, "context": {}, **more}
+
+
+def test_events_arrive_as_a_json_array_each_with_its_id(posting):
+    """All that waits in one request, in order."""
+    [request] = posting(event("a"), event("b"))
+
+    assert (request.method, request.path) == ("POST", "/hook")
+    assert request.headers["content-type"] == "application/json"
+    first, second = request.json()
+    assert first["id"] != second["id"]
+    assert first == {
+        "id": first["id"],
+        "name": "a",
+        "timestamp": "2026-03-01T12:30:45.678901+00:00",
+        "data": {"page": "/"},
+        "context": {},
+    }
+    assert second["name"] == "b"
+
+
+def test_a_server_may_want_one_event_a_request(posting):
+    """A webhook often does."""
+    requests = posting(event("a"), event("b"), event("c"), body="single")
+
+    assert [request.json()["name"] for request in requests] == ["a", "b", "c"]
+    assert len({request.json()["id"] for request in requests}) == 3
+
+
+def test_an_id_of_the_event_itself_is_kept_under_another_name(posting):
+    """Ours is the one that a receiver drops repeats by."""
+    [request] = posting(event(id="theirs"))
+
+    assert request.body.count(b'"id":') == 1
+    [received] = request.json()
+    assert received["original_id"] == "theirs"
+    assert received["id"] != "theirs"
+
+
+def test_an_event_that_is_sent_is_not_changed(posting):
+    """Other backends get the same one."""
+    given = event(id="theirs")
+    before = dict(given)
+    posting(given)
+
+    assert given == before
+
+
+def test_a_repeated_event_has_the_id_that_it_had_before(posting):
+    """That is what makes sending it again harmless."""
+    first, second = posting(event(), script=[503])
+
+    assert first.json() == second.json()
+
+
+def test_without_repeats_nothing_is_sent_twice(posting):
+    """For a receiver that cannot drop them."""
+    requests = posting(event(), script=[503], idempotent=False)
+
+    assert len(requests) == 1
+
+
+def test_headers_and_compression_are_options(posting):
+    """A media type among the headers is the user's."""
+    headers = {"Authorization": "Bearer abc", "CONTENT-type": "application/vnd.shop+json"}
+    [request] = posting(*[event() for _ in range(100)], headers=headers, compress=True)
+
+    assert request.headers["authorization"] == "Bearer abc"
+    assert request.headers["content-type"] == "application/vnd.shop+json"
+    assert request.headers["content-encoding"] == "gzip"
+    assert len(request.json()) == 100
+
+
+def read(message):
+    """Return a CloudEvent as the official SDK reads it, which checks that it is one."""
+    text = json.dumps(message).encode()
+    headers = {"content-type": "application/cloudevents+json"}
+    return from_structured(HTTPMessage(headers, text), JSONFormat())
+
+
+@pytest.mark.parametrize("body", ["cloudevents", "cloudevents-batch"])
+def test_a_cloud_event_is_one_to_the_official_sdk(posting, body):
+    """With everything that version 1.0 asks for."""
+    requests = posting(event("a"), event("b"), body=body, source="/shop")
+
+    media_types = {request.headers["content-type"] for request in requests}
+    assert media_types == {f"application/{body}+json"}
+    messages = [request.json() for request in requests]
+    if body == "cloudevents-batch":
+        [messages] = messages
+    found = [read(message) for message in messages]
+    assert [each.get_type() for each in found] == ["a", "b"]
+    assert {each.get_source() for each in found} == {"/shop"}
+    assert {each.get_specversion() for each in found} == {"1.0"}
+    assert {each.get_time() for each in found} == {MOMENT}
+    assert {each.get_datacontenttype() for each in found} == {"application/json"}
+    assert len({each.get_id() for each in found}) == 2
+    assert found[0].get_data()["data"] == {"page": "/"}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+@given(name=st.text(min_size=1), data=st.dictionaries(st.text(), JSON), stamp=JSON)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_event_becomes_a_cloud_event(posting, name, data, stamp):
+    """Whatever its name, its data and its timestamp hold."""
+    strange = {"name": name, "timestamp": stamp, "data": data, "context": {}}
+    [request] = posting(strange, body="cloudevents", source="urn:shop")
+
+    found = read(request.json())
+    assert found.get_id()
+    assert found.get_type()
+    assert found.get_data()["context"] == {}
+
+
+def test_a_cloud_event_without_a_time_has_none(posting):
+    """A text that is no time stays in the data only."""
+    message = posting(event(timestamp="yesterday"), body="cloudevents", source="/s")[0].json()
+
+    assert "time" not in message
+    assert message["data"]["timestamp"] == "yesterday"
+
+
+def test_a_cloud_event_needs_a_type():
+    """An event without a name is a loss that is counted."""
+    backend = HttpBackend("http://127.0.0.1:9", body="cloudevents", source="/shop")
+    backend.send(event(""))
+    backend.close(0)
+
+    assert backend.stats()["lost"] == {"rejected": 1}
+
+
+def test_no_event_is_larger_than_what_servers_take():
+    """It is counted, and nothing waits for it."""
+    backend = HttpBackend("http://127.0.0.1:9")
+    backend.send(event(data={"text": "x" * 1_000_001}))
+    backend.close(0)
+
+    assert backend.stats()["lost"] == {"too_large": 1}
+
+
+def test_no_key_is_shown(caplog):
+    """Neither in the address nor in a header, however much is logged."""
+    caplog.set_level(logging.DEBUG)
+    key, other = secrets.token_hex(16), secrets.token_hex(16)
+    with sink([(401, {}, f"unknown: {key}, {other}".encode())], default=503) as there:
+        url = f"{there.url}/hook?token={key}"
+        backend = HttpBackend(url, headers={"X-Api-Key": other})
+        backend.send(event())
+        backend.hurry(PATIENCE)
+        deadline = time.monotonic() + PATIENCE
+        while "refuses events" not in caplog.text and time.monotonic() < deadline:
+            time.sleep(0.01)
+        backend.close(0)
+
+        assert there.requests[0].path == f"/hook?token={key}"
+        assert there.requests[0].headers["x-api-key"] == other
+
+    said = f"{backend!r} {backend._destination!r} {backend._destination.label} {caplog.text}"
+    assert "refuses events (HTTP 401: unknown: ********, ********)" in said
+    assert key not in said
+    assert other not in said
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"body": "xml"}, "body must be one of 'batch', 'single', "),
+        ({"body": ["batch"]}, "body must be one of"),
+        ({"body": "cloudevents"}, "source must be a URI reference such as '/shop', got None"),
+        ({"body": "cloudevents", "source": ""}, "source must be"),
+        ({"body": "cloudevents-batch", "source": "a b"}, "source must be"),
+        ({"headers": "Authorization: x"}, "headers must map names to texts"),
+        ({"headers": {5: "x"}}, "headers must map names, of letters and dashes, to texts; see 5"),
+        ({"headers": {"X": 5}}, "headers must map names"),
+        ({"headers": {"X": "a\n"}}, "must be one line"),
+        ({"url": "example.com"}, "url must be a URL"),
+        ({"batch_events": 0}, "batch_events must be a whole number from 1 to 10000"),
+        ({"compression": True}, "has no option 'compression'"),
+    ],
+)
+def test_a_wrong_option_is_named_when_the_backend_is_built(options, text):
+    """With what it must be."""
+    with pytest.raises(ImproperlyConfigured, match="HttpBackend") as caught:
+        HttpBackend(**{"url": "http://127.0.0.1", **options})
+
+    assert text in str(caught.value)
+
+
+def test_a_tracker_posts_what_is_emitted(caplog):
+    """From `emit` to the server."""
+    with sink() as there:
+        tracker = Tracker({"hook": HttpBackend(there.url)})
+        with tracker.context("request", {"user_id": 7}):
+            tracker.emit("shop.order.placed", {"order_id": 1042})
+        assert tracker.close(PATIENCE)
+
+        [received] = there.requests[0].json()
+        assert received["data"] == {"order_id": 1042}
+        assert received["context"] == {"user_id": 7}
+    assert caplog.text == ""
