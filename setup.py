@@ -12,19 +12,34 @@ VERSION = re.search(
 
 EXTRAS = {
     "django": ["django>=5.2"],
+    # The first that knows the stream sockets of the agent.
+    "datadog": ["datadog>=0.52"],
+    "http": ["urllib3>=2.2"],
+    "progress": ["tqdm>=4.66"],
+    "segment": ["segment-analytics-python>=2.3"],
     "test": [
+        "cloudevents>=2.2",
         "coverage[toml]>=7.6",
+        "datadog>=0.52",
         "gunicorn>=23.0",
         "hypothesis>=6.100",
         "pytest>=8.2",
         "pytest-randomly>=3.15",
         "pytest-xdist>=3.6",
+        "segment-analytics-python>=2.3",
+        "tqdm>=4.66",
+        "trustme>=1.1",
+        "urllib3>=2.2",
         "uvicorn>=0.34",
         "websockets>=14.0",
     ],
     "docs": ["furo>=2024.8", "sphinx>=8.0"],
 }
-EXTRAS["all"] = EXTRAS["django"]
+EXTRAS["all"] = [
+    requirement
+    for extra in ("datadog", "django", "http", "progress", "segment")
+    for requirement in EXTRAS[extra]
+]
 
 setup(
     name="eventtracking",
@@ -36,7 +51,11 @@ setup(
     license_files=["LICENSE"],
     packages=find_packages(include=["eventtracking", "eventtracking.*"]),
     include_package_data=True,
-    package_data={"eventtracking": ["py.typed"], "eventtracking.demo": ["page.*"]},
+    package_data={
+        "eventtracking": ["py.typed"],
+        "eventtracking.demo": ["page.*"],
+        "eventtracking.inspector": ["page.*"],
+    },
     python_requires=">=3.11",
     # orjson 3.12 and 3.13 end the process over tuples nested some thousand levels deep.
     install_requires=["orjson>=3.10,<3.12", "pytz>=2024.1", "six>=1.16"],

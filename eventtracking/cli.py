@@ -1,4 +1,4 @@
-"""The command line: send an event, check settings, see a demonstration."""
+"""The command line: send an event, check settings, see a demonstration and what would be sent."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ _FINISH_SECONDS = 10.0
 
 _DEFAULT_PORT = 8765
 
+_INSPECTOR_PORT = 8766
+
+# Where Datadog's Agent listens, and its clients send to.
+_STATSD_PORT = 8125
+
 # What a shell reports for a program that SIGINT ended.
 _INTERRUPTED = 130
 
@@ -28,10 +33,19 @@ exit codes: 0 done, 1 wrong settings or a lost event, 2 wrong usage
 _EXAMPLES = """\
 examples:
   eventtracking demo
+  eventtracking inspect
   eventtracking emit edx.video.played '{"id": "intro"}' --config tracking.toml
   eventtracking check --config tracking.toml
+  eventtracking outbox list /var/lib/shop/outbox
 
 """
+
+_OUTBOX_ACTIONS = {
+    "list": "say what waits and what was refused",
+    "show": "print events, one JSON object a line",
+    "retry": "let refused events wait again, to be sent once more",
+    "purge": "delete refused events, or those that wait and no living process has",
+}
 
 _CONFIG_HELP = "settings, as .toml or .json (default: the file that EVENT_TRACKING_CONFIG names)"
 
@@ -84,8 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
+    _add_inspect(commands)
     _add_emit(commands)
     _add_check(commands)
+    _add_outbox(commands)
     return parser
 
 
@@ -126,7 +142,49 @@ def _add_demo(commands: Any) -> None:
         help="let several users click at once, verify that every event is in the log exactly "
         "once with its own user, that no password and no oversized line is, and exit",
     )
+    parser.add_argument(
+        "--inspect",
+        action="store_true",
+        help="send the events to Segment, Datadog and Google Analytics as well, and show on a "
+        "second page what they would get; nothing leaves this machine (needs: pip install "
+        "'eventtracking[http,datadog]')",
+    )
     parser.set_defaults(command=_demo)
+
+
+def _add_inspect(commands: Any) -> None:
+    parser = _new_parser(
+        commands.add_parser,
+        "inspect",
+        help="see what would be sent to Segment, Datadog and Google Analytics",
+        description="Stand in for Segment, Datadog and Google Analytics on this machine: check\n"
+        "what is sent as they would, answer as they do, and show it on a page. Ctrl-C ends it.",
+        epilog=_EXIT_CODES,
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="where to listen (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--http-port",
+        type=_port,
+        default=_INSPECTOR_PORT,
+        metavar="PORT",
+        help="for HTTP and the page (default: %(default)s; 0: any free one)",
+    )
+    parser.add_argument(
+        "--statsd-port",
+        type=_port,
+        default=_STATSD_PORT,
+        metavar="PORT",
+        help="for DogStatsD (default: %(default)s; 0: any free one)",
+    )
+    tokens = parser.add_mutually_exclusive_group()
+    tokens.add_argument("--token", help="what the page and its JSON ask for (default: made up)")
+    tokens.add_argument("--no-token", action="store_true", help="let every program here look")
+    parser.add_argument(
+        "--json", action="store_true", help="say where it listens as a line of JSON"
+    )
+    parser.set_defaults(command=_inspect)
 
 
 def _add_emit(commands: Any) -> None:
@@ -157,13 +215,60 @@ def _add_check(commands: Any) -> None:
     parser.set_defaults(command=_check)
 
 
+def _add_outbox(commands: Any) -> None:
+    parser = _new_parser(
+        commands.add_parser,
+        "outbox",
+        help="see, retry or delete events that wait on disk, or were refused",
+        description="Look into the folder that a backend has as its outbox. Programs that use it\n"
+        "may run meanwhile.",
+        epilog=_EXIT_CODES,
+    )
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    for action, help_ in _OUTBOX_ACTIONS.items():
+        each = _new_parser(actions.add_parser, action, help=help_, description=help_)
+        each.add_argument("folder", metavar="DIR", help="the outbox")
+        each.set_defaults(command=_outbox, action=action)
+        if action == "list":
+            each.add_argument("--json", action="store_true", help="as one JSON object")
+        elif action == "retry":
+            each.add_argument(
+                "--id", action="append", metavar="ID", help="only this one; may be repeated"
+            )
+        else:
+            each.add_argument("--dead", action="store_true", help="events that were refused")
+            each.add_argument("--waiting", action="store_true", help="events that wait")
+        if action == "show":
+            each.add_argument("--limit", type=int, metavar="N", help="no more than so many")
+        elif action == "purge":
+            each.add_argument(
+                "--older-than", type=float, metavar="SECONDS", help="only those that are older"
+            )
+            each.add_argument("--yes", action="store_true", help="do it; else only say how many")
+
+
 def _demo(options: argparse.Namespace) -> int:
     from eventtracking.demo import program
 
     if options.once:
-        return program.once(port=options.port or 0, log=options.log)
+        return program.once(port=options.port or 0, log=options.log, inspect=options.inspect)
     port = _DEFAULT_PORT if options.port is None else options.port
-    return program.serve(port=port, log=options.log)
+    return program.serve(port=port, log=options.log, inspect=options.inspect)
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    if options.token == "":
+        raise _UsageError("--token must not be empty; there is --no-token")
+    from eventtracking.inspector import program
+
+    token = None if options.no_token else options.token or program.new_token()
+    return program.serve(
+        host=options.host,
+        http_port=options.http_port,
+        statsd_port=options.statsd_port,
+        token=token,
+        as_json=options.json,
+    )
 
 
 def _emit(options: argparse.Namespace) -> int:
@@ -206,6 +311,43 @@ def _check(options: argparse.Namespace) -> int:
     if warnings:
         return _complain(*warnings, code=0)
     print("\nNo problems.")
+    return 0
+
+
+def _outbox(options: argparse.Namespace) -> int:
+    from eventtracking.outbox_command import OutboxFolder, UnusableFolder
+
+    try:
+        folder = OutboxFolder(options.folder)
+        if options.action == "list":
+            print(folder.json() if options.json else folder.text())
+        elif options.action == "show":
+            both = options.dead == options.waiting
+            for line in folder.events(
+                dead=both or options.dead, waiting=both or options.waiting, limit=options.limit
+            ):
+                print(line)
+        elif options.action == "retry":
+            print(f"{folder.retry(options.id)} event(s) wait again")
+        else:
+            return _purge(folder, options)
+    except UnusableFolder as error:
+        raise _UsageError(str(error)) from None
+    return 0
+
+
+def _purge(folder: Any, options: argparse.Namespace) -> int:
+    if not (options.dead or options.waiting):
+        raise _UsageError("say what to delete: --dead, --waiting, or both")
+    number = folder.purge(
+        dead=options.dead,
+        waiting=options.waiting,
+        older_than=options.older_than,
+        really=options.yes,
+    )
+    if not options.yes:
+        raise _UsageError(f"this deletes {number} event(s) for good: add --yes to do it")
+    print(f"{number} event(s) deleted")
     return 0
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.benchmarks import cases, guard_cases
+from tests.benchmarks import cases, delivery_cases, guard_cases
 
 
 class Row(NamedTuple):
@@ -57,11 +57,15 @@ def main() -> None:
 def rows(folder: Path, rounds: int, events: int):
     """Yield the rows of the table."""
     emitting = cases.single_threaded(folder) + cases.with_threads(folder)
-    for case in emitting + guard_cases.sensitive_cases() + guard_cases.size_cases():
+    guarding = guard_cases.sensitive_cases() + guard_cases.size_cases()
+    for case in emitting + guarding + delivery_cases.callers_costs(folder):
         floor, ours = _paired(case.floor, case.ours, rounds, events)
         case.check()
         yield Row(case.work, floor, ours, case.target)
     small, large = cases.payload_sizes()
+    yield Row(*delivery_cases.slowest_emits(events))
+    for row in delivery_cases.drain_rates(min(rounds, 5), folder, events):
+        yield Row(*row)
     yield Row("growth with a 100 KB payload", *_paired(small, large, rounds, events), 1.15)
     yield Row("import eventtracking.tracker", *cases.import_times(rounds), 3.5, "ms")
 

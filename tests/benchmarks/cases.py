@@ -74,22 +74,22 @@ def single_threaded(folder: Path) -> list[Case]:
     """Return the cases of one thread."""
     noop = Noop()
     log, log_floor = folder / "ours.log", folder / "floor.log"
-    write = _writer_by_hand(log_floor)
+    write = _writerby_hand(log_floor)
     processors = [_add_release, _keep, _keep, LegacyFieldMappingProcessor()]
     processed = _tracker(noop, processors=processors)
     return [
-        Case("emit, no-op read_only backend", _by_hand(noop.send), _emits(_tracker(noop)), 2.0),
-        Case("emit, 4 processors", _processed_by_hand(noop), _emits(processed), 4.0),
-        Case("emit to a log file", _by_hand(write), *_logged(log, log_floor, 1.6)),
+        Case("emit, no-op read_only backend", by_hand(noop.send), _emits(_tracker(noop)), 2.0),
+        Case("emit, 4 processors", _processedby_hand(noop), _emits(processed), 4.0),
+        Case("emit to a log file", by_hand(write), *_logged(log, log_floor, 1.6)),
     ]
 
 
 def with_threads(folder: Path) -> list[Case]:
     """Return the cases of several threads at once."""
     log, log_floor = folder / "ours-threads.log", folder / "floor-threads.log"
-    write = _writer_by_hand(log_floor)
+    write = _writerby_hand(log_floor)
     ours, target, check = _logged(log, log_floor, 2.0)
-    floor = _in_threads(_by_hand(write))
+    floor = _in_threads(by_hand(write))
     return [Case(f"emit to a log file, {THREADS} threads", floor, _in_threads(ours), target, check)]
 
 
@@ -125,7 +125,9 @@ def _emits(tracker: Tracker, data: dict[str, Any] = DATA) -> Timed:
     return timed
 
 
-def _by_hand(send: Callable[[dict[str, Any]], Any]) -> Timed:
+def by_hand(send: Callable[[dict[str, Any]], Any]) -> Timed:
+    """Return what makes the event by hand, and gives it to *send*."""
+
     def emit(name: str, data: dict[str, Any]) -> None:
         send(
             {
@@ -145,14 +147,14 @@ def _by_hand(send: Callable[[dict[str, Any]], Any]) -> Timed:
     return timed
 
 
-def _processed_by_hand(noop: Noop) -> Timed:
+def _processedby_hand(noop: Noop) -> Timed:
     def send(event: dict[str, Any]) -> None:
         event["data"] = {**event["data"]}
         for processor in (_add_release, _keep, _keep, _legacy):
             event = processor(event) or event
         noop.send(event)
 
-    return _by_hand(send)
+    return by_hand(send)
 
 
 def _legacy(event: dict[str, Any]) -> None:
@@ -174,7 +176,7 @@ def _keep(event: dict[str, Any]) -> dict[str, Any]:
     return event
 
 
-def _writer_by_hand(path: Path) -> Callable[[dict[str, Any]], Any]:
+def _writerby_hand(path: Path) -> Callable[[dict[str, Any]], Any]:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def send(event: dict[str, Any]) -> None:

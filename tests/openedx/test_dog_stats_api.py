@@ -1,0 +1,174 @@
+"""Metrics by hand, as the Open edX platform reported them."""
+
+import socket
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from eventtracking import tracker
+from eventtracking.backends.datadog import DatadogBackend
+from eventtracking.backends.routing import RoutingBackend
+from eventtracking.openedx import dog_stats_api
+from eventtracking.stats import Notices
+from eventtracking.tracker import Tracker
+
+datadog = pytest.importorskip("datadog")
+
+HANG_SECONDS = 30
+
+pytestmark = pytest.mark.filterwarnings("ignore:dog_stats_api:DeprecationWarning")
+
+
+@contextmanager
+def listening():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.settimeout(HANG_SECONDS)
+        yield listener
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """Return a function that makes backends those of the default tracker."""
+    monkeypatch.setattr(tracker, "TRACKERS", {})
+
+    def register(**backends):
+        tracker.register_tracker(Tracker(backends=backends))
+
+    return register
+
+
+@pytest.fixture
+def sent(registered):
+    """Return a function that calls, and returns the lines that the agent gets by the backend."""
+    with listening() as listener:
+        backend = DatadogBackend(statsd_port=listener.getsockname()[1])
+        registered(router=RoutingBackend(backends={"datadog": backend}))
+
+        def call(function, *args, **options):
+            function(*args, **options)
+
+            assert backend.flush(HANG_SECONDS)
+            return listener.recv(9000).decode()
+
+        yield call
+        backend.close(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "line"),
+    [
+        ("increment", ("course_email.sent",), "course_email.sent:1|c\n"),
+        ("increment", ("course_email.sent", 5), "course_email.sent:5|c\n"),
+        ("gauge", ("tasks.waiting", 2.5), "tasks.waiting:2.5|g\n"),
+        ("histogram", ("tasks.time", 7), "tasks.time:7|h\n"),
+    ],
+)
+def test_a_call_goes_the_way_of_the_trackers_backend_under_its_own_name(sent, name, args, line):
+    """Dashboards of old names go on: there is no prefix."""
+    assert sent(getattr(dog_stats_api, name), *args) == line
+
+
+def test_tags_are_cleaned_and_cut(sent):
+    """A bar would end them; the platform made it an underscore."""
+    line = sent(dog_stats_api.increment, "a", tags=["action:x|y", "k:" + "v" * 300, "course:a+b"])
+
+    assert line == f"a:1|c|#action:x_y,k:{'v' * 198},course:a_b\n"
+
+
+@pytest.mark.parametrize("name", ["a\nb:1|c", "a|c", "a:2|g\nc"])
+def test_a_name_breaks_out_of_nothing(sent, name):
+    """One call, one line."""
+    line = sent(dog_stats_api.increment, name)
+
+    assert line.count("\n") == 1
+    assert line.endswith(":1|c\n")
+    assert line.count("|") == 1
+
+
+def test_a_timer_reports_seconds_as_a_histogram(sent):
+    """Neither milliseconds nor a timing, which dashboards would read as such."""
+
+    def block():
+        with dog_stats_api.timer("tasks.time", tags=["action:x"]):
+            time.sleep(0.05)
+
+    name, _, rest = sent(block).partition(":")
+    value, kind, tags = rest.split("|")
+
+    assert (name, kind, tags) == ("tasks.time", "h", "#action:x\n")
+    assert 0.04 < float(value) < HANG_SECONDS
+
+
+def test_a_timer_decorates_a_function_and_measures_each_call(sent):
+    """What it returns and raises passes through."""
+
+    @dog_stats_api.timer("tasks.time")
+    def work(number):
+        if not number:
+            raise ValueError(number)
+        return number
+
+    assert sent(lambda: work(1)).startswith("tasks.time:")
+    assert work(3) == 3
+    with pytest.raises(ValueError, match="0"):
+        work(0)
+
+
+def test_what_is_no_number_is_skipped_and_raises_nothing(registered, monkeypatch, caplog):
+    """A metric is never the end of a request."""
+    monkeypatch.setattr(dog_stats_api, "_notices", Notices())
+    backend = DatadogBackend()
+    registered(datadog=backend)
+    for _ in range(3):
+        dog_stats_api.gauge("a", None)
+    dog_stats_api.histogram("", 1)
+
+    assert backend.stats()["accepted"] == 0
+    assert caplog.messages == [
+        f"{name} is not reported: it needs a name and a number" for name in ("a", "")
+    ]
+    backend.close(0)
+
+
+def test_without_a_backend_it_is_the_client_that_the_application_configured(
+    registered, monkeypatch
+):
+    """`datadog.initialize` keeps its effect."""
+    with listening() as listener:
+        client = datadog.dogstatsd.DogStatsd(
+            host="127.0.0.1", port=listener.getsockname()[1], disable_telemetry=True,
+            origin_detection_enabled=False,
+        )  # fmt: skip
+        monkeypatch.setattr(datadog, "statsd", client)
+        dog_stats_api.increment("a\nb:1|c", tags=["x|y", "course:a+b"])
+
+        assert listener.recv(9000) == b"a_b_1_c:1|c|#x_y,course:a_b\n"
+        client.close_socket()
+
+
+def test_without_any_client_it_is_said_and_nothing_raises(registered, monkeypatch, caplog):
+    """A platform without Datadog runs on."""
+    monkeypatch.setitem(sys.modules, "datadog", None)
+    monkeypatch.setattr(dog_stats_api, "_notices", Notices())
+    for _ in range(3):
+        dog_stats_api.increment("a")
+
+    said = "There is no client for Datadog: metrics are dropped. "
+    assert caplog.messages == [f"{said}Run: pip install 'eventtracking[datadog]'"]
+
+
+@pytest.mark.filterwarnings("default:dog_stats_api:DeprecationWarning")
+@pytest.mark.parametrize("name", ["increment", "gauge", "histogram", "timer"])
+def test_each_name_says_what_to_use_instead_and_where_it_was_called(name, registered):
+    """The warning points at the caller's line."""
+    backend = DatadogBackend()
+    registered(datadog=backend)
+    args = () if name in ("increment", "timer") else (1,)
+    with pytest.warns(DeprecationWarning, match="metrics of DatadogBackend") as caught:
+        getattr(dog_stats_api, name)("a", *args)
+
+    assert caught[0].filename == __file__
+    backend.close(0)

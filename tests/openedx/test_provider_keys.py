@@ -1,0 +1,336 @@
+"""The keys that Open edX keeps in its settings, and what they turn on."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import traceback
+from uuid import uuid4
+
+import pytest
+
+from eventtracking import settings
+from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking.openedx.settings import load, providers
+from eventtracking.testing import FakeDestinations
+
+NAMES = ["edx.course.enrollment.activated", "edx.course.enrollment.deactivated"]
+
+
+def key():
+    """Return what nothing may show; made up here, so that no scanner takes it for a real one."""
+    return uuid4().hex
+
+
+class Site:
+    """The two files of a site, as they lie on its disk."""
+
+    def __init__(self, folder):
+        self.datadog, self.segment, self.google = key(), key(), key()
+        self.env = {
+            "SITE_NAME": "courses.example",
+            "FEATURES": {"SEGMENT_IO_LMS": True, "ENABLE_OTHER": False},
+            "EVENT_TRACKING_SEGMENTIO_EMIT_WHITELIST": NAMES,
+            "GOOGLE_ANALYTICS_4_ID": "G-TEST123",
+        }
+        self.auth = {
+            "DATADOG_API": self.datadog,
+            "SEGMENT_IO_LMS_KEY": self.segment,
+            "GOOGLE_ANALYTICS_API_SECRET": self.google,
+            "OTHER_PASSWORD": "another",
+        }
+        self.folder = folder
+
+    @property
+    def keys(self):
+        return [self.datadog, self.segment, self.google]
+
+    def files(self):
+        """Write the files, and return their paths."""
+        paths = [self.folder / "lms.env.json", self.folder / "lms.auth.json"]
+        for path, content in zip(paths, (self.env, self.auth), strict=True):
+            path.write_text(json.dumps(content), "utf-8")
+        return paths
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A site with all keys."""
+    return Site(tmp_path)
+
+
+@pytest.fixture
+def built():
+    """Return a function that builds trackers; they are closed afterwards."""
+    trackers = []
+
+    def build(loaded):
+        trackers.append(settings.build(loaded))
+        return trackers[-1]
+
+    yield build
+    for tracker in trackers:
+        tracker.close(0)
+
+
+def backends(found):
+    return sorted(found.get("EVENT_TRACKING_BACKENDS", {}))
+
+
+def said(caplog):
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelno >= logging.WARNING and "turns nothing on" in record.getMessage()
+    ]
+
+
+def test_the_files_of_a_site_with_all_keys_turn_everything_on(site, built):
+    """Nothing else has to be written down."""
+    tracker = built(settings.load(*site.files()))
+
+    assert sorted(tracker.backends) == ["datadog", "google_analytics", "segmentio"]
+    assert {name: type(backend).__name__ for name, backend in tracker.backends.items()} == {
+        "datadog": "DatadogBackend",
+        "google_analytics": "GoogleAnalyticsBackend",
+        "segmentio": "RoutingBackend",
+    }
+    router = tracker.backends["segmentio"]
+    assert {name: type(each).__name__ for name, each in router.backends.items()} == {
+        "segment": "SegmentBackend"
+    }
+    assert [type(processor).__name__ for processor in router.processors] == [
+        "NameWhitelistProcessor",
+        "GoogleAnalyticsProcessor",
+    ]
+    assert router.processors[0].whitelist == frozenset(NAMES)
+
+
+def test_load_is_at_hand_where_the_keys_are():
+    """Whoever looks for it next to `providers` finds the one there is."""
+    assert load is settings.load
+
+
+def test_providers_returns_what_load_merges_and_build_accepts(site, built):
+    """For a site that reads its files itself."""
+    found = providers(site.env, site.auth)
+
+    assert [*found] == ["EVENT_TRACKING_BACKENDS"]
+    assert found == {
+        "EVENT_TRACKING_BACKENDS": settings.load(*site.files())["EVENT_TRACKING_BACKENDS"]
+    }
+    assert sorted(built(settings.load({"EVENT_TRACKING_ENABLED": True}, found)).backends) == [
+        "datadog",
+        "google_analytics",
+        "segmentio",
+    ]
+    assert sorted(built(found).backends) == backends(found)
+
+
+def test_events_reach_every_provider_that_has_a_key(site, built):
+    """From two files to three destinations, over real sockets."""
+    with FakeDestinations() as fake:
+        here = {
+            "datadog": {"OPTIONS": {"endpoint": fake.datadog_endpoint}},
+            "google_analytics": {"OPTIONS": {"endpoint": fake.google_endpoint}},
+            "segmentio": {
+                "OPTIONS": {"backends": {"segment": {"OPTIONS": {"host": fake.segment_host}}}}
+            },
+        }
+        keys = providers(site.env, site.auth)
+        tracker = built(settings.load(keys, {"EVENT_TRACKING_BACKENDS": here}))
+        with tracker.context("edx.request", {"user_id": 7, "client_id": "1.2"}):
+            tracker.emit(NAMES[0], {"mode": "audit"})
+            tracker.emit("edx.course.not.on.the.list", {})
+        assert tracker.flush(60)
+        fake.wait_for_events(1, "datadog", timeout=60)
+        segment = fake.wait_for_events(1, "segment", timeout=60)
+        google = fake.wait_for_events(2, "google_analytics", timeout=60)
+
+    assert [each["name"] for each in segment] == [NAMES[0]]
+    assert {each["name"] for each in google} == {
+        "edx_course_enrollment_activated",
+        "edx_course_not_on_the_list",
+    }
+    assert all(each["good"] for each in segment + google)
+
+
+def test_no_keys_turn_nothing_on(caplog):
+    """And nothing is said about what nobody asked for."""
+    assert providers({}, {}) == {}
+    assert providers({}) == {}
+    assert providers({"FEATURES": {}}, {"OTHER": "x"}) == {}
+    assert settings.load({"FEATURES": {"SEGMENT_IO_LMS": True, "x": 1}, "A": 1}, {"B": 2}) == {
+        "FEATURES": {"SEGMENT_IO_LMS": True, "x": 1},
+        "A": 1,
+        "B": 2,
+    }
+    assert providers({"GOOGLE_ANALYTICS_4_ID": "G-TEST"}, {"DATADOG_API": None}) == {}
+    assert said(caplog) == [
+        "FEATURES['SEGMENT_IO_LMS'] turns nothing on without SEGMENT_IO_LMS_KEY"
+    ]
+
+
+@pytest.mark.parametrize(
+    "features", [None, {}, "SEGMENT_IO_LMS", {"SEGMENT_IO_LMS": False}, {"SEGMENT_IO_LMS": "false"}]
+)
+def test_segment_stays_off_unless_the_feature_is_true(site, features, caplog):
+    """The key alone is for other things."""
+    site.env["FEATURES"] = features
+
+    assert backends(providers(site.env, site.auth)) == ["datadog", "google_analytics"]
+    assert said(caplog) == []
+
+
+def test_without_a_list_of_names_segment_gets_no_event(site, built):
+    """As on the platform, where the list is empty at first."""
+    del site.env["EVENT_TRACKING_SEGMENTIO_EMIT_WHITELIST"]
+    tracker = built(settings.load(*site.files()))
+
+    assert tracker.backends["segmentio"].processors[0].whitelist == frozenset()
+
+
+OFF = {
+    "DATADOG_API": "datadog",
+    "SEGMENT_IO_LMS_KEY": "segmentio",
+    "GOOGLE_ANALYTICS_4_ID": "google_analytics",
+    "GOOGLE_ANALYTICS_API_SECRET": "google_analytics",
+}
+
+
+@pytest.mark.parametrize("name", OFF)
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("", "it is empty"),
+        ("  \n", "it is empty"),
+        ("*", "it is a placeholder"),
+        ("********", "it is a placeholder"),
+        (False, "it must be text, and is of type bool"),
+        (True, "it must be text, and is of type bool"),
+        (12345678901, "it must be text, and is of type int"),
+        (["k"], "it must be text, and is of type list"),
+        ({"k": 1}, "it must be text, and is of type dict"),
+    ],
+)
+def test_a_key_that_is_none_turns_nothing_on_and_is_named(site, name, value, why, caplog):
+    """The others are on all the same. What it is, is never shown."""
+    (site.env if name in site.env else site.auth)[name] = value
+    found = settings.load(*site.files())
+
+    assert backends(found) == sorted({"datadog", "google_analytics", "segmentio"} - {OFF[name]})
+    assert said(caplog) == [f"{name} turns nothing on: {why}"]
+    assert "12345678901" not in caplog.text
+
+
+@pytest.mark.parametrize("name", OFF)
+def test_a_key_that_is_not_there_turns_nothing_on(site, name):
+    """Absent, or null, as the platform writes what is not set."""
+    place = site.env if name in site.env else site.auth
+    place[name] = None
+    with_null = providers(site.env, site.auth)
+    del place[name]
+
+    assert with_null == providers(site.env, site.auth)
+    assert OFF[name] not in backends(with_null)
+
+
+def test_spaces_around_a_key_are_left_out(site):
+    """A newline at its end would be in every header."""
+    site.auth["DATADOG_API"] = f" {site.datadog}\n"
+    found = providers(site.env, site.auth)
+
+    assert found["EVENT_TRACKING_BACKENDS"]["datadog"]["OPTIONS"] == {"api_key": site.datadog}
+
+
+def test_the_secret_file_wins_and_adds_to_the_features(site):
+    """As the platform reads them: first the one, then the other."""
+    site.env["DATADOG_API"] = "another"
+    site.env["FEATURES"] = {"OTHER": True}
+    site.auth["FEATURES"] = {"SEGMENT_IO_LMS": True}
+    found = providers(site.env, site.auth)["EVENT_TRACKING_BACKENDS"]
+
+    assert found["datadog"]["OPTIONS"] == {"api_key": site.datadog}
+    assert "segmentio" in found
+
+
+def test_what_a_site_says_itself_wins(site, built, tmp_path):
+    """It may add options to what a key turned on, or take something else."""
+    site.env["EVENT_TRACKING_BACKENDS"] = {
+        "google_analytics": {"OPTIONS": {"outbox": str(tmp_path / "outbox")}},
+        "datadog": {"ENGINE": "eventtracking.backends.memory.MemoryBackend"},
+        "log": {"ENGINE": "eventtracking.backends.memory.MemoryBackend"},
+    }
+    tracker = built(settings.load(*site.files()))
+
+    assert {name: type(backend).__name__ for name, backend in tracker.backends.items()} == {
+        "datadog": "MemoryBackend",
+        "google_analytics": "GoogleAnalyticsBackend",
+        "log": "MemoryBackend",
+        "segmentio": "RoutingBackend",
+    }
+    assert (tmp_path / "outbox").is_dir()
+
+
+@pytest.mark.parametrize(("env", "auth"), [("text", {}), ({}, "text"), (None, {}), ({}, 7)])
+def test_what_is_no_mapping_is_an_error_that_does_not_show_it(env, auth):
+    """It may be a file's text, with every key in it."""
+    with pytest.raises(
+        ImproperlyConfigured, match=r"^providers: (env|auth) must be a mapping, got a"
+    ):
+        providers(env, auth)
+
+
+def test_describe_shows_what_is_on_and_no_key(site):
+    """The tree is for tickets and terminals."""
+    text = settings.describe(settings.load(*site.files()))
+
+    for shown in ("DatadogBackend", "SegmentBackend", "GoogleAnalyticsBackend", NAMES[0]):
+        assert shown in text
+    assert not [each for each in site.keys if each in text]
+    assert text.count("********") == 3
+
+
+def test_an_error_about_the_settings_shows_no_key(site, caplog):
+    """Whatever is wrong, and whoever complains."""
+    caplog.set_level(logging.DEBUG)
+    site.env["GOOGLE_ANALYTICS_4_ID"] = "UA-1"
+    site.auth["DATADOG_API"] += " x"
+    site.auth["SEGMENT_IO_LMS_KEY"] += "\x00"
+    with pytest.raises(ImproperlyConfigured) as error:
+        settings.build(settings.load(*site.files()))
+
+    text = "".join(traceback.format_exception(error.value)) + caplog.text
+    assert "measurement_id must be that of a web stream" in text
+    assert not [each for each in site.keys if each in text]
+
+
+def test_trackers_and_backends_show_no_key(site, built):
+    """Their repr is in every traceback of a debugger."""
+    tracker = built(settings.load(*site.files()))
+    segment = tracker.backends["segmentio"].backends["segment"]
+    text = f"{tracker!r} {tracker.backends!r} {segment!r} {tracker.stats()!r}"
+
+    assert not [each for each in site.keys if each in text]
+
+
+def test_check_shows_what_the_keys_turn_on_and_no_key(site):
+    """The command line reads one file with all of it."""
+    config = site.folder / "lms.json"
+    config.write_text(json.dumps({**site.env, **site.auth}), "utf-8")
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("EVENT_TRACKING_")}
+    ran = subprocess.run(
+        [sys.executable, "-m", "eventtracking", "check", "--config", str(config)],
+        env={**clean, "PYTHONUTF8": "1"},
+        cwd=site.folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    for shown in ("datadog: ", "segment: ", "google_analytics: "):
+        assert shown in ran.stdout
+    assert not [each for each in site.keys if each in ran.stdout + ran.stderr]
