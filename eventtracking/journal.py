@@ -34,8 +34,9 @@ _BURST_LINES = 32
 _NEXT_LINE_SECONDS = 0.000_01
 _LOOK_SECONDS = 0.000_2
 
-# How often `flush` begins again when a rotation took what it has just written.
-_FLUSH_LOOKS = 10
+# How long `flush` begins again each time a rotation takes what it has just written. By the
+# clock: on a busy machine one rotation without a break can win any number of rounds.
+_FLUSH_SECONDS = 5.0
 
 # How often lines that wait are tried again without a new one, and how long
 # `fsync="interval"` leaves lines in the page cache.
@@ -59,6 +60,7 @@ class LineFile:
     - When the file is renamed or deleted, the next look finds out, opens the path anew
       and writes the lines since the last look again: a line may come twice, none is lost.
     - A line that was torn (a kill, a full disk) is closed with a newline before the next.
+      One that misses nothing but its newline is written, and gets that as soon as it can.
 
     Args:
         path: The file. Missing folders are made.
@@ -133,9 +135,10 @@ class LineFile:
         try:
             if not self._is_plain:
                 file = self._write(file, line)
-            elif os.write(file.descriptor, line) != len(line):
-                file.torn = True
-                return self._hold(line)
+            else:
+                written = os.write(file.descriptor, line)
+                if written != len(line) and not self._tear(file, line, written):
+                    return self._hold(line)
         except OSError:
             return self._hold(line)
         # Remembered after the write, and only then asked whether the file was replaced:
@@ -144,17 +147,25 @@ class LineFile:
         next(self._ledger.sent)
         now = self._clock()
         if now >= self._look_at or now >= self._pause_at or file is not self._file:
-            self._look(file, now)
+            try:
+                self._look(file, now)
+            except RecursionError:
+                # The line is written, and no frame of the stack is left: the next one looks.
+                self._look_at = 0.0
+                self._left.append(file)
         self._pause_at = now + _NEXT_LINE_SECONDS
         return True
 
     def flush(self) -> bool:
         """Look after the latest lines and write those that wait; tell whether none is left."""
         if not self._closed:
-            for _ in range(_FLUSH_LOOKS):
+            end = self._clock() + _FLUSH_SECONDS
+            drained = -1
+            # Those that have only now been written are looked after as well.
+            while drained != self._drained:
+                drained = self._drained
                 self._tend(_LOCK_SECONDS)
-                # Those that have only now been written are looked after as well.
-                if self._backlog or not self._file.recent:
+                if self._backlog or self._clock() >= end:
                     break
             self.sync()
         return not self._backlog
@@ -171,10 +182,10 @@ class LineFile:
 
     def close(self) -> bool:
         """Flush, count as lost what cannot be written, and give the file back. Tell if all went."""
-        written = self.flush()
+        self.flush()
         self._closed = True
         self._tend(_LOCK_SECONDS)
-        return written
+        return not self._backlog and not self._dropped
 
     def sync(self) -> None:
         """With `fsync="interval"`, force what was written to the disk now."""
@@ -186,7 +197,7 @@ class LineFile:
     def care(self) -> bool:
         """Do what no new line may come to do: sync, write what waits. Tell whether to go on."""
         self.sync()
-        if self._backlog:
+        if self._backlog or self._file.torn:
             self._tend(_LOCK_SECONDS)
         return not self._closed
 
@@ -202,7 +213,7 @@ class LineFile:
         self._backlog_size = 0
         self._file.forget()
         self._left: deque[OpenFile] = deque()
-        self._recalled = 0
+        self._recalled = self._drained = self._dropped = 0
         self._lock = threading.RLock()
         self._is_busy = False
         self._is_due = False
@@ -241,9 +252,9 @@ class LineFile:
         data = b"\n" + line if file.torn else line
         written = os.write(file.descriptor, data)
         if written != len(data):
-            file.torn = True
-            raise OSError(errno.EIO, f"{written} of {len(data)} bytes were written")
-        if data is not line:
+            if not self._tear(file, data, written):
+                raise OSError(errno.EIO, f"{written} of {len(data)} bytes were written")
+        elif data is not line:
             file.torn = False
         if self._fsync == "always":
             self._force(file)
@@ -251,6 +262,15 @@ class LineFile:
             file.unsynced = True
             self._start_carer()
         return file
+
+    def _tear(self, file: OpenFile, line: bytes, written: int) -> bool:
+        """Note that *line* was cut off, and tell whether it is whole but for its newline."""
+        file.torn = True
+        if written != len(line) - 1:
+            return False
+        # Readers find such an event, so to write it again would double it.
+        self._start_carer()
+        return True
 
     def _hold(self, line: bytes) -> bool:
         """Queue *line* and write what is queued; tell whether there was room for what is left."""
@@ -371,6 +391,7 @@ class LineFile:
         """Write the queued lines in order, as far as it goes."""
         if self._closed:
             self._ledger.lose("backend_error", len(self._backlog))
+            self._dropped += len(self._backlog)
             self._backlog.clear()
         try:
             # Whoever comes meanwhile queues behind: first written, then taken out.
@@ -383,13 +404,21 @@ class LineFile:
                 file = self._write(self._file, line)
                 file.recent.append(line)
                 next(self._ledger.sent)
+                self._drained += 1
                 if self._backlog:
                     self._backlog.popleft()
                     self._backlog_size -= len(line)
+            self._end_line(self._file)
         except OSError as error:
             self._fail(error)
         if not self._backlog:
             self._backlog_size = 0
+
+    def _end_line(self, file: OpenFile) -> None:
+        """Write the newline that is missing at the end of *file*, if one is."""
+        if file.torn and file is not NO_FILE:
+            os.write(file.descriptor, b"\n")
+            file.torn = False
 
     def _rotate(self, file: OpenFile, rotation: Rotation) -> OpenFile:
         lock = self._lock

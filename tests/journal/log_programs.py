@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from textwrap import dedent
 
@@ -23,8 +23,11 @@ from eventtracking.journal import read
 
 HERE = Path(__file__).parent
 
-# Nothing takes that long. It ends a test that would hang.
-HANG_SECONDS = 60
+# Nothing takes that long, on the busiest machine. It ends a test that would hang.
+HANG_SECONDS = 300
+
+# What was started: a test that fails leaves neither a process nor a pipe to the next one.
+_started = ExitStack()
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -59,22 +62,27 @@ def until(condition):
 def start(program, *args):
     """Start *program*, Python source that may import this module."""
     environ = {**os.environ, "PYTHONPATH": str(HERE), "PYTHONWARNINGS": "ignore"}
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", dedent(program), *map(str, args)],
         env=environ,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    _started.enter_context(process)
+    # Before the wait at the end of its context, whatever became of it.
+    _started.callback(process.kill)
+    return process
+
+
+def end_all():
+    """End every process that was started and still runs, and close all pipes."""
+    _started.close()
 
 
 def finish(process, *, status=0, stderr=""):
     """Wait for the end of *process*, and return what it printed."""
-    try:
-        out, err = process.communicate(timeout=HANG_SECONDS)
-    finally:
-        process.kill()
-        process.wait(HANG_SECONDS)
+    out, err = process.communicate(timeout=HANG_SECONDS)
     assert stderr(err) if callable(stderr) else err == stderr, err
     assert process.returncode == status
     return out

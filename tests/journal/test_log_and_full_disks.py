@@ -10,6 +10,7 @@ import pytest
 from log_programs import HANG_SECONDS, HERE, event, lines_in, numbers, run, salvaged_from, until
 
 from eventtracking.backends.log_file import LogFileBackend
+from eventtracking.serialization import encode
 
 BOUND = 50_000
 
@@ -103,6 +104,69 @@ def test_the_line_that_a_full_disk_tore_harms_no_other(small_disk):
     assert json.loads(lines[-1]) == event("w", 449, 840)
     assert [json.loads(line) for line in lines if line.endswith(b"}}")][full["sent"]] == whole
     assert len(lines) in (450, 451)
+
+
+# Gives out room for a few bytes at a time, so that writes end at every place in a line.
+DRIP = """
+    import json
+    import logging
+    import os
+    import resource
+    import sys
+    from eventtracking.backends.log_file import LogFileBackend
+    from log_programs import event
+
+    path, drop, fsync, bound = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+    logging.disable()
+    backend = LogFileBackend(path, fsync=fsync, backlog_bytes=bound)
+    for number in range(200):
+        room = (os.stat(path).st_size + drop, resource.RLIM_INFINITY)
+        resource.setrlimit(resource.RLIMIT_FSIZE, room)
+        backend.send(event("w", number))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+    backend.close()
+    print(json.dumps(backend.stats()))
+"""
+
+
+@pytest.mark.parametrize("bound", [10_000_000, 0])
+@pytest.mark.parametrize("fsync", ["never", "interval"])
+@pytest.mark.parametrize("drop", [1, 7, 50, 69, 70, 71, 72, 73, 100])
+def test_wherever_in_a_line_the_disk_is_full_its_event_comes_once(log, drop, fsync, bound):
+    """In the line, or between it and its newline: no event is doubled, and the books say so."""
+    books = json.loads(run(DRIP, log, drop, fsync, bound))
+    found = salvaged_from(log)
+    lost = books["lost"].get("backend_error", 0)
+
+    assert set(found.values()) <= {1}
+    assert books == {"accepted": 200, "sent": len(found), "pending": 0, "lost": books["lost"]}
+    assert len(found) + lost == 200
+    assert bound == 0 or lost == 0
+    assert log.read_bytes()[-1:] == b"\n"
+
+
+def test_a_newline_that_a_full_disk_cut_off_needs_no_event_to_come(log):
+    """The event counts as sent; the next line, also of another process, has a line of its own."""
+    program = """
+        import os
+        import resource
+        import sys
+        from eventtracking.backends.log_file import LogFileBackend
+        from log_programs import event, until
+
+        path, size = sys.argv[1], int(sys.argv[2])
+        backend = LogFileBackend(path)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, resource.RLIM_INFINITY))
+        backend.send(event("w", 0))
+        assert backend.stats() == {"accepted": 1, "sent": 1, "pending": 0, "lost": {}}
+        assert os.stat(path).st_size == size - 1
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        until(lambda: os.stat(path).st_size == size)
+    """
+
+    run(program, log, len(encode(event("w", 0))), stderr=warned)
+
+    assert lines_in(log) == {("w", 0): 1}
 
 
 def test_the_oldest_events_wait_and_the_rest_are_counted(log, caplog):

@@ -21,6 +21,9 @@ from log_programs import (
 )
 
 from eventtracking.backends.log_file import LogFileBackend
+from eventtracking.journal import LineFile
+from eventtracking.serialization import encode
+from eventtracking.stats import Ledger
 
 # Writes in bursts, so that a rotation meets it in one as well as between two. "hup" opens
 # its log anew when it is told to, as many daemons do.
@@ -80,7 +83,9 @@ def copy_and_truncate(log, number):
 def rotate_under(writers, log, rotate, seconds):
     """Rotate *log* every so many seconds until the *writers* end; return all files."""
     files = []
+    deadline = time.monotonic() + HANG_SECONDS
     while any(writer.poll() is None for writer in writers):
+        assert time.monotonic() < deadline, "waited in vain"
         # Since the rotation before, nothing may have been written yet.
         if log.exists():
             files.append(rotate(log, len(files)))
@@ -214,6 +219,69 @@ def test_logrotate_itself_loses_nothing(log, create):
 
     assert len(files) > 2
     assert lines_in(*files).keys() == numbers(*((writer, 15_000) for writer in "wxyz")).keys()
+
+
+class Meddler:
+    """
+    A clock that rotates the log whenever it is asked, for so many *times*.
+
+    A look begins with the clock, so each one finds out that the log has just gone.
+    """
+
+    def __init__(self, log, tick):
+        self.archives = []
+        self.times = 0
+        self._log = log
+        self._now = 0.0
+        self._tick = tick
+
+    def __call__(self):
+        if self.times and self._log.exists():
+            self.times -= 1
+            self._now += self._tick
+            self.archives.append(compress(rename(self._log, len(self.archives))))
+        return self._now
+
+
+def send_a_burst(log, clock):
+    """Write fifty lines, the last ones not looked after yet; return the file and its books."""
+    ledger = Ledger()
+    file = LineFile(log, ledger=ledger, clock=clock)
+    for number in range(50):
+        assert file.append(encode(event("w", number)))
+    return file, ledger
+
+
+@pytest.mark.parametrize("finish_with", ["flush", "close"])
+def test_the_end_of_a_burst_outlasts_rotations_without_a_break(log, finish_with):
+    """A thousand in a row, each between a line and the look after it, lose none."""
+    clock = Meddler(log, tick=0.001)
+    file, ledger = send_a_burst(log, clock)
+
+    clock.times = 1_000
+    finished = getattr(file, finish_with)()
+
+    assert finished
+    assert clock.times == 0
+    assert lines_in(*clock.archives, log).keys() == numbers(("w", 50)).keys()
+    assert ledger.stats()["sent"] - file.recalled == 50
+    assert ledger.lost() == {}
+
+
+def test_rotations_without_an_end_do_not_hold_up_the_end(log):
+    """After five seconds of them `close` gives up, says so, and counts what it cannot vouch for."""
+    clock = Meddler(log, tick=0.1)
+    file, ledger = send_a_burst(log, clock)
+
+    clock.times = 1_000
+    closed = file.close()
+
+    lost = ledger.lost()["backend_error"]
+    assert not closed
+    assert 40 < len(clock.archives) < 60
+    assert 0 < lost < 50
+    assert ledger.stats()["sent"] - file.recalled == 50 - lost
+    assert not file.close()
 
 
 @pytest.mark.parametrize("before", [0, 1, 10])
