@@ -34,6 +34,9 @@ class Ledger:
     event can neither wait for one nor leave one held. On the way of an event, count
     with `next(ledger.accepted)` and `next(ledger.sent)`.
 
+    Where no frame of the stack may be left for a call, advance one of `losses` with a
+    `for` that breaks at once: that calls nothing.
+
     A forked child starts at zero: what the parent accepted stays the parent's.
     """
 
@@ -46,17 +49,17 @@ class Ledger:
         self.accepted = count()
         self.sent = count()
         self.filtered = count()
-        self._lost = {reason: count() for reason in LOSS_REASONS}
+        self.losses = {reason: count() for reason in LOSS_REASONS}
 
     def lose(self, reason: str, events: int = 1) -> None:
         """Count *events* as lost for *reason*, one of `LOSS_REASONS`."""
-        counter = self._lost[reason]
+        counter = self.losses[reason]
         for _ in range(events):
             next(counter)
 
     def lost(self) -> dict[str, int]:
         """Return how many events were lost, by reason; reasons that never came up are left out."""
-        lost = {reason: value(counter) for reason, counter in self._lost.items()}
+        lost = {reason: value(counter) for reason, counter in self.losses.items()}
         return {reason: number for reason, number in lost.items() if number}
 
     def stats(self, *, pending: int = 0) -> dict[str, Any]:

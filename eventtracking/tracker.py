@@ -93,11 +93,18 @@ class Tracker:
             data: What is worth knowing about it. The caller may change it afterwards.
         """
         way = self._way
-        depth = way.depth
-        if depth == _MAX_NESTED_EMITS or self._closed:
-            self._lose("closed" if self._closed else "recursion", name)
+        try:
+            depth = way.depth
+            if depth == _MAX_NESTED_EMITS or self._closed:
+                self._lose("closed" if self._closed else "recursion", name)
+                return
+            way.depth = depth + 1
+        except RecursionError:
+            # Called with the last frame of the stack: none is left to count in, and this
+            # takes none.
+            for _ in self._ledger.losses["closed" if self._closed else "recursion"]:
+                break
             return
-        way.depth = depth + 1
         try:
             try:
                 event = {
@@ -113,8 +120,9 @@ class Tracker:
             try:
                 self._lose("backend_error", name, error)
             except RecursionError:
-                # Called with the last frame of the stack: none is left to count in.
-                return
+                # As above.
+                for _ in self._ledger.losses["backend_error"]:
+                    break
         finally:
             way.depth = depth
 
@@ -207,11 +215,16 @@ class Tracker:
         }
 
     def _lose(self, reason: str, name: Any, cause: Exception | None = None) -> None:
-        self._ledger.lose(reason)
-        number = self._notices.due(reason)
-        if number is not None:
-            message = 'Lost %s event(s), %s; the last was "%s"'
-            Notices.say(logger.warning, message, number, reason, name, cause=cause)
+        """Count an event as lost. A `RecursionError` says that it is not counted."""
+        for _ in self._ledger.losses[reason]:
+            break
+        try:
+            number = self._notices.due(reason)
+            if number is not None:
+                message = 'Lost %s event(s), %s; the last was "%s"'
+                Notices.say(logger.warning, message, number, reason, name, cause=cause)
+        except RecursionError:
+            return
 
 
 def emit(name: Any = None, data: Any = None) -> None:

@@ -97,22 +97,29 @@ class RoutingBackend:
         """Process a copy of *event* and hand it to every backend. Raises nothing of theirs."""
         next(self._ledger.accepted)
         copied = None
-        if self.processors or self._has_own_way:
-            try:
-                copied = copy_event(event)
-                event = self.process_event(copied)
-            except EventEmissionExit as decision:
-                self._drop(event, decision)
-                return
-            except Exception as error:
-                # Not the processors': out of memory or stack, the copy could not be made.
-                self._drop(event, EventEmissionExit("backend_error"), error)
-                return
-            except BaseException:
-                # gevent's Timeout, a worker's SystemExit: not ours to stop, but ours to count.
-                self._ledger.lose("backend_error")
-                raise
-        self._hand_out(event, event is copied)
+        try:
+            if self.processors or self._has_own_way:
+                try:
+                    copied = copy_event(event)
+                    event = self.process_event(copied)
+                except EventEmissionExit as decision:
+                    self._drop(event, decision)
+                    return
+                except Exception as error:
+                    # Not the processors': out of memory or stack, the copy could not be made.
+                    self._drop(event, EventEmissionExit("backend_error"), error)
+                    return
+                except BaseException:
+                    # gevent's Timeout, a worker's SystemExit: not ours to stop, but ours to count.
+                    for _ in self._ledger.losses["backend_error"]:
+                        break
+                    raise
+            self._hand_out(event, event is copied)
+        except RecursionError:
+            # The last frames of the stack: nobody has counted the event, and there is
+            # none left to do it in. This takes none.
+            for _ in self._ledger.losses["backend_error"]:
+                break
 
     def process_event(self, event: Event, /) -> Event:
         """
@@ -138,7 +145,12 @@ class RoutingBackend:
     def send_to_backends(self, event: Event, /) -> None:
         """Hand *event* to every backend, unprocessed. What one raises is logged and counted."""
         next(self._ledger.accepted)
-        self._hand_out(event, False)
+        try:
+            self._hand_out(event, False)
+        except RecursionError:
+            # As in `send`.
+            for _ in self._ledger.losses["backend_error"]:
+                break
 
     def flush(self, timeout: float | None = None) -> bool:
         """Send what waits in the backends; tell whether nothing is left. Bounded by *timeout*."""
@@ -166,6 +178,7 @@ class RoutingBackend:
         return f"<RoutingBackend backends={list(self.backends)} processors={self.processors!r}>"
 
     def _hand_out(self, event: Event, own: bool) -> None:
+        """Hand *event* to every backend. A `RecursionError` says that none got it."""
         plan = self._plan
         if plan.version is not self._backends.version:
             plan = self._new_plan()
@@ -178,7 +191,11 @@ class RoutingBackend:
                 else:
                     branch.backend.send(copy_event(event))
             except Exception as error:
-                self._report_backend(branch, event, error)
+                try:
+                    self._report_backend(branch, event, error)
+                except RecursionError:
+                    for _ in branch.ledger.losses["backend_error"]:
+                        break
             except BaseException:
                 # As in `send`.
                 plan.interrupt(branch)
@@ -211,17 +228,21 @@ class RoutingBackend:
     def _drop(
         self, event: Event, decision: EventEmissionExit, cause: Exception | None = None
     ) -> None:
+        """Count *event* as dropped. A `RecursionError` says that it is not counted."""
         reason = decision.reason
         if reason not in LOSS_REASONS:
             next(self._ledger.filtered)
             return
-        self._ledger.lose(reason)
-        number = self._notices.due(("dropped", reason))
-        if number is not None:
-            message = 'Lost event "%s": %s%s'
-            Notices.say(
-                logger.warning, message, _name_of(event), reason, _times(number), cause=cause
-            )
+        for _ in self._ledger.losses[reason]:
+            break
+        try:
+            number = self._notices.due(("dropped", reason))
+            if number is not None:
+                message = 'Lost event "%s": %s%s'
+                facts = _name_of(event), reason, _times(number)
+                Notices.say(logger.warning, message, *facts, cause=cause)
+        except RecursionError:
+            return
 
     def _report_processor(self, processor: Processor, error: Exception) -> None:
         number = self._notices.due(("processor", id(processor)))
@@ -230,19 +251,24 @@ class RoutingBackend:
             Notices.say(logger.error, message, processor, _times(number), cause=error)
 
     def _report_backend(self, branch: _Branch, event: Event, error: BaseException) -> None:
+        """Count *event* as lost for *branch*. A `RecursionError` says that it is not counted."""
         reason = error.reason if isinstance(error, EventLost) else None
-        branch.ledger.lose(reason if reason in LOSS_REASONS else "backend_error")
-        number = branch.notices.due(type(error).__name__)
-        if number is None:
+        for _ in branch.ledger.losses[reason if reason in LOSS_REASONS else "backend_error"]:
+            break
+        try:
+            number = branch.notices.due(type(error).__name__)
+            if number is not None:
+                self._say_why(branch, event, error, _times(number))
+        except RecursionError:
             return
+
+    def _say_why(self, branch: _Branch, event: Event, error: BaseException, times: str) -> None:
         if isinstance(error, NoTransformerImplemented | NoBackendEnabled):
             message = "[send_to_backends] %s: %s%s"
-            Notices.say(logger.info, message, branch.name, error, _times(number))
+            Notices.say(logger.info, message, branch.name, error, times)
             return
         message = 'Unable to send edx event "%s" to backend: %s%s'
-        Notices.say(
-            logger.error, message, _name_of(event), branch.name, _times(number), cause=error
-        )
+        Notices.say(logger.error, message, _name_of(event), branch.name, times, cause=error)
 
     def _each(self, method: str, timeout: float | None) -> bool:
         """Call *method* of every backend that has it, within what is left of *timeout*."""
