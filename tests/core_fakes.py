@@ -108,7 +108,7 @@ def nested(levels, innermost=0):
     return value
 
 
-def in_threads(functions, timeout=60):
+def in_threads(functions, timeout=300):
     """Run every one of *functions* in a thread of its own, all at once; raise what one raised."""
     errors = []
     start = threading.Barrier(len(functions))

@@ -350,7 +350,7 @@ def test_deeply_nested_tuples_are_cut_and_do_not_end_the_process(levels):
         f"value = reduce(lambda inner, _: (inner,), range({levels}), 0)\n"
         "sys.stdout.buffer.write(encode({'timestamp': datetime.now(UTC), 'data': value}))"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=300)
 
     assert depth(strictly(run.stdout)) == MAX_DEPTH
 

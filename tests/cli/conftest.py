@@ -30,7 +30,7 @@ def command(tmp_path, environment):
             env={**environment, **variables},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
 

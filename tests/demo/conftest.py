@@ -74,7 +74,7 @@ def once(start):
 
     def run(*arguments, **env):
         process = start("--once", *arguments, env=env)
-        output, complaint = process.communicate(timeout=60)
+        output, complaint = process.communicate(timeout=300)
         return output, complaint, process.returncode
 
     return run

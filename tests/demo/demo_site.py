@@ -17,7 +17,7 @@ class Site:
 
     def request(self, method, path, body=None, **headers):
         """Return the status, the headers and the body of the answer."""
-        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=30)
+        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=300)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, named)
@@ -52,5 +52,5 @@ class Program(Site):
     def end(self, number):
         """Send the signal *number*; return what the process said after it, and its exit code."""
         self.process.send_signal(number)
-        output, complaint = self.process.communicate(timeout=30)
+        output, complaint = self.process.communicate(timeout=300)
         return output, complaint, self.process.returncode

@@ -59,7 +59,7 @@ def page(site):
 def raw(site, request):
     """Send bytes that no client library would; return the whole answer."""
     address = urlsplit(site.url)
-    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=300) as connection:
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: connection.recv(65_536), b""))
@@ -281,7 +281,7 @@ def test_an_event_that_the_filter_drops_is_in_no_log(site):
 def test_many_users_at_once_each_have_their_own_events(site):
     """In the log, and in the answer to each."""
     names = [f"user {number}" for number in range(30)]
-    start = Barrier(len(names), timeout=30)
+    start = Barrier(len(names), timeout=300)
 
     def use(name):
         start.wait()
@@ -432,7 +432,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch, site):
     request = (
         b"POST /enroll HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n"
     )
-    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=300) as connection:
         connection.sendall(request)
         answer = connection.recv(65_536)
 
@@ -443,7 +443,7 @@ def test_a_client_that_says_nothing_is_let_go_in_silence(monkeypatch, site, capl
     """Browsers open connections in advance: that is no error to log."""
     monkeypatch.setattr(server._Handler, "timeout", 0.2)
     address = urlsplit(site.url)
-    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=300) as connection:
         assert connection.recv(100) == b""
 
     assert (caplog.text, capsys.readouterr().err) == ("", "")

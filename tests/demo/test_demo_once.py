@@ -82,7 +82,7 @@ def test_it_copes_with_whatever_the_log_held_before(once, log):
 def test_two_runs_at_once_share_a_log(start, log):
     """Each finds its own."""
     runs = [start("--once") for _ in range(2)]
-    ends = [(*run.communicate(timeout=60), run.returncode) for run in runs]
+    ends = [(*run.communicate(timeout=300), run.returncode) for run in runs]
 
     assert [code for _, _, code in ends] == [0, 0]
     assert len([*read(log)]) == 2 * len(EXPECTED)

@@ -72,7 +72,7 @@ def test_it_ends_with_a_summary(demo, number):
 def test_an_idle_connection_does_not_hold_up_the_end(demo):
     """Browsers keep some open."""
     address = urlsplit(demo.url)
-    with socket.create_connection((address.hostname, address.port), timeout=30):
+    with socket.create_connection((address.hostname, address.port), timeout=300):
         assert demo.end(signal.SIGINT)[2] == 0
 
 
@@ -81,7 +81,7 @@ def test_a_kill_loses_nothing_that_was_answered(demo):
     for _ in range(10):
         demo.act("/enroll")
     demo.process.kill()
-    demo.process.communicate(timeout=30)
+    demo.process.communicate(timeout=300)
 
     assert len(demo.events()) == 10
 
@@ -113,7 +113,7 @@ def test_a_port_in_use_is_one_line_and_leaves_no_log(start, log):
     with socket.create_server((server.HOST, 0)) as other:
         port = other.getsockname()[1]
         process = start("--port", str(port))
-        output, complaint = process.communicate(timeout=30)
+        output, complaint = process.communicate(timeout=300)
 
     assert (process.returncode, output) == (1, "")
     assert complaint.startswith(f"port {port} of 127.0.0.1 is in use. Choose another one: --port ")
@@ -126,7 +126,7 @@ def test_a_log_that_cannot_be_written_is_one_line(start, tmp_path, arguments):
     """With its path and the reason, before anything is served."""
     (tmp_path / "file").touch()
     process = start(*arguments, "--log", "file/tracking.log")
-    output, complaint = process.communicate(timeout=30)
+    output, complaint = process.communicate(timeout=300)
 
     assert (process.returncode, output) == (1, "")
     assert re.search(r"cannot append to '.*file/tracking\.log': ", complaint)
@@ -137,7 +137,7 @@ def test_a_log_that_cannot_be_written_is_one_line(start, tmp_path, arguments):
 def test_a_port_that_is_none_is_wrong_usage(start, port):
     """It is said which ones there are."""
     process = start("--port", port)
-    complaint = process.communicate(timeout=30)[1]
+    complaint = process.communicate(timeout=300)[1]
 
     assert process.returncode == 2
     assert "Traceback" not in complaint

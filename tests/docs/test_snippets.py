@@ -71,8 +71,9 @@ def test_a_snippet_that_fails_fails_its_document(tmp_path):
 
 
 def sources():
-    """Return the files of the package without the demonstration, a program of its own."""
-    return [path for path in sorted(PACKAGE.rglob("*.py")) if "demo" not in path.parts]
+    """Return the files of the package without what are programs of their own."""
+    programs = {"demo", "inspector"}
+    return [path for path in sorted(PACKAGE.rglob("*.py")) if not programs & {*path.parts}]
 
 
 def texts():

@@ -73,7 +73,7 @@ def test_a_task_in_another_process_resumes_the_action(captured_events):
         handed = json.dumps(handover())
 
     command = [sys.executable, "-c", IN_ANOTHER_PROCESS, handed]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
 
     assert json.loads(done.stdout) == {
         "event_transaction_id": action,

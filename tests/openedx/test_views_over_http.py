@@ -21,7 +21,7 @@ class Browser:
         self.port, self.log, self.cookies = port, log, {}
 
     def request(self, method, target, body=None, **headers):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         connection.request(method, target, body, headers)
         response = connection.getresponse()
@@ -51,7 +51,7 @@ def browser(tmp_path):
     ) as process:
         yield Browser(int(process.stdout.readline()), log)
         process.stdin.close()
-        process.wait(timeout=30)
+        process.wait(timeout=300)
 
 
 def test_a_browsers_event_reaches_the_log(browser):

@@ -501,11 +501,11 @@ SensitiveFieldGuard(pii=True)({"name": "a", "data": {"text": text}, "context": {
 
 @pytest.mark.parametrize("part", ATTACKS)
 def test_no_text_of_a_megabyte_hangs_the_guard(part):
-    """It reads each letter a bounded number of times. Sixty seconds are for slow machines."""
+    """It reads each letter a bounded number of times. Five minutes are for slow machines."""
     root = Path(__file__).parents[2]
 
     finished = subprocess.run(
-        [sys.executable, "-c", ATTACK, part], cwd=root, timeout=60, check=False
+        [sys.executable, "-c", ATTACK, part], cwd=root, timeout=300, check=False
     )
 
     assert finished.returncode == 0

@@ -24,9 +24,11 @@ def served(kind, site, log):
         try:
             yield client
         finally:
-            client.stop()
-            server.kill()
-            server.wait()
+            try:
+                client.stop()
+            finally:
+                server.kill()
+                server.wait()
 
 
 def start(kind, site, listening, log):
@@ -48,7 +50,7 @@ class Client:
         self._server = server
 
     def connection(self):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
 
     def get(self, path, connection=None, method="GET", body=None, **headers):
         """Return the body that answers a request; headers in snake case."""
@@ -67,7 +69,7 @@ class Client:
 
     def hang_up(self, path, **headers):
         """Ask for *path*, read the beginning of the answer, and go away."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=300) as connection:
             lines = [f"GET {path} HTTP/1.1", "Host: localhost"]
             lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
             connection.sendall("\r\n".join([*lines, "", ""]).encode())
@@ -75,7 +77,7 @@ class Client:
 
     def crowd(self, visit, number=50):
         """Run *visit*, for each of *number* users, at the same moment."""
-        start = threading.Barrier(number)
+        start = threading.Barrier(number, timeout=300)
         failures = []
 
         def run(user):
@@ -96,7 +98,7 @@ class Client:
         """End the server as an operator would, and wait for what it still does."""
         if self._server.poll() is None:
             self._server.send_signal(signal.SIGTERM)
-            self._server.wait(timeout=60)
+            self._server.wait(timeout=300)
 
     def events(self):
         """Return the events that the server logged, after stopping it."""
