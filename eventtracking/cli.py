@@ -23,6 +23,9 @@ _INSPECTOR_PORT = 8766
 # Where Datadog's Agent listens, and its clients send to.
 _STATSD_PORT = 8125
 
+# Long enough for what waits after an outage of hours.
+_DELIVERY_SECONDS = 3600.0
+
 # What a shell reports for a program that SIGINT ended.
 _INTERRUPTED = 130
 
@@ -37,6 +40,7 @@ examples:
   eventtracking emit edx.video.played '{"id": "intro"}' --config tracking.toml
   eventtracking check --config tracking.toml
   eventtracking outbox list /var/lib/shop/outbox
+  eventtracking outbox deliver --config tracking.toml
 
 """
 
@@ -245,6 +249,21 @@ def _add_outbox(commands: Any) -> None:
                 "--older-than", type=float, metavar="SECONDS", help="only those that are older"
             )
             each.add_argument("--yes", action="store_true", help="do it; else only say how many")
+    _add_delivery(actions)
+
+
+def _add_delivery(actions: Any) -> None:
+    help_ = "send what waits, for programs that do not run any more"
+    parser = _new_parser(actions.add_parser, "deliver", help=help_, description=help_)
+    parser.add_argument("--config", metavar="FILE", help=_CONFIG_HELP)
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=_DELIVERY_SECONDS,
+        metavar="SECONDS",
+        help="how long to try (default: %(default)g)",
+    )
+    parser.set_defaults(command=_deliver)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -334,6 +353,20 @@ def _outbox(options: argparse.Namespace) -> int:
     except UnusableFolder as error:
         raise _UsageError(str(error)) from None
     return 0
+
+
+def _deliver(options: argparse.Namespace) -> int:
+    from eventtracking.outbox_delivery import deliver
+    from eventtracking.settings import build
+
+    _log_to_stderr()
+    tracker = build(_settings(options))
+    left = 0
+    for delivered in deliver(options.timeout):
+        print(delivered)
+        left += delivered.left + delivered.lost
+    tracker.close(0)
+    return 1 if left else 0
 
 
 def _purge(folder: Any, options: argparse.Namespace) -> int:

@@ -43,6 +43,11 @@ class OutboxFolder:
         if found and NAME not in found and not [*journals.names(path)]:
             raise UnusableFolder(f"{path!r} is no outbox: no events of this library are in it")
 
+    def waiting(self) -> int:
+        """Return how many events wait."""
+        number: int = self._summary()["waiting"]
+        return number
+
     def json(self) -> str:
         """Return what waits, and what was refused, as a JSON object."""
         return json.dumps(self._summary(), indent=2)
@@ -131,7 +136,7 @@ class OutboxFolder:
                 os.fchown(pen.descriptor, owner.st_uid, owner.st_gid)
             while lines:
                 lines = lines[os.write(pen.descriptor, lines) :]
-        except BaseException:
+        except OSError:
             journal.remove()
             raise
         finally:

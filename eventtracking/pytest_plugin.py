@@ -1,4 +1,4 @@
-"""The fixture `captured_events` for pytest, found by its entry point."""
+"""The fixtures `captured_events` and `fake_destinations` for pytest, found by an entry point."""
 
 # Nothing of the package at the top: what is imported here is imported before coverage
 # starts to measure.
@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from eventtracking.testing import CapturedEvents
+    from eventtracking.testing import CapturedEvents, FakeDestinations
 
 
 @pytest.fixture
@@ -21,3 +21,12 @@ def captured_events() -> Iterator[CapturedEvents]:
 
     with capture_events() as captured:
         yield captured
+
+
+@pytest.fixture
+def fake_destinations() -> Iterator[FakeDestinations]:
+    """Stand in for Segment, Datadog and Google Analytics; see `eventtracking.testing`."""
+    from eventtracking.testing import FakeDestinations
+
+    with FakeDestinations() as destinations:
+        yield destinations

@@ -301,7 +301,8 @@ def _method(kind: type, name: str) -> object:
 _FORMS: tuple[tuple[Any, Callable[[Any, tuple[int, ...]], Any]], ...] = (
     (Enum, _enum),
     (str, _text),
-    ((bool, NoneType), _as_it_is),
+    # A fragment is what one of our own writers has encoded already.
+    ((bool, NoneType, Fragment), _as_it_is),
     (int, _integer),
     (float, _float),
     (datetime, _moment),

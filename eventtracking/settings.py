@@ -59,10 +59,14 @@ stand in front. `LegacyFieldMappingProcessor`, where it is wanted, comes last, b
 others look for `data`.
 """
 
-DJANGO_ONLY = ("EVENT_TRACKING_TRUSTED_PROXIES", "EVENT_TRACKING_REQUEST_EVENTS")
-"""Settings that only Django's middleware reads: elsewhere they are options of another door."""
+DJANGO_ONLY = (
+    "EVENT_TRACKING_TRUSTED_PROXIES",
+    "EVENT_TRACKING_REQUEST_EVENTS",
+    "EVENT_TRACKING_COLLECTOR",
+)
+"""Settings that only Django's doors read: elsewhere they are options of another door."""
 
-# Open edX puts it next to ours and reads it itself.
+# Open edX puts it next to ours. It counts together with the key of Segment.
 _FOREIGN = ("EVENT_TRACKING_SEGMENTIO_EMIT_WHITELIST",)
 
 # Where text stands instead of a structure, it may hold anything.
@@ -88,6 +92,10 @@ def load(*sources: Source) -> dict[str, Any]:
     replaces what stood there. So does an entry with another `ENGINE`, whose options
     would make no sense to it, and a reference to a secret.
 
+    The keys of an Open edX site (`lms.env.json`, `lms.auth.json`) turn on what they are
+    for, as `eventtracking.openedx.settings.providers` describes. Entries of the same
+    name in *sources* win.
+
     `os.environ` contributes its variables `EVENT_TRACKING_*`. Their values are read as
     JSON where they are JSON, and as text otherwise; an empty one counts as not set.
 
@@ -108,7 +116,9 @@ def load(*sources: Source) -> dict[str, Any]:
             problems.append(f"settings must not be nested more than {MAX_DEPTH} levels deep")
     if problems:
         raise ImproperlyConfigured("\n".join(problems))
-    return merged
+    from eventtracking._provider_keys import turned_on
+
+    return _merged(turned_on(merged), merged)
 
 
 def build(settings: Mapping[str, Any]) -> Tracker:

@@ -1,14 +1,23 @@
-"""See, in the tests of an application, which events it emits."""
+"""See, in the tests of an application, which events it emits, and what would reach the vendors."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.tracker import DEFAULT_TRACKER_NAME, TRACKERS, Tracker, register_tracker
 from eventtracking.types import Event
+
+if TYPE_CHECKING:
+    from eventtracking.inspector.record import Record
+    from eventtracking.inspector.server import Inspector
+
+# How often is looked whether what a test waits for has come.
+_LOOK_SECONDS = 0.01
 
 
 class CapturedEvents(list[Event]):
@@ -94,6 +103,144 @@ def capture_events(*, passthrough: bool = False) -> Iterator[CapturedEvents]:
             TRACKERS.pop(DEFAULT_TRACKER_NAME, None)
         else:
             register_tracker(registered)
+
+
+class FakeDestinations:
+    """
+    Stand in for Segment, Datadog and Google Analytics, on free ports of this machine.
+
+    Used as a context manager. It checks what it receives against the vendors' limits and
+    answers as they do; see `eventtracking inspect`, which is the same with a page.
+
+    Args:
+        max_events: How many events are kept, of the good and of the bad each.
+        max_bytes: How many bytes of their payloads are kept, likewise.
+        http_port: For HTTP, when something has to come back where it was; 0 for any.
+        statsd_port: For DogStatsD, likewise.
+
+    Raises:
+        ImproperlyConfigured: On entering, if a port cannot be had.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_events: int = 200_000,
+        max_bytes: int = 256_000_000,
+        http_port: int = 0,
+        statsd_port: int = 0,
+    ) -> None:
+        self._bounds = max_events, max_bytes
+        self._ports = http_port, statsd_port
+        self._opened: Inspector | None = None
+
+    def __enter__(self) -> Self:
+        # Not at the top: tests that capture events need no network.
+        from eventtracking.inspector.server import Inspector
+
+        max_events, max_bytes = self._bounds
+        http_port, statsd_port = self._ports
+        self._opened = Inspector(
+            http_port=http_port,
+            statsd_port=statsd_port,
+            max_events=max_events,
+            max_bytes=max_bytes,
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
+
+    @property
+    def segment_host(self) -> str:
+        """What `SegmentBackend` takes as `host`."""
+        return self._inspector.url
+
+    @property
+    def google_endpoint(self) -> str:
+        """What `GoogleAnalyticsBackend` takes as `endpoint`."""
+        return self._inspector.url
+
+    @property
+    def datadog_endpoint(self) -> str:
+        """What `DatadogLogsBackend` and `DatadogBackend` take as `endpoint`."""
+        return self._inspector.url
+
+    @property
+    def statsd_address(self) -> tuple[str, int]:
+        """What `DatadogBackend` takes as `statsd_host` and `statsd_port`."""
+        return self._inspector.statsd_address
+
+    def events(self, destination: str | None = None) -> list[dict[str, Any]]:
+        """
+        Return what was received, oldest first.
+
+        Each has its `destination`, `name`, whether it is `good`, the `reasons` if it is not,
+        its `payload`, and when it was `received_at`, in ISO 8601.
+
+        Args:
+            destination: `segment`, `datadog` or `google_analytics`. Default: all of them.
+        """
+        return [record.whole() for record in self._records(destination)]
+
+    def wait_for_events(
+        self, count: int, destination: str | None = None, *, timeout: float = 10.0
+    ) -> list[dict[str, Any]]:
+        """
+        Return `events(destination)` as soon as there are *count* of them.
+
+        Args:
+            count: How many there have to be at least.
+            destination: As in `events`.
+            timeout: How many seconds to wait for them.
+
+        Raises:
+            AssertionError: If there are fewer even then.
+        """
+        end = time.monotonic() + timeout
+        while len(records := self._records(destination)) < count:
+            if time.monotonic() > end:
+                events = [record.whole() for record in records]
+                raise AssertionError(f"expected {count} event(s) in {timeout} s; got {events!r}")
+            time.sleep(_LOOK_SECONDS)
+        return [record.whole() for record in records]
+
+    def script(self, destination: str, script: str) -> None:
+        """
+        Let *destination* answer its next requests as *script* says, then as always.
+
+        Args:
+            destination: `segment`, `datadog` (HTTP) or `google_analytics`.
+            script: One step a request: a status (`500`), `429:2` for `Retry-After: 2`,
+                `hang` until the end, `hang:1.5` seconds before the normal answer, `reset` to
+                take the events and then break the connection, `refuse` to break it at once.
+
+        Raises:
+            ImproperlyConfigured: If there is no such destination, or a step is wrong.
+        """
+        self._inspector.faults.script(destination, script)
+
+    def reset(self) -> None:
+        """Forget all events, and what is left of the scripts."""
+        self._inspector.records.reset()
+        self._inspector.faults.clear()
+
+    def _records(self, destination: str | None) -> list[Record]:
+        kept = self._inspector.records.kept()
+        return [each for each in kept if destination in (None, each.destination)]
+
+    @property
+    def _inspector(self) -> Inspector:
+        if self._opened is None:
+            raise RuntimeError("FakeDestinations: use it in a with statement")
+        return self._opened
 
 
 class _Unprocessed:

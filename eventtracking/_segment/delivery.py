@@ -43,7 +43,6 @@ class SegmentDelivery(NetworkBackend):
             if kind == "track":
                 fields = {**fields, "event": required_name(fields["event"])}
         except EventLost as refusal:
-            next(self._ledger.accepted)
-            self._refuse(refusal.reason, {"name": name}, str(refusal))
+            self._refuse({"name": name}, refusal)
         else:
             self.put(name, self._segment.message(kind, fields, who, context))

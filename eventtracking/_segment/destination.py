@@ -5,10 +5,9 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
-from orjson import dumps
+from orjson import Fragment, dumps
 
 from eventtracking import __version__
 from eventtracking._segment.facts import (
@@ -20,7 +19,7 @@ from eventtracking._segment.scene import Scene
 from eventtracking.delivery.answers import meaning
 from eventtracking.delivery.destination import Destination, Limits, Outcome, Record
 from eventtracking.delivery.http import HttpClient
-from eventtracking.serialization import encode, plain
+from eventtracking.serialization import encode
 from eventtracking.types import Event
 
 # What `deliver` adds to each event, with the longest id there can be, and to a batch.
@@ -33,10 +32,7 @@ LIMITS = Limits(batch_events=2500, batch_bytes=_BATCH_BYTES, event_bytes=32 * 10
 
 _SERVER_ERRORS = 500
 
-# In characters. Such names are not worth remembering.
-_LONG_NAME = 256
-
-_LIBRARY = {"name": "eventtracking", "version": __version__}
+_LIBRARY = Fragment(encode({"name": "eventtracking", "version": __version__}).rstrip())
 
 
 class SegmentDestination(Destination):
@@ -65,7 +61,7 @@ class SegmentDestination(Destination):
         self._key = encode(write_key).rstrip()
         self._compress = compress
         self._scene: Scene | None = None
-        self._integrations = plain(integrations)
+        self._integrations = Fragment(encode(integrations).rstrip())
 
     def encode(self, event: Event, /) -> bytes:
         """Return the `track` message of *event*, which as a whole is its properties."""
@@ -73,20 +69,25 @@ class SegmentDestination(Destination):
         facts = context if type(context) is dict else as_dict(context)
         scene = self._scene
         if scene is None or not scene.is_of(facts):
-            scene = self._new_scene(facts)
+            self._scene = scene = Scene(facts, _LIBRARY)
         name, stamp = event.get("name"), event.get("timestamp")
-        is_short = type(name) is str and 0 < len(name) < _LONG_NAME
-        what = _written(name) if is_short else encode(required_name(name)).rstrip()
-        is_plain = type(stamp) is datetime and stamp.tzinfo is UTC
-        when = dumps(stamp) if is_plain else encode(moment(event)).rstrip()
-        properties = encode(event)[:-1]
-        return b'%b"event":%b,"timestamp":%b,"properties":%b%b' % (
-            scene.start,
-            what,
-            when,
-            properties,
-            scene.end,
-        )
+        if type(stamp) is datetime and stamp.tzinfo is UTC:
+            # Written once, though it is there twice. And the encoder takes one date only.
+            stamp = Fragment(dumps(stamp))
+            event = {**event, "timestamp": stamp}
+        else:
+            stamp = moment(event)
+        return encode(
+            {
+                "type": "track",
+                "event": name if type(name) is str and name else required_name(name),
+                scene.kind: scene.who,
+                "timestamp": stamp,
+                "properties": event,
+                "context": scene.context,
+                "integrations": self._integrations,
+            }
+        )[:-1]
 
     def message(
         self, kind: str, fields: Mapping[str, Any], who: tuple[str, str], context: Any
@@ -133,15 +134,3 @@ class SegmentDestination(Destination):
     def close(self) -> None:
         """Close connections."""
         self._http.close()
-
-    def _new_scene(self, facts: dict[str, Any]) -> Scene:
-        scene = Scene(facts, _LIBRARY, self._integrations)
-        if scene.is_fixed:
-            self._scene = scene
-        return scene
-
-
-@lru_cache(maxsize=1024)
-def _written(name: str) -> bytes:
-    """Return the *name* of an event as JSON: there are few, and each is written often."""
-    return encode(name).rstrip()

@@ -33,7 +33,16 @@ def segment_context(facts: Mapping[str, Any]) -> dict[str, Any]:
         context["ip"] = ip
     if (agent := get("agent")) is not None:
         context["userAgent"] = agent
-    if page := _page(facts):
+    page: dict[str, Any] = {}
+    path, url = get("path"), get("page")
+    if path is not None:
+        page["path"] = path
+        url = url if as_text(url) else _url(get("host"), path) or url
+    if (referrer := get("referer")) is not None:
+        page["referrer"] = referrer
+    if url is not None:
+        page["url"] = url
+    if page:
         context["page"] = page
     return context
 
@@ -96,21 +105,10 @@ def as_text(value: Any) -> str:
     return str(plain(value))
 
 
-def _page(facts: Mapping[str, Any]) -> dict[str, Any]:
-    get = facts.get
-    page: dict[str, Any] = {}
-    path, url = get("path"), get("page")
-    if path is not None:
-        page["path"] = path
-    if (referrer := get("referer")) is not None:
-        page["referrer"] = referrer
-    if path is not None and not as_text(url):
-        host = as_text(get("host"))
-        # Nothing says whether it was http: the platform always took https for granted.
-        url = f"https://{host}{text}" if host and (text := as_text(path)) else url
-    if url is not None:
-        page["url"] = url
-    return page
+def _url(host: Any, path: Any) -> str:
+    host, path = as_text(host), as_text(path)
+    # Nothing says whether it was http: the platform always took https for granted.
+    return f"https://{host}{path}" if host and path else ""
 
 
 def _is_iso(text: Any) -> bool:

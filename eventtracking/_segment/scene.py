@@ -7,7 +7,6 @@ from types import NoneType
 from typing import Any
 
 from eventtracking._segment.facts import identity, segment_context
-from eventtracking.serialization import encode
 
 # What Segment is told is made of these facts.
 _FIELDS = (
@@ -26,11 +25,6 @@ _FIELDS = (
 _FIXED = frozenset({str, int, float, bool, NoneType})
 
 
-# The encoder is fast for what has a timestamp, as events do.
-_STAMP = {"timestamp": None}
-_STAMP_BYTES = len('{"timestamp":null,')
-
-
 class Scene:
     """
     What a message of Segment's says about some facts. The next event mostly has the same.
@@ -38,21 +32,19 @@ class Scene:
     Args:
         facts: The context of an event.
         library: Who tells Segment.
-        integrations: Which of Segment's destinations are told.
 
     Raises:
         EventLost: If they do not say who it was.
     """
 
-    __slots__ = ("_values", "end", "is_fixed", "start")
+    __slots__ = ("_is_fixed", "_values", "context", "kind", "who")
 
-    def __init__(self, facts: Mapping[str, Any], library: object, integrations: object) -> None:
+    def __init__(self, facts: Mapping[str, Any], library: object) -> None:
         self._values = tuple(map(facts.get, _FIELDS))
-        kind, who = identity(*self._values[:3])
-        context = {**segment_context(facts), "library": library}
-        self.start = b'{"type":"track",%b,' % _written({kind: who})
-        self.end = b",%b}" % _written({"context": context, "integrations": integrations})
-        self.is_fixed = _FIXED.issuperset(map(type, self._values))
+        self._is_fixed: bool | None = None
+        self.kind, self.who = identity(*self._values[:3])
+        self.context = segment_context(facts)
+        self.context["library"] = library
 
     def is_of(self, facts: dict[str, Any]) -> bool:
         """Tell whether *facts* are those, the same objects: comparing may run anything."""
@@ -69,9 +61,11 @@ class Scene:
             and get("anonymous_id") is anonymous
             and get("page") is page
             and get("host") is host
+            and (self._is_fixed or self._can_be_kept())
         )
 
-
-def _written(fields: Mapping[str, Any]) -> bytes:
-    """Return *fields* as JSON without the braces."""
-    return encode({**_STAMP, **fields})[_STAMP_BYTES:-2]
+    def _can_be_kept(self) -> bool:
+        # Not asked before it matters: many a request has one event only.
+        if self._is_fixed is None:
+            self._is_fixed = _FIXED.issuperset(map(type, self._values))
+        return self._is_fixed

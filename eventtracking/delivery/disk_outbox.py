@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from weakref import WeakSet
 
 from eventtracking.delivery import journals
 from eventtracking.delivery.dead_letters import DeadLetters
@@ -53,14 +54,16 @@ class DiskOutbox:
     accepted survives the end of the process, whatever that is. When writing fails, events
     wait in memory, in order, until it works or they are delivered from there.
 
-    Journals that no living process has locked are delivered first, the oldest before the
-    others. Their events count as accepted when they are found. What is damaged in them
-    counts as lost, `corrupt`. So does a last line without an end: mostly it is the event
-    whose `put` a kill cut short, and nobody else could count it.
+    Events of one journal come in the order they were put in, and so do those of a process
+    while it lives. Journals that no living process has locked are delivered first, the
+    oldest before the others. Their events count as accepted when they are found. What is
+    damaged in them counts as lost, `corrupt`. So does a last line without an end: mostly it
+    is the event whose `put` a kill cut short, and nobody else could count it. (If a full
+    disk tore it, its event waited in memory, and went with the process.)
 
     Args:
         folder: Where the journals are. It is made if it is missing. One backend a folder,
-            in any number of processes.
+            in any number of processes: whatever is found there is sent.
         losses: Told of what is lost.
         ledger: Where events that were found are counted as accepted.
         max_bytes: How long all journals in the folder may be together; each process may
@@ -91,6 +94,7 @@ class DiskOutbox:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder = _safe_folder(folder, who)
+        self.who = who
         self._losses = losses
         self._ledger = ledger
         self._max_bytes = max_bytes
@@ -103,6 +107,12 @@ class DiskOutbox:
         self._notices = Notices()
         self._pen = NO_PEN
         self._start_empty()
+        _refuse_second(self)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._is_closed
 
     @property
     def pending(self) -> int:
@@ -119,7 +129,8 @@ class DiskOutbox:
         except OSError:
             return self._hold(record, line)
         if written != len(line):
-            pen.torn = True
+            # The disk is full. It is written again, whole, behind its torn head: readers
+            # find it there.
             return self._hold(record, line)
         # After the write: what is counted can be read.
         next(pen.written)
@@ -327,10 +338,8 @@ class DiskOutbox:
                 self._backlog_bytes -= len(line)
 
     def _write(self, pen: Pen, line: bytes) -> None:
-        data = journals.TORN_END + line if pen.torn else line
-        written = os.write(pen.descriptor, data)
-        pen.torn = written != len(data)
-        if pen.torn:
+        written = os.write(pen.descriptor, line)
+        if written != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         next(pen.written)
         pen.room -= written
@@ -653,6 +662,21 @@ class DiskOutbox:
         while self._unsaid:
             with suppress(IndexError):
                 self._unsaid.pop(0)()
+
+
+def _refuse_second(outbox: DiskOutbox) -> None:
+    """See that no backend of another kind has the folder: it would send what is not its own."""
+    for other in [*_outboxes]:
+        is_used = other.folder == outbox.folder and not other.is_closed
+        if is_used and other.who != outbox.who:
+            raise ImproperlyConfigured(
+                f"{outbox.who}: outbox must be a folder of its own, got {outbox.folder!r}, "
+                f"which {other.who} has"
+            )
+    _outboxes.add(outbox)
+
+
+_outboxes: WeakSet[DiskOutbox] = WeakSet()
 
 
 def _safe_folder(folder: str | os.PathLike[str], who: str) -> str:

@@ -38,6 +38,11 @@ def watch(backend: Watched) -> None:
     _watched.add(backend)
 
 
+def watched() -> list[Watched]:
+    """Return the backends of this process that are told."""
+    return [*_watched]
+
+
 def flush_all() -> None:
     """Have every backend deliver what waits, all at once, each within its `exit_timeout`."""
     _each(lambda backend, timeout: backend.flush(timeout))
@@ -50,7 +55,7 @@ def finish_all() -> None:
 
 def _each(call: Callable[[Watched, float], object]) -> None:
     start = time.monotonic()
-    backends = [*_watched]
+    backends = watched()
     for backend in backends:
         backend.hurry(backend.exit_timeout)
     for backend in backends:

@@ -52,11 +52,8 @@ HEADER_BYTES = len(_TITLE) + _STATE_BYTES + 1
 # What an event behind the cursor is: it waits, it was begun to be sent, it is settled.
 WAITS, BEGUN, SETTLED = b".", b"b", b"s"
 
-# Ends a line that a full disk tore, and whose event is written again: it is none. One
-# damaged byte does not make a line look so.
-TORN_END: Final = b"\x18\x18\x18\x18\n"
-
-# Where a line begins inside of another, because the newline between them is damaged.
+# Where a line begins inside of another: behind the head of one that a full disk tore, and
+# that comes again, or behind a newline that is damaged.
 _LINE_START = re.compile(rb'[0-9a-f]{8}\t\["')
 
 _BLOCK_BYTES = 1 << 18
@@ -239,7 +236,7 @@ class Journal:
                 self._offset = start + len(line) + 1
                 if record := record_of(line):
                     yield self._entry(record, self._offset)
-                elif not line.endswith(TORN_END[:-1]):
+                else:
                     yield from self._salvaged(line, start)
                 start += len(line) + 1
 
@@ -278,14 +275,12 @@ class Journal:
 
     def _count(self) -> int:
         """Return how many lines from the cursor on stand for an event that is not settled."""
-        lines, offset, last = 0, self._offset, b""
+        lines, offset, last = 0, self._offset, b"\n"
         while block := os.pread(self._file.descriptor, _BLOCK_BYTES, offset):
             offset += len(block)
-            # The end of a torn line may lie across two blocks.
-            joined = last[1 - len(TORN_END) :] + block
-            lines += block.count(b"\n") - joined.count(TORN_END)
-            last = block
-        lines += bool(last) and not last.endswith(b"\n")
+            lines += block.count(b"\n")
+            last = block[-1:]
+        lines += last != b"\n"
         return max(0, lines - self._marks.count(SETTLED))
 
 
@@ -310,10 +305,10 @@ def create(folder: str, room: int) -> tuple[Journal, Pen]:
         append = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         pen = Pen(os.open(f"{path}.tmp", append), room)
         os.rename(f"{path}.tmp", path)
-    except BaseException:
+    finally:
+        # Only if something failed is it still there.
         with suppress(OSError):
             os.unlink(f"{path}.tmp")
-        raise
     return Journal(path, file, Header(HEADER_BYTES, b""), pen), pen
 
 
@@ -443,7 +438,7 @@ def salvage(line: bytes) -> list[Record]:
     for start in _LINE_START.finditer(line, 1):
         last = record_of(line[start.start() :])
         if last is not None:
-            # The byte between them was a newline.
+            # The byte between them was a newline, if the first is whole.
             before = line[: start.start() - 1]
             first = record_of(before)
             return [*([first] if first else salvage(before)), last]

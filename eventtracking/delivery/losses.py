@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from eventtracking.delivery.destination import Record
-from eventtracking.stats import Ledger, Notices
+from eventtracking.stats import Ledger, Notices, value
 
 logger = logging.getLogger(__name__)
 
@@ -30,18 +30,19 @@ class Losses:
         self._ledger = ledger
         self._on_loss = on_loss
         self._notices = Notices()
+        # How many of each reason the log has told of.
+        self._told: dict[str, int] = {}
 
     def lose(self, reason: str, records: Sequence[Record], explanation: str = "") -> None:
         """Count *records* as lost for *reason*, one of `eventtracking.stats.LOSS_REASONS`."""
         if not records:
             return
         self._ledger.lose(reason, len(records))
-        number = self._notices.due((reason, explanation))
-        if number is not None:
+        if self._notices.due(reason) is not None:
             Notices.say(
                 logger.warning,
                 'Lost %s event(s) on the way to %s, such as "%s": %s%s',
-                number - 1 + len(records),
+                self._untold(reason),
                 self._label,
                 records[0].name,
                 reason,
@@ -50,6 +51,14 @@ class Losses:
         if self._on_loss is not None:
             for record in records:
                 self._tell(self._on_loss, record, reason)
+
+    def _untold(self, reason: str) -> int:
+        """Return how many were lost for *reason* since this was last asked."""
+        total = value(self._ledger.losses[reason])
+        told = self._told.get(reason, 0)
+        self._told[reason] = total
+        # A forked child counts from zero again.
+        return total - told if total > told else total
 
     def _tell(self, on_loss: OnLoss, record: Record, reason: str) -> None:
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import time
 from os import getpid
 from typing import Any, Unpack
@@ -54,8 +56,11 @@ class NetworkBackend:
     def __init__(self, destination: Destination, **delivery: Unpack[DeliveryOptions]) -> None:
         checked = options.check(type(self).__name__, delivery, destination.limits)
         self._destination = destination
+        self._event_bytes = destination.limits.event_bytes
         self._options = checked
         self._closed = False
+        # uWSGI forks without telling Python, unless it is told to tell.
+        self._forks_unseen = "uwsgi" in sys.modules
         self._pid = getpid()
         self._ledger = Ledger()
         self._losses = Losses(destination.label, self._ledger, checked.on_loss)
@@ -66,27 +71,41 @@ class NetworkBackend:
         ends.watch(self)
 
     @property
+    def outbox(self) -> str | os.PathLike[str] | None:
+        """The folder in which events wait; `None` if they wait in memory."""
+        return self._options.outbox
+
+    @property
     def exit_timeout(self) -> float:
         """How many seconds the end of the program may wait for this backend."""
         return self._options.exit_timeout
 
     def send(self, event: Event, /) -> None:
-        """Take *event*. Raises nothing that is foreseen; what is refused is counted."""
-        next(self._ledger.accepted)
+        """Take *event*. What the destination refuses is counted; what it raises beside is not."""
         try:
             payload = self._destination.encode(event)
         except EventLost as refusal:
-            self._refuse(refusal.reason, event, str(refusal))
-            return
-        except BaseException:
-            self._refuse("backend_error", event, "it could not be encoded")
-            raise
-        self._put(_name_of(event), payload)
+            self._refuse(event, refusal)
+        else:
+            self.put(_name_of(event), payload)
 
     def put(self, name: str, payload: bytes) -> None:
         """Take *payload*, which the destination would send for an event called *name*."""
+        if self._forks_unseen and self._pid != getpid():
+            ends.in_child()
         next(self._ledger.accepted)
-        self._put(name, payload)
+        # As `Record(...)`, in half the time.
+        record = _new(Record, (new_id(), time.time(), name, payload))
+        if len(payload) > self._event_bytes:
+            self._losses.lose("too_large", [record], f"{len(payload)} bytes")
+        elif self._closed:
+            self._losses.lose("closed", [record])
+        else:
+            if not (self._outbox.put(record) or self._make_room(record)):
+                self._losses.lose("queue_full", [record])
+            # If there was no room, too: it may be full of what other processes left.
+            if self._worker.sleeps:
+                self._worker.wake()
 
     def flush(self, timeout: float | None = None) -> bool:
         """Deliver what waits, for up to *timeout* seconds; tell whether nothing is left."""
@@ -118,6 +137,7 @@ class NetworkBackend:
     def start_anew(self) -> None:
         """Begin without events and without a thread, in a forked child."""
         self._pid = getpid()
+        self._ledger.reset()
         self._destination.forget()
         self._outbox.forget()
         self._worker.forget()
@@ -125,6 +145,15 @@ class NetworkBackend:
     def hurry(self, timeout: float) -> None:
         """Deliver what waits for the next *timeout* seconds, while the caller does other things."""
         self._worker.hurry(timeout)
+
+    def adopt(self, timeout: float) -> None:
+        """Deliver what other processes left in the outbox, in the same way as `hurry`."""
+        self._worker.hurry(timeout)
+        self._worker.wake()
+
+    def rests(self) -> bool:
+        """Tell whether there is nothing to deliver, as far as can be seen from here."""
+        return self._worker.sleeps and not self._outbox.pending
 
     def finish(self, timeout: float) -> None:
         """Deliver what waits when the program ends, for up to *timeout* seconds."""
@@ -136,21 +165,6 @@ class NetworkBackend:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} outbox={self._options.outbox!r}>"
-
-    def _put(self, name: str, payload: bytes) -> None:
-        if self._pid != getpid():
-            # uWSGI forks without telling Python, unless it is told to tell.
-            ends.in_child()
-        record = Record(new_id(), time.time(), name, payload)
-        if len(payload) > self._destination.limits.event_bytes:
-            self._losses.lose("too_large", [record], f"{len(payload)} bytes")
-        elif self._closed:
-            self._losses.lose("closed", [record])
-        elif self._outbox.put(record) or self._make_room(record):
-            if self._worker.sleeps:
-                self._worker.wake()
-        else:
-            self._losses.lose("queue_full", [record])
 
     def _make_room(self, record: Record) -> bool:
         """Do what `on_full` says; tell whether *record* is kept."""
@@ -173,9 +187,13 @@ class NetworkBackend:
                 return True
         return False
 
-    def _refuse(self, reason: str, event: Event, explanation: str) -> None:
+    def _refuse(self, event: Event, refusal: EventLost) -> None:
+        next(self._ledger.accepted)
         record = Record(new_id(), time.time(), _name_of(event), b"")
-        self._losses.lose(reason, [record], explanation)
+        self._losses.lose(refusal.reason, [record], str(refusal))
+
+
+_new = tuple.__new__
 
 
 def _outbox(

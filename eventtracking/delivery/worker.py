@@ -207,13 +207,16 @@ class Worker:
         with suppress(Empty):
             self._calls.get(timeout=seconds)
 
-    def _wait(self, seconds: float, *, unless_hurried: bool = False) -> None:
-        """Wait that long, whatever is put in meanwhile, unless it is over before."""
+    def _wait(self, seconds: float, *, hurries: int | None = None) -> None:
+        """
+        Wait that long, whatever is put in meanwhile, unless it is over before.
+
+        With *hurries*, how many there were, the next one ends it as well.
+        """
         deadline = time.monotonic() + seconds
-        hurries = value(self._hurries)
         while (left := min(deadline, self._ends_at) - time.monotonic()) > 0:
             self._rest(min(left, _IDLE_SECONDS))
-            if unless_hurried and value(self._hurries) != hurries:
+            if hurries is not None and value(self._hurries) != hurries:
                 break
 
     def _deliver_here(self, deadline: float) -> None:
@@ -240,6 +243,7 @@ class Worker:
             part = self._without_old(parts.pop())
             if not part:
                 continue
+            hurries = value(self._hurries)
             outcome = self._deliver(part)
             match outcome:
                 case Ok():
@@ -261,7 +265,8 @@ class Worker:
                     self._say_unreachable(outcome)
                     # Whoever flushes has it tried once more at once, but against no request.
                     self._wait(
-                        self._backoff.seconds(outcome.after), unless_hurried=outcome.after is None
+                        self._backoff.seconds(outcome.after),
+                        hurries=hurries if outcome.after is None else None,
                     )
 
     def _deliver(self, part: Sequence[Record]) -> Outcome:

@@ -8,13 +8,11 @@ from importlib import import_module
 from typing import Any
 
 from eventtracking import tracker
+from eventtracking._segment.facts import segment_context
+from eventtracking._segment.installed import installed_client, speaks
 from eventtracking.stats import Notices
 
 logger = logging.getLogger(__name__)
-
-# What to do while nobody configured a backend for Segment: under its name of today, then
-# under that of its first major version.
-_CLIENTS = ("segment.analytics", "analytics")
 
 
 def track(
@@ -72,20 +70,7 @@ def __getattr__(name: str) -> Any:
     # not imported before somebody needs it. `None` if it is not installed.
     if name != "analytics":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return next((module for path in _CLIENTS if _speaks(module := _imported(path))), None)
-
-
-def _imported(path: str) -> Any:
-    try:
-        return import_module(path)
-    except ModuleNotFoundError:
-        return None
-
-
-def _speaks(client: Any) -> bool:
-    """Tell whether calls can go to *client*: any module may be called `analytics`."""
-    calls = (getattr(client, "track", None), getattr(client, "identify", None))
-    return all(callable(call) for call in calls)
+    return installed_client()
 
 
 def _target() -> Any:
@@ -94,7 +79,7 @@ def _target() -> Any:
     backend = next(_segment_backends(registered), None)
     if backend is not None or not _has_key():
         return backend
-    client = globals()["analytics"] if "analytics" in globals() else __getattr__("analytics")
+    client = globals()["analytics"] if "analytics" in globals() else installed_client()
     if client is None and _notices.due("client") is not None:
         logger.warning(
             "LMS_SEGMENT_KEY is set and there is no client for Segment: "
@@ -106,7 +91,7 @@ def _target() -> Any:
 def _segment_backends(router: Any) -> Iterator[Any]:
     """Yield the backends behind *router*, at any depth, that Segment's calls can go through."""
     for backend in [*getattr(router, "backends", {}).values()]:
-        if _speaks(backend):
+        if speaks(backend):
             yield backend
         elif isinstance(getattr(backend, "backends", None), Mapping):
             yield from _segment_backends(backend)
@@ -125,7 +110,7 @@ def _completed(
 ) -> dict[str, Any]:
     """Return Segment's context, with what the entered contexts know in the places left free."""
     completed = dict(context or {})
-    for field, value in _known(_facts()).items():
+    for field, value in segment_context(_facts()).items():
         given = completed.get(field)
         if isinstance(value, dict) and isinstance(given, Mapping):
             completed[field] = {**value, **given}
@@ -139,27 +124,6 @@ def _completed(
 def _facts() -> dict[str, Any]:
     registered = tracker.TRACKERS.get(tracker.DEFAULT_TRACKER_NAME)
     return registered.resolve_context() if registered else {}
-
-
-def _known(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what *facts* about a request mean in Segment's words."""
-    page = _present(path=facts.get("path"), referrer=facts.get("referer"), url=_url(facts))
-    google = _present(clientId=facts.get("client_id"))
-    return {
-        **({"Google Analytics": google} if google else {}),
-        **_present(ip=facts.get("ip"), userAgent=facts.get("agent")),
-        **({"page": page} if page else {}),
-    }
-
-
-def _url(facts: Mapping[str, Any]) -> Any:
-    page, path, host = facts.get("page"), facts.get("path"), facts.get("host")
-    # Nothing says whether it was http: the platform always took https for granted.
-    return f"https://{host}{path}" if path and host and not page else page
-
-
-def _present(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 _notices = Notices()

@@ -63,8 +63,9 @@ def rows(folder: Path, rounds: int, events: int):
         case.check()
         yield Row(case.work, floor, ours, case.target)
     small, large = cases.payload_sizes()
-    yield Row(*delivery_cases.slowest_emits(events))
     for row in delivery_cases.drain_rates(min(rounds, 5), folder, events):
+        yield Row(*row)
+    for row in delivery_cases.troubles(events):
         yield Row(*row)
     yield Row("growth with a 100 KB payload", *_paired(small, large, rounds, events), 1.15)
     yield Row("import eventtracking.tracker", *cases.import_times(rounds), 3.5, "ms")

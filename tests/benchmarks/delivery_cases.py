@@ -5,15 +5,19 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
 import socket
 import statistics
+import subprocess
+import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -29,6 +33,26 @@ HANG_SECONDS = 120
 
 KEY = "benchmark"
 
+_PROGRAM = """
+import sys, time
+from eventtracking.backends.http import HttpBackend
+from eventtracking.tracker import Tracker
+tracker = Tracker({"webhook": HttpBackend(sys.argv[1])})
+for number in range(100):
+    tracker.emit("a.b", {"number": number})
+print(time.time(), flush=True)
+"""
+
+# What a server answers to a request; `None` for nothing, ever.
+_TROUBLES = {
+    "hangs": None,
+    "is slow": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "refuses": b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",
+    "is down": b"",
+}
+_SLOW_SECONDS = 0.5
+_TAKEN = b'HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{"success": true}'
+
 # As many events as it takes, and no batch that is full before it is time.
 _ROOM: DeliveryOptions = {
     "batch_events": 2500,
@@ -40,6 +64,20 @@ _ROOM: DeliveryOptions = {
 # What is given up here is given up on purpose.
 logging.getLogger("eventtracking.delivery").addHandler(logging.NullHandler())
 logging.getLogger("eventtracking.delivery").propagate = False
+
+
+class _Server(NamedTuple):
+    """A server in a process of its own."""
+
+    url: str
+    pid: int
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let nothing arrive for as long."""
+        os.kill(self.pid, signal.SIGSTOP)
+        yield
+        os.kill(self.pid, signal.SIGCONT)
 
 
 def callers_costs(folder: Path) -> list[Case]:
@@ -71,12 +109,12 @@ def callers_costs(folder: Path) -> list[Case]:
 
 def drain_rates(rounds: int, folder: Path, events: int) -> list[tuple[str, float, float, float]]:
     """Return `(work, floor, ours, reach)`: microseconds an event until all have arrived."""
-    with _collector() as host:
+    with _collector() as collector:
         figures = [
             (
-                _official(host, events),
-                _drained(host, None, 6 * events),
-                _drained(host, folder / "drained", 6 * events),
+                _official(collector, events),
+                _drained(collector, None, 6 * events),
+                _drained(collector, folder / "drained", 6 * events),
             )
             for _ in range(rounds)
         ]
@@ -88,21 +126,44 @@ def drain_rates(rounds: int, folder: Path, events: int) -> list[tuple[str, float
     ]
 
 
-def slowest_emits(events: int) -> tuple[str, float, float, float]:
-    """Return the 99th percentile of `emit` while the destination accepts, and never answers."""
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
-        tracker = _tracker(_webhook(f"http://127.0.0.1:{silent.getsockname()[1]}", interval=0.01))
-        times = []
-        for _ in range(4 * events):
-            start = time.perf_counter()
-            tracker.emit(NAME, DATA)
-            times.append(time.perf_counter() - start)
-            # 10,000 a second.
-            while time.perf_counter() - start < 1e-4:
-                pass
-        tracker.close(0)
-    slowest = statistics.quantiles(times, n=100)[98] * 1e6
-    return ("emit, 99th percentile, destination hangs; floor: 100 us", 100.0, slowest, 1.0)
+def troubles(events: int) -> Iterator[tuple[str, float, float, float]]:
+    """
+    Yield what a host notices of a destination in trouble, beside what it may notice.
+
+    The 99th percentile of `emit` in microseconds, at 10,000 events a second, and the
+    milliseconds from the last line of a program to its end.
+    """
+    for trouble, answer in _TROUBLES.items():
+        with _answering(answer) as url:
+            yield (
+                f"emit, 99th percentile, destination {trouble}",
+                100.0,
+                _slowest(url, events),
+                1.0,
+            )
+    for trouble in ("hangs", "refuses"):
+        with _answering(_TROUBLES[trouble]) as url:
+            yield (f"end of a program, ms, destination {trouble}", 3000.0, _end(url), 1.0)
+
+
+def _slowest(url: str, events: int) -> float:
+    tracker = _tracker(_webhook(url, interval=0.01))
+    times = []
+    for _ in range(4 * events):
+        start = time.perf_counter()
+        tracker.emit(NAME, DATA)
+        times.append(time.perf_counter() - start)
+        while time.perf_counter() - start < 1e-4:
+            pass
+    tracker.close(0)
+    return statistics.quantiles(times, n=100)[98] * 1e6
+
+
+def _end(url: str) -> float:
+    program = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, url], capture_output=True, text=True, check=True
+    )
+    return (time.time() - float(program.stdout)) * 1e3
 
 
 def _tracker(backend: Any) -> Tracker:
@@ -173,15 +234,12 @@ def _call(event: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _drained(host: str, outbox: Path | None, events: int) -> float:
+def _drained(collector: _Server, outbox: Path | None, events: int) -> float:
     """Return the microseconds an event that `flush` takes when so many wait."""
-    backend: Any = _segment(host, outbox)
-    tracker = _tracker(backend)
-    worker = backend._way._worker
-    start_thread, worker._start = worker._start, lambda: None
-    for _ in range(events):
-        tracker.emit(NAME, DATA)
-    worker._start = start_thread
+    tracker = _tracker(_segment(collector.url, outbox))
+    with collector.paused():
+        for _ in range(events):
+            tracker.emit(NAME, DATA)
     start = time.perf_counter()
     if not tracker.flush(HANG_SECONDS):
         raise AssertionError(tracker.stats())
@@ -190,11 +248,11 @@ def _drained(host: str, outbox: Path | None, events: int) -> float:
     return seconds / events * 1e6
 
 
-def _official(host: str, events: int) -> float:
+def _official(collector: _Server, events: int) -> float:
     """Return the microseconds an event of Segment's own client, from the first to the last."""
     from segment.analytics import Client
 
-    client = Client(KEY, host=host, max_queue_size=events, on_error=print)
+    client = Client(KEY, host=collector.url, max_queue_size=events, on_error=print)
     context = {**PROCESS, **REQUEST}
     event = {"name": NAME, "data": DATA, "context": context, "timestamp": datetime.now(UTC)}
     start = time.perf_counter()
@@ -206,28 +264,51 @@ def _official(host: str, events: int) -> float:
 
 
 @contextmanager
-def _collector() -> Iterator[str]:
-    """Run a process that takes requests as fast as it can, and yield its address."""
+def _collector() -> Iterator[_Server]:
+    """Run a server that takes requests as fast as it can, and yield its address."""
+    with _served(_collect, _TAKEN) as server:
+        yield server
+
+
+@contextmanager
+def _answering(answer: bytes | None) -> Iterator[str]:
+    """Run a server in trouble, and yield its address."""
+    if answer == b"":
+        yield "http://127.0.0.1:9"
+        return
+    with _served(_struggle, answer) as server:
+        yield server.url
+
+
+@contextmanager
+def _served(serve: Callable[..., None], answer: bytes | None) -> Iterator[_Server]:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
-        process = multiprocessing.get_context("fork").Process(
-            target=_collect, args=(listening,), daemon=True
-        )
+        context = multiprocessing.get_context("fork")
+        process = context.Process(target=serve, args=(listening, answer), daemon=True)
         process.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield _Server(f"http://127.0.0.1:{listening.getsockname()[1]}", process.pid or 0)
         process.kill()
         process.join(HANG_SECONDS)
 
 
-def _collect(listening: socket.socket) -> None:
-    import threading
-
+def _collect(listening: socket.socket, answer: bytes) -> None:
     while True:
         connection, _ = listening.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=_answer, args=(connection,), daemon=True).start()
+        threading.Thread(target=_answer, args=(connection, answer), daemon=True).start()
 
 
-def _answer(connection: socket.socket) -> None:
+def _struggle(listening: socket.socket, answer: bytes | None) -> None:
+    kept = []
+    while True:
+        connection, _ = listening.accept()
+        kept.append(connection)
+        if answer is not None:
+            wait = 0.0 if b"503" in answer else _SLOW_SECONDS
+            threading.Thread(target=_answer, args=(connection, answer, wait), daemon=True).start()
+
+
+def _answer(connection: socket.socket, answer: bytes, wait: float = 0.0) -> None:
     stream = connection.makefile("rb", 1 << 20)
     with suppress(OSError):
         while stream.readline():
@@ -237,4 +318,5 @@ def _answer(connection: socket.socket) -> None:
                 if name.lower() == b"content-length":
                     length = int(value)
             stream.read(length)
-            connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{"success": true}')
+            time.sleep(wait)
+            connection.sendall(answer)

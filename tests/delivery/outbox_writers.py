@@ -45,7 +45,9 @@ def write_until_killed(folder, port, acknowledged, name):
     logging.disable()
     log = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     destination = SinkDestination(abs(port), idempotent=port > 0)
-    backend = NetworkBackend(destination, outbox=folder, flush_interval=0.01)
+    backend = NetworkBackend(
+        destination, outbox=folder, flush_interval=0.01, max_outbox_bytes=10**10
+    )
     for number in count():
         size = (number * 7919 % 1000) ** 2 // 200
         backend.put("thing.done", record(number, name, size).payload)

@@ -44,7 +44,7 @@ def backend(**options):
     """Return the backend that the environment describes, as a program of these tests has it."""
     from eventtracking.backends.http import HttpBackend
 
-    options.setdefault("exit_timeout", float(os.environ.get("EXIT_TIMEOUT", HANG_SECONDS)))
+    options.setdefault("exit_timeout", float(os.environ.get("EXIT_TIMEOUT", "60")))
     return HttpBackend(os.environ["SINK_URL"], outbox=os.environ.get("OUTBOX") or None, **options)
 
 

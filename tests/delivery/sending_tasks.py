@@ -12,7 +12,11 @@ folder = os.environ["BROKER_FOLDER"]
 app = Celery(
     "sending_tasks",
     broker="filesystem://",
-    broker_transport_options={"data_folder_in": folder, "data_folder_out": folder},
+    broker_transport_options={
+        "data_folder_in": folder,
+        "data_folder_out": folder,
+        "control_folder": f"{folder}-control",
+    },
 )
 app.conf.update(task_ignore_result=True, worker_hijack_root_logger=False)
 tracker.register_tracker(tracker.Tracker({"sink": backend(flush_interval=0.05)}))

@@ -114,23 +114,15 @@ def test_a_cursor_that_points_nowhere_counts_for_nothing(tmp_path, cursor):
     assert ids(read(path)) == ["w-0", "w-1"]
 
 
-def test_a_line_that_a_full_disk_tore_is_no_event(tmp_path):
-    """It is marked as torn, for its event is written again behind it."""
-    path = left_behind(tmp_path, record(0))
-    line = journals.line_of(record(1))
-    with path.open("ab") as file:
-        file.write(line[:30] + journals.TORN_END + line)
-
-    assert ids(read(path)) == ["w-0", "w-1"]
-
-
 def test_a_whole_line_behind_a_torn_one_is_found(tmp_path):
-    """Another thread wrote on before the torn line could be ended."""
-    path = left_behind(tmp_path, record(0))
-    with path.open("ab") as file:
-        file.write(journals.line_of(record(1))[:40] + journals.line_of(record(2)))
+    """A full disk tore a line, wherever, and its event was written again behind it."""
+    line = journals.line_of(record(1))
+    for length in range(1, len(line)):
+        path = left_behind(tmp_path, record(0))
+        with path.open("ab") as file:
+            file.write(line[:length] + line + line[:length] + line[:length] + line)
 
-    assert ids(read(path)) == ["w-0", "w-2"]
+        assert ids(read(path)) == ["w-0", "w-1", "w-1"]
 
 
 def test_a_journal_is_locked_until_it_is_given_up(tmp_path):

@@ -30,8 +30,8 @@ class Outboxes(RuleBasedStateMachine):
     Up to three processes on one folder, and what a user may expect of them.
 
     Every event that was kept arrives, but for those that an outbox said it gave up, and
-    those that only the memory of a killed process held. None comes that nobody emitted,
-    none in another order than its process emitted it, and every book is even.
+    those that only the memory of a killed process held. None comes that nobody emitted, a
+    process delivers its own in the order it emitted them, and every book is even.
     """
 
     idempotent = True
@@ -45,6 +45,7 @@ class Outboxes(RuleBasedStateMachine):
         self.kept = {}
         self.given_up = set()
         self.delivered = []
+        self.own_delivered = {}
         self.torn = 0
 
     @initialize()
@@ -82,6 +83,8 @@ class Outboxes(RuleBasedStateMachine):
             self.put(which, number, 100)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        # Each may have left half a line at the end of a file; it is written again elsewhere.
+        self.torn += number
 
     @precondition(lambda self: self.alive)
     @rule(which=ONE, window=st.integers(1, 40), arrive=st.integers(0, 40), dies=st.booleans())
@@ -91,6 +94,8 @@ class Outboxes(RuleBasedStateMachine):
         batch = process.outbox.peek(window, ANY)[:arrive]
         process.outbox.begin(batch)
         self.delivered += batch
+        own = self.own_delivered.setdefault(process.name, [])
+        own += [each for each in batch if each.id.startswith(f"{process.name}-")]
         if dies:
             self.kill(process)
         else:
@@ -188,17 +193,15 @@ class Outboxes(RuleBasedStateMachine):
     def check(self, books):
         seen = [each.id for each in self.delivered]
         assert books["pending"] == 0
-        assert books["lost"].get("corrupt", 0) <= self.torn + self.names * 10
+        assert books["lost"].get("corrupt", 0) <= self.torn
         assert set(self.kept) - self.given_up - set(seen) == set()
         assert set(seen) - set(self.kept) == set()
         assert all(each == self.kept[each.id] for each in self.delivered)
         if not self.idempotent:
             assert len(seen) == len(set(seen))
-        order = {}
-        for each in dict.fromkeys(seen):
-            writer, number = number_of(self.kept[each].payload)
-            assert order.get(writer, -1) < number
-            order[writer] = number
+        for name, own in self.own_delivered.items():
+            numbers = [number_of(each.payload)[1] for each in own]
+            assert numbers == sorted(numbers), name
 
 
 class AtMostOnce(Outboxes):
@@ -210,7 +213,7 @@ class AtMostOnce(Outboxes):
 @pytest.mark.parametrize("machine", [Outboxes, AtMostOnce])
 @pytest.mark.parametrize(
     ("examples", "steps"),
-    [(60, 30), pytest.param(2000, 50, marks=pytest.mark.soak)],
+    [(200, 30), pytest.param(2000, 50, marks=pytest.mark.soak)],
 )
 def test_whatever_happens_in_whatever_order_the_promises_hold(machine, examples, steps):
     """A machine tries sequences of events, and shortens one that breaks a promise."""

@@ -19,14 +19,15 @@ HERE = Path(__file__).parent
 REQUESTS = 400
 
 GUNICORN = "{python} -m gunicorn --bind 127.0.0.1:{port} --workers 2 --no-control-socket"
+GTHREAD = f"{GUNICORN} --worker-class gthread --threads 4"
 UWSGI = "uwsgi --http-socket 127.0.0.1:{port} --module sending_site --master --processes 2"
 
 SERVERS = {
     "gunicorn sync": f"{GUNICORN} sending_site",
     "gunicorn sync, preload": f"{GUNICORN} --preload sending_site",
-    "gunicorn sync, each worker ends after 50 requests": f"{GUNICORN} --max-requests 50 sending_site",
-    "gunicorn gthread": f"{GUNICORN} --worker-class gthread --threads 4 sending_site",
-    "gunicorn gthread, preload": f"{GUNICORN} --worker-class gthread --threads 4 --preload sending_site",
+    "gunicorn sync, a worker ends after 50": f"{GUNICORN} --max-requests 50 sending_site",
+    "gunicorn gthread": f"{GTHREAD} sending_site",
+    "gunicorn gthread, preload": f"{GTHREAD} --preload sending_site",
     "gunicorn gevent": f"{GUNICORN} --worker-class gevent sending_site",
     "gunicorn gevent, preload": f"{GUNICORN} --worker-class gevent --preload sending_site",
     "uwsgi": f"{UWSGI} --enable-threads --die-on-term",

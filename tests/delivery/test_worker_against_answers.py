@@ -3,6 +3,7 @@
 import json
 import logging
 import ssl
+import threading
 from email.utils import formatdate
 from itertools import chain
 
@@ -145,6 +146,27 @@ def test_a_server_that_names_a_time_is_asked_no_earlier(sender, asked, status):
 
         assert backend.flush(HANG_SECONDS)
         assert asked == [7.0, 0.0]
+
+
+def test_a_flush_during_an_attempt_that_fails_has_it_tried_once_more_at_once(sender, monkeypatch):
+    """Else it would wait for a minute, and the end of the program would not."""
+    monkeypatch.setattr(Backoff, "seconds", lambda self, asked=None: 2.0 * HANG_SECONDS)
+    asked, released = threading.Event(), threading.Event()
+
+    def fail_late(handler):
+        asked.set()
+        released.wait(HANG_SECONDS)
+        handler.answer(503)
+
+    with sink([fail_late]) as there:
+        backend = sender(there.url, timeout=HANG_SECONDS)
+        backend.hurry(HANG_SECONDS)
+        assert asked.wait(HANG_SECONDS)
+        backend.hurry(HANG_SECONDS)
+        released.set()
+        until(lambda: backend.stats()["sent"] == 4)
+
+        assert batches(there) == [NAMES] * 2
 
 
 def too_large(handler):
