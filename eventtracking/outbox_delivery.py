@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from eventtracking.delivery.ends import watched
 from eventtracking.delivery.network_backend import NetworkBackend
-from eventtracking.outbox_command import OutboxFolder
+from eventtracking.outbox_command import OutboxFolder, UnusableFolder
 
 # How often the progress is shown.
 _LOOK_SECONDS = 0.1
@@ -44,29 +44,38 @@ def deliver(seconds: float) -> Iterator[Delivered]:
         for backend in watched()
         if isinstance(backend, NetworkBackend) and backend.outbox is not None
     ]
+    totals = {str(backend.outbox): _waiting(str(backend.outbox)) for backend in backends}
     # All at once; then looked at one after the other.
     for backend in backends:
         backend.adopt(seconds)
     for backend in sorted(backends, key=lambda each: str(each.outbox)):
-        with _progress(str(backend.outbox)) as show:
+        folder = str(backend.outbox)
+        with _progress(folder, totals[folder]) as show:
             while not backend.rests() and time.monotonic() < deadline:
                 show(backend.stats()["sent"])
                 time.sleep(_LOOK_SECONDS)
             books = backend.stats()
             show(books["sent"])
         lost = sum(books["lost"].values())
-        yield Delivered(str(backend.outbox), books["sent"], lost, books["pending"])
+        yield Delivered(folder, books["sent"], lost, books["pending"])
+
+
+def _waiting(folder: str) -> int:
+    try:
+        return OutboxFolder(folder).waiting()
+    except UnusableFolder:
+        # Nobody has put anything into it yet.
+        return 0
 
 
 @contextmanager
-def _progress(folder: str) -> Iterator[Callable[[int], object]]:
+def _progress(folder: str, total: int) -> Iterator[Callable[[int], object]]:
     """Show a line of progress on a terminal, if `tqdm` is installed (the extra `progress`)."""
     try:
         from tqdm import tqdm
     except ModuleNotFoundError:
         yield lambda _: None
         return
-    total = OutboxFolder(folder).waiting()
     name = os.path.basename(folder)
     with tqdm(
         desc=name, total=total, unit="event", disable=None, leave=False, file=sys.stderr

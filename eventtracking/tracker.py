@@ -16,7 +16,7 @@ from eventtracking.backends.routing import RoutingBackend
 from eventtracking.event import copy_value
 from eventtracking.locator import ContextVarLocator, TaskContexts, merge
 from eventtracking.stats import Ledger, Notices
-from eventtracking.types import Backend, Context, ContextLocator, Processor
+from eventtracking.types import Backend, Context, ContextLocator, Event, Processor
 
 logger = logging.getLogger(__name__)
 
@@ -123,6 +123,24 @@ class Tracker:
                 # As above.
                 for _ in self._ledger.losses["backend_error"]:
                     break
+        finally:
+            way.depth = depth
+
+    def send(self, event: Event, /) -> None:
+        """
+        Send *event*, which has its time and context already: what a browser reported, say.
+
+        It goes the way of the events that `emit` makes, and is counted like them. Nothing is
+        added to it, and nothing of the backends' is raised.
+        """
+        way = self._way
+        depth = way.depth
+        if depth == _MAX_NESTED_EMITS or self._closed:
+            self._lose("closed" if self._closed else "recursion", event.get("name"))
+            return
+        way.depth = depth + 1
+        try:
+            self.routing_backend.send(event)
         finally:
             way.depth = depth
 
@@ -249,6 +267,11 @@ def context(name: str, ctx: Context | None) -> Iterator[None]:
         return
     with tracker.context(name, ctx):
         yield
+
+
+def default_tracker() -> Tracker | None:
+    """Return the tracker that `emit` sends with, configured as `emit` would; `None` without one."""
+    return TRACKERS.get(DEFAULT_TRACKER_NAME) or _first_use.tracker()
 
 
 def register_tracker(tracker: Tracker, name: str = DEFAULT_TRACKER_NAME) -> None:

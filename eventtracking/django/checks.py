@@ -8,17 +8,19 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as CheckWarning
+from django.core.exceptions import ImproperlyConfigured as DjangoImproperlyConfigured
+from django.urls import NoReverseMatch, reverse
 
 from eventtracking._assembly import Assembly
 from eventtracking._guards import unguarded
 from eventtracking._problems import Problem
+from eventtracking.django.collecting import COLLECTOR, NAMESPACE, new_collector
 from eventtracking.django.django_tracker import DjangoTracker, current
-from eventtracking.django.middleware import trusted_proxies
-from eventtracking.django.request_events import request_events
+from eventtracking.django.middleware import TRUSTED_PROXIES, trusted_proxies
+from eventtracking.django.request_events import REQUEST_EVENTS, request_events
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.settings import (
     BACKENDS,
-    DJANGO_ONLY,
     ENABLED,
     PREFIX,
     PROCESSORS,
@@ -55,6 +57,7 @@ def check_settings(**_kwargs: Any) -> list[CheckMessage]:
     - `eventtracking.E004`: a class refuses its options.
     - `eventtracking.E005`: an `ENV` or `FILE` cannot be read.
     - `eventtracking.E006`: a backend cannot `send`, or a processor is not callable.
+    - `eventtracking.E007`: `EVENT_TRACKING_COLLECTOR` is wrong.
 
     Warnings, which never stop a command:
 
@@ -65,16 +68,19 @@ def check_settings(**_kwargs: Any) -> list[CheckMessage]:
     - `eventtracking.W005`: there are backends, and `EVENT_TRACKING_ENABLED` is not set.
     - `eventtracking.W006`: a setting is for the middleware, and that is not in `MIDDLEWARE`.
     - `eventtracking.W007`: a backend sends over a network with a guard missing before it.
+    - `eventtracking.W008`: `EVENT_TRACKING_COLLECTOR` is set, and no URL leads to the collector.
     """
     found = _examined() if getattr(settings, ENABLED, False) else _Findings()
     return [
         *(Error(problem.line, id=_IDS[problem.kind]) for problem in found.problems),
         *_middleware_errors(),
+        *_collector_errors(),
         *(CheckWarning(line, id="eventtracking.W001") for line in _unknown()),
         *(CheckWarning(line, id="eventtracking.W004") for line in found.ignored),
         *_switch_warnings(),
         *_middleware_warnings(),
         *(CheckWarning(line, id="eventtracking.W007") for line in found.unguarded),
+        *_collector_warnings(),
     ]
 
 
@@ -121,11 +127,32 @@ def _middleware_warnings() -> Iterator[CheckMessage]:
     """Yield the settings that no middleware reads."""
     if _MIDDLEWARE in (settings.MIDDLEWARE or ()):
         return
-    for name in DJANGO_ONLY:
+    for name in (TRUSTED_PROXIES, REQUEST_EVENTS):
         if getattr(settings, name, None):
             text = f"{name} is set and {_MIDDLEWARE} is not in MIDDLEWARE: nothing reads it."
             hint = "Add it behind the session and authentication middleware."
             yield CheckWarning(text, hint=hint, id="eventtracking.W006")
+
+
+def _collector_errors() -> Iterator[CheckMessage]:
+    """Yield what would keep the collector from being made."""
+    try:
+        new_collector()
+    except ImproperlyConfigured as error:
+        yield Error(str(error), id="eventtracking.E007")
+
+
+def _collector_warnings() -> Iterator[CheckMessage]:
+    """Yield that the setting is there and the URL is not."""
+    if not getattr(settings, COLLECTOR, None):
+        return
+    try:
+        reverse(f"{NAMESPACE}:event")
+    except (NoReverseMatch, DjangoImproperlyConfigured, AttributeError):
+        # The latter two: there are no URLs at all.
+        text = f"{COLLECTOR} is set and no URL leads to the collector: nothing reads it."
+        hint = 'Add path("", include("eventtracking.django.urls")) to your URLs.'
+        yield CheckWarning(text, hint=hint, id="eventtracking.W008")
 
 
 def _switch_warnings() -> Iterator[CheckMessage]:

@@ -1,13 +1,16 @@
-"""Note the current request of an ASGI application."""
+"""Note the current request of an ASGI application, and take the events that browsers send to it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, Unpack
 
 from eventtracking._addresses import TrustedProxies
-from eventtracking.request import AskedVisitor, RequestFacts, Visit
+from eventtracking.request import AskedVisitor, RequestFacts, Visit, current_request
+from eventtracking.web._collector.answer import Answer
+from eventtracking.web._collector.places import places_below
+from eventtracking.web.collector import Collector, CollectorOptions
 
 Scope: TypeAlias = dict[str, Any]
 Application: TypeAlias = Callable[[Scope, Any, Any], Awaitable[None]]
@@ -66,6 +69,118 @@ class TrackMiddleware:
 
     def __repr__(self) -> str:
         return f"<TrackMiddleware of {self._app!r}>"
+
+
+class CollectorMiddleware:
+    """
+    Answer at *path* what the pages of a site send, and leave all the rest to the application.
+
+    Its place is inside `TrackMiddleware`, which tells whose events they are. The client lies
+    below the path: `/event/eventtracking.js`.
+
+    Args:
+        app: The ASGI application.
+        path: Where events are sent to.
+        options: The options of `eventtracking.web.collector.Collector`.
+
+    Raises:
+        ImproperlyConfigured: If an option is wrong.
+    """
+
+    def __init__(
+        self, app: Application, path: str = "/event", **options: Unpack[CollectorOptions]
+    ) -> None:
+        self._app = app
+        self._places = places_below(path)
+        self.collector = Collector(**options)
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        """Serve the connection in *scope*."""
+        name = self._name(scope)
+        if name is None:
+            await self._app(scope, receive, send)
+            return
+        method, headers = scope["method"], _headers(scope)
+        if name:
+            answer = self.collector.client_file(name, method, headers)
+        else:
+            found = await self._answer(method, headers, scope, receive)
+            if found is None:
+                return
+            answer = found
+        await _send(answer, send, is_head=method == "HEAD")
+
+    def __repr__(self) -> str:
+        return f"<CollectorMiddleware of {self._app!r}>"
+
+    def _name(self, scope: Scope) -> str | None:
+        if scope["type"] != "http":
+            return None
+        return self._places.get(_path(scope["path"], scope.get("root_path") or ""))
+
+    async def _answer(
+        self, method: str, headers: Mapping[str, str], scope: Scope, receive: Any
+    ) -> Answer | None:
+        """Return what to answer; `None` if the client went away."""
+        facts = current_request() or _plain_facts(scope)
+        refusal = self.collector.refusal(method, headers, facts)
+        # What is refused is read as well: a server that closes on unread bytes takes the
+        # answer along.
+        most = self.collector.max_body_bytes + 1 if refusal is None else 0
+        body = await _read(receive, most, read_on=self.collector.max_expanded_bytes)
+        if body is None:
+            return None
+        return refusal or self.collector.take(method, headers, body, facts)
+
+
+async def _read(receive: Any, most: int, *, read_on: int) -> bytes | None:
+    """
+    Return the first *most* bytes of the body; `None` if the client went away.
+
+    What is beyond is passed over, up to *read_on* bytes.
+    """
+    body = bytearray()
+    passed = 0
+    while passed <= read_on:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        part = message.get("body", b"")
+        body += part[: most - len(body)]
+        passed += len(part)
+        if not message.get("more_body", False):
+            break
+    return bytes(body)
+
+
+async def _send(answer: Answer, send: Any, *, is_head: bool) -> None:
+    headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
+    if answer.status not in _WITHOUT_BODY:
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+    start = {"type": "http.response.start", "status": answer.status, "headers": headers}
+    await send(start)
+    await send({"type": "http.response.body", "body": b"" if is_head else answer.body})
+
+
+_WITHOUT_BODY = (204, 304)
+
+
+def _headers(scope: Scope) -> Mapping[str, str]:
+    """Return the headers of the request, their names in small; those that repeat, joined."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope.get("headers") or ():
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
+
+
+def _plain_facts(scope: Scope) -> RequestFacts:
+    """Return the facts about a request that no `TrackMiddleware` noted."""
+    return RequestFacts(
+        partial(_environ, scope.copy()),
+        visitor=AskedVisitor(scope, session=None, user=None),
+        trusted_proxies=TrustedProxies(),
+    )
 
 
 def _environ(scope: Scope) -> Mapping[str, Any]:

@@ -1,13 +1,16 @@
-"""Note the current request of a WSGI application."""
+"""Note the current request of a WSGI application, and take the events that browsers send to it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, Unpack
 
 from eventtracking._addresses import TrustedProxies
-from eventtracking.request import AskedVisitor, RequestFacts, Visit
+from eventtracking.request import AskedVisitor, RequestFacts, Visit, current_request
+from eventtracking.web._collector.answer import Answer
+from eventtracking.web._collector.places import places_below
+from eventtracking.web.collector import Collector, CollectorOptions
 
 Environ: TypeAlias = dict[str, Any]
 Application: TypeAlias = Callable[[Environ, Any], Iterable[bytes]]
@@ -67,6 +70,133 @@ class TrackMiddleware:
 
     def __repr__(self) -> str:
         return f"<TrackMiddleware of {self._app!r}>"
+
+
+class CollectorMiddleware:
+    """
+    Answer at *path* what the pages of a site send, and leave all the rest to the application.
+
+    Its place is inside `TrackMiddleware`, which tells whose events they are. The client lies
+    below the path: `/event/eventtracking.js`.
+
+    Args:
+        app: The WSGI application.
+        path: Where events are sent to.
+        options: The options of `eventtracking.web.collector.Collector`.
+
+    Raises:
+        ImproperlyConfigured: If an option is wrong.
+    """
+
+    def __init__(
+        self, app: Application, path: str = "/event", **options: Unpack[CollectorOptions]
+    ) -> None:
+        self._app = app
+        self._places = places_below(path)
+        self.collector = Collector(**options)
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        """Answer the request in *environ*."""
+        name = self._places.get(environ.get("PATH_INFO") or "")
+        if name is None:
+            return self._app(environ, start_response)
+        method, headers = environ["REQUEST_METHOD"], _headers(environ)
+        if name:
+            answer = self.collector.client_file(name, method, headers)
+        else:
+            answer = self._answer(method, headers, environ)
+        length = ("Content-Length", str(len(answer.body)))
+        has_body = answer.status not in _WITHOUT_BODY
+        start_response(
+            f"{answer.status} {_PHRASES[answer.status]}",
+            [*answer.headers, length] if has_body else answer.headers,
+        )
+        return [answer.body] if has_body and method != "HEAD" else []
+
+    def __repr__(self) -> str:
+        return f"<CollectorMiddleware of {self._app!r}>"
+
+    def _answer(self, method: str, headers: Mapping[str, str], environ: Environ) -> Answer:
+        facts = current_request() or _plain_facts(environ)
+        refusal = self.collector.refusal(method, headers, facts)
+        if refusal is not None:
+            _pass_over(environ, self.collector.max_expanded_bytes)
+            return refusal
+        most = self.collector.max_body_bytes + 1
+        try:
+            body = _read(environ, most)
+        except OSError:
+            # The client went away, or sent no more.
+            body = b""
+        return self.collector.take(method, headers, body, facts)
+
+
+_WITHOUT_BODY = (204, 304)
+
+_PHRASES = {
+    200: "OK",
+    204: "No Content",
+    304: "Not Modified",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    429: "Too Many Requests",
+}
+
+_CHUNK = 65_536
+
+
+def _headers(environ: Environ) -> Mapping[str, str]:
+    """Return the headers of the request, their names in small."""
+    headers = {
+        name[5:].replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
+    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        headers[name.replace("_", "-").lower()] = environ.get(name) or ""
+    return headers
+
+
+def _plain_facts(environ: Environ) -> RequestFacts:
+    """Return the facts about a request that no `TrackMiddleware` noted."""
+    return RequestFacts(
+        partial(_decoded, environ),
+        visitor=AskedVisitor(environ, session=None, user=_remote_user),
+        trusted_proxies=TrustedProxies(),
+    )
+
+
+def _read(environ: Environ, most: int) -> bytes:
+    """Return the body, or its first *most* bytes."""
+    wanted = _available(environ, most)
+    parts: list[bytes] = []
+    # A server may give less than it is asked for.
+    while wanted and (part := environ["wsgi.input"].read(min(wanted, _CHUNK))):
+        parts.append(part)
+        wanted -= len(part)
+    return b"".join(parts)
+
+
+def _pass_over(environ: Environ, most: int) -> None:
+    """Read what nobody wants: a server that closes on unread bytes takes the answer along."""
+    wanted = _available(environ, most)
+    try:
+        while wanted > 0 and (part := environ["wsgi.input"].read(min(wanted, _CHUNK))):
+            wanted -= len(part)
+    except OSError:
+        return
+
+
+def _available(environ: Environ, most: int) -> int:
+    """Return how many bytes may be read, up to *most*. Without a length, a server may wait."""
+    length = environ.get("CONTENT_LENGTH") or ""
+    if length.isascii() and length.isdigit():
+        return min(int(length[:18]), most)
+    return most if environ.get("wsgi.input_terminated") else 0
 
 
 class _Body:

@@ -78,25 +78,39 @@ def address(process, profile):
 class Browser:
     """Speaks the Chrome DevTools protocol, one call after the other."""
 
+    name = "chromium"
+
     def __init__(self, socket):
         self._socket = socket
         self._calls = 0
         self._pages = {}
 
     @contextmanager
-    def page(self, url):
-        """Open *url* in a window of its own, with its own cookies, and yield its page."""
+    def page(self, url, *, first=""):
+        """
+        Open *url* in a window of its own, with its own cookies, and yield its page.
+
+        The script *first* runs in it before the scripts of each document.
+        """
         window = self.call("Target.createBrowserContext")["browserContextId"]
-        target = self.call("Target.createTarget", url="about:blank", browserContextId=window)
-        attached = self.call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
-        page = self._pages[attached["sessionId"]] = Page(self, attached["sessionId"])
         try:
-            for domain in ("Page", "Runtime", "Log"):
-                page.call(f"{domain}.enable")
-            page.call("Page.navigate", url=url)
-            yield page
+            yield self.tab(url, window, first=first)
         finally:
             self.call("Target.disposeBrowserContext", browserContextId=window)
+
+    def tab(self, url, window, *, first=""):
+        """Open *url* in one more tab of a window, and return its page."""
+        # Seen at the same time as the others: a tab in front would hide them.
+        made = {"browserContextId": window, "newWindow": True}
+        target = self.call("Target.createTarget", url="about:blank", **made)["targetId"]
+        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        page = self._pages[attached] = Page(self, attached, target=target, window=window)
+        for domain in ("Page", "Runtime", "Log"):
+            page.call(f"{domain}.enable")
+        if first:
+            page.call("Page.addScriptToEvaluateOnNewDocument", source=first)
+        page.call("Page.navigate", url=url)
+        return page
 
     def call(self, method, session=None, **params):
         number = self.send(method, session, **params)
@@ -123,13 +137,17 @@ class Browser:
 class Page:
     """A page, what can be done to it, and what it did that it should not."""
 
-    def __init__(self, browser, session):
+    def __init__(self, browser, session, *, target, window):
         self._browser = browser
         self._session = session
+        self._target = target
+        self._window = window
         self.dialogs = []
         """The texts of the dialogs that scripts opened."""
         self.complaints = []
         """What the browser and uncaught errors said: refused by a policy, not found, thrown."""
+        self.said = []
+        """What scripts wrote to the console: how bad, and the texts joined by blanks."""
 
     def call(self, method, **params):
         return self._browser.call(method, self._session, **params)
@@ -143,6 +161,37 @@ class Page:
             self.complaints.append(params["entry"]["text"])
         elif method == "Runtime.exceptionThrown":
             self.complaints.append(params["exceptionDetails"]["exception"].get("description"))
+        elif method == "Runtime.consoleAPICalled":
+            words = [str(each.get("value", each.get("description"))) for each in params["args"]]
+            self.said.append((params["type"], " ".join(words)))
+
+    def beside(self, url, *, first=""):
+        """Open *url* in another tab of the same window, and return its page."""
+        return self._browser.tab(url, self._window, first=first)
+
+    def go(self, url):
+        """Leave for *url*, and be there when this returns."""
+        self.evaluate("window.isLeft = true")
+        self.call("Page.navigate", url=url)
+        self.wait_for("!window.isLeft && document.readyState === 'complete'")
+
+    def close(self):
+        """Close the tab as its user does: its scripts hear of it."""
+        self._browser.call("Target.closeTarget", targetId=self._target)
+
+    def kill(self):
+        """End the process of the tab: its scripts hear of nothing."""
+        self._browser.send("Page.crash", self._session)
+
+    def offline(self, is_offline=True):
+        """Cut the tab off from the network, or bring it back."""
+        self.call("Network.enable")
+        rates = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        self.call("Network.emulateNetworkConditions", offline=is_offline, **rates)
+
+    def cookies(self):
+        """Return the names of the cookies that the page's user has."""
+        return [cookie["name"] for cookie in self.call("Network.getCookies")["cookies"]]
 
     def evaluate(self, expression):
         """Return what a JavaScript expression gives; a promise is waited for."""

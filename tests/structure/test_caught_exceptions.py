@@ -18,6 +18,8 @@ REASONS = {
     ("eventtracking.backends.routing", "RoutingBackend.send"): "counts, and raises again",
     ("eventtracking.backends.routing", "_Branch._own_books"): "stats() of one backend",
     ("eventtracking.backends.routing", "_Branch.finish"): "flush() and close() of one backend",
+    ("eventtracking.delivery.losses", "Losses._tell"): "on_loss is the host's; events go on",
+    ("eventtracking.delivery.worker", "Worker._deliver"): "one bad event must not stop the rest",
     ("eventtracking.django.request_events", "_data"): "a request that Django refuses to read",
     ("eventtracking.request", "AskedVisitor.session"): "does not ask again, and raises again",
     ("eventtracking.request", "AskedVisitor.user"): "does not ask again, and raises again",

@@ -37,7 +37,8 @@ HEAVY |= {"six", "tempfile", "tomllib", "unittest", "uuid", "zoneinfo"}
 DOORS = ("eventtracking.django", "eventtracking.openedx.management", "eventtracking.pytest_plugin")
 
 # Programs, not leaves: whoever runs one wants all of it.
-PROGRAMS = ("eventtracking.cli", "eventtracking.demo", "eventtracking.__main__")
+PROGRAMS = ("eventtracking.cli", "eventtracking.demo", "eventtracking.inspector")
+PROGRAMS += ("eventtracking.__main__",)
 
 PROBE = """
 import json, sys

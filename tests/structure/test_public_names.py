@@ -11,11 +11,78 @@ from package_source import FUNCTIONS, is_public, modules
 NAMES = {
     "eventtracking": [],
     "eventtracking.backends": [],
+    "eventtracking.backends.datadog": ["DatadogBackend", "DatadogLogsBackend"],
+    "eventtracking.backends.http": ["Body", "HttpBackend", "HttpDestination"],
+    "eventtracking.backends.google_analytics": ["GoogleAnalyticsBackend"],
     "eventtracking.backends.log_file": ["LogFileBackend"],
     "eventtracking.backends.logger": ["LoggerBackend", "MAX_EVENT_SIZE"],
     "eventtracking.backends.memory": ["MemoryBackend"],
     "eventtracking.backends.routing": ["RoutingBackend"],
+    "eventtracking.backends.segment": ["SegmentBackend"],
     "eventtracking.cli": ["main"],
+    "eventtracking.delivery": [],
+    "eventtracking.delivery.answers": [
+        "Answer",
+        "NoAnswer",
+        "NotSent",
+        "at_most_once",
+        "failure",
+        "meaning",
+        "printable",
+    ],
+    "eventtracking.delivery.destination": [
+        "Destination",
+        "Limits",
+        "Ok",
+        "Outcome",
+        "Pause",
+        "Record",
+        "Reject",
+        "Retry",
+        "Split",
+        "new_id",
+        "renew_ids",
+    ],
+    "eventtracking.delivery.dead_letters": ["DeadLetters", "Letter", "NAME"],
+    "eventtracking.delivery.disk_outbox": ["DiskOutbox"],
+    "eventtracking.delivery.journals": [
+        "Entry",
+        "Foreign",
+        "HEADER_BYTES",
+        "Header",
+        "Journal",
+        "MOST_MARKS",
+        "NO_PEN",
+        "Pen",
+        "SUFFIX",
+        "adopt",
+        "create",
+        "is_locked",
+        "line_of",
+        "names",
+        "read_header",
+        "record_of",
+        "salvage",
+        "total_bytes",
+        "waiting",
+    ],
+    "eventtracking.delivery.ends": [
+        "Watched",
+        "finish_all",
+        "flush_all",
+        "in_child",
+        "watch",
+        "watched",
+    ],
+    "eventtracking.delivery.http": ["Answer", "HttpClient", "NoAnswer", "NotSent", "meaning"],
+    "eventtracking.delivery.losses": ["Losses", "OnLoss"],
+    "eventtracking.delivery.memory_outbox": ["MemoryOutbox"],
+    "eventtracking.delivery.network_backend": ["NetworkBackend"],
+    "eventtracking.delivery.options": ["CheckedOptions", "DeliveryOptions", "OnFull", "check"],
+    "eventtracking.delivery.outbox": ["Outbox"],
+    "eventtracking.delivery.retry": ["Backoff"],
+    "eventtracking.delivery.signals": ["install_signal_handlers"],
+    "eventtracking.delivery.worker": ["Worker"],
     "eventtracking.django": ["DjangoTracker"],
     "eventtracking.django.apps": ["EventTrackingConfig"],
     "eventtracking.django.checks": ["TAG", "check_settings"],
@@ -60,9 +127,12 @@ NAMES = {
         "course_context_from_url",
     ],
     "eventtracking.openedx.correlation": ["CONTEXT_NAME", "handover", "resume", "root_action"],
+    "eventtracking.openedx.dog_stats_api": ["gauge", "histogram", "increment", "timer"],
     "eventtracking.openedx.management": ["TrackedCommand"],
+    "eventtracking.openedx.settings": ["load", "providers"],
     "eventtracking.openedx.segment": ["identify", "track"],
     "eventtracking.openedx.views": ["server_track", "task_track", "user_track"],
+    "eventtracking.outbox_command": ["OutboxFolder", "UnusableFolder"],
     "eventtracking.processors": [],
     "eventtracking.processors.exceptions": [
         "EventEmissionExit",
@@ -78,7 +148,7 @@ NAMES = {
     "eventtracking.processors.sensitive_guard": ["SensitiveFieldGuard"],
     "eventtracking.processors.size_guard": ["OnOversize", "SizeGuard"],
     "eventtracking.processors.whitelist": ["NameWhitelistProcessor"],
-    "eventtracking.pytest_plugin": ["captured_events"],
+    "eventtracking.pytest_plugin": ["captured_events", "fake_destinations"],
     "eventtracking.request": [
         "AskedVisitor",
         "DEFAULT_FACTS",
@@ -111,7 +181,7 @@ NAMES = {
         "unknown_names",
     ],
     "eventtracking.stats": ["LOSS_REASONS", "Ledger", "Notices", "value"],
-    "eventtracking.testing": ["CapturedEvents", "capture_events"],
+    "eventtracking.testing": ["CapturedEvents", "FakeDestinations", "capture_events"],
     "eventtracking.tracker": [
         "DEFAULT_TRACKER_NAME",
         "TRACKERS",
@@ -128,10 +198,10 @@ NAMES = {
     "eventtracking.web.wsgi": ["Application", "Environ", "TrackMiddleware"],
 }
 
-# A program to look at: nothing in it is there to be imported.
-DEMONSTRATION = "eventtracking.demo"
+# Programs to look at: nothing in them is there to be imported.
+PROGRAMS = ("eventtracking.demo", "eventtracking.inspector")
 
-PUBLIC = [name for name in modules() if is_public(name) and not name.startswith(DEMONSTRATION)]
+PUBLIC = [name for name in modules() if is_public(name) and not name.startswith(PROGRAMS)]
 
 
 def defined(tree):
