@@ -1,0 +1,160 @@
+"""What a body says: its type, what it expands to, and the JSON or the form in it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import zlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from orjson import JSONDecodeError, loads
+
+from eventtracking.serialization import plain
+from eventtracking.web._collector.refusals import RequestRefused
+
+FORM = "application/x-www-form-urlencoded"
+"""The type of the old form."""
+
+# Beacons are text: only what counts as such needs no preflight.
+_JSON = ("application/json", "text/plain")
+
+_CHARSETS = ("", "utf-8", "utf8", "us-ascii")
+
+# What zlib takes for gzip, and nothing else, with the largest window.
+_GZIP = 31
+_GZIP_MAGIC = b"\x1f\x8b"
+
+_LENGTH = re.compile(r"[0-9]{1,18}")
+
+_MAX_FIELDS = 100
+
+# The escape of half a character. Scripts that cut a text in the middle of an emoji write it.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def kind_of(headers: Mapping[str, str]) -> str:
+    """
+    Return the media type of the body, if it is one that is read.
+
+    Raises:
+        RequestRefused: For any other type, character set or content encoding.
+    """
+    kind, _, parameters = headers.get("content-type", "").lower().partition(";")
+    kind = kind.strip()
+    if kind not in (*_JSON, FORM) or _charset(parameters) not in _CHARSETS:
+        raise RequestRefused("content_type")
+    if _encoding(headers) not in ("", "identity", "gzip"):
+        raise RequestRefused("content_encoding")
+    return kind
+
+
+def declared_length(headers: Mapping[str, str]) -> int | None:
+    """
+    Return how many bytes the request says that its body has, if it says so.
+
+    Raises:
+        RequestRefused: If that is no number.
+    """
+    text = headers.get("content-length", "")
+    if not text:
+        return None
+    if not _LENGTH.fullmatch(text):
+        raise RequestRefused("malformed")
+    return int(text)
+
+
+def expanded(body: bytes, headers: Mapping[str, str], *, max_bytes: int) -> bytes:
+    """
+    Return *body* as it was before it was compressed.
+
+    Raises:
+        RequestRefused: If that is larger than *max_bytes*, or not one whole gzip member.
+    """
+    if _encoding(headers) != "gzip":
+        return body
+    inflater = zlib.decompressobj(_GZIP)
+    try:
+        # One byte more than allowed is enough to know.
+        whole = inflater.decompress(body, max_bytes + 1)
+    except zlib.error as error:
+        raise RequestRefused("malformed") from error
+    if len(whole) > max_bytes:
+        raise RequestRefused("too_large")
+    if inflater.unused_data.startswith(_GZIP_MAGIC):
+        raise RequestRefused("content_encoding")
+    if inflater.unused_data or not inflater.eof:
+        raise RequestRefused("malformed")
+    return whole
+
+
+def json_in(body: bytes) -> Any:
+    """
+    Return the value that *body* holds.
+
+    Raises:
+        RequestRefused: If it is no JSON, or has numbers that no double can hold.
+    """
+    try:
+        return loads(body)
+    except JSONDecodeError as error:
+        if _SURROGATE.search(body) is None:
+            raise RequestRefused("malformed") from error
+    return _with_half_characters(body)
+
+
+def fields_in(body: bytes | str) -> dict[str, str]:
+    """
+    Return the fields of a form, or of a query. Of two by one name the last counts.
+
+    Raises:
+        RequestRefused: If there are far more than any page sends.
+    """
+    text = body if isinstance(body, str) else body.decode("utf-8", "replace")
+    try:
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS))
+    except ValueError as error:
+        raise RequestRefused("too_many_fields") from error
+
+
+def value_in(text: str) -> Any:
+    """Return the JSON value that *text* is; *text* itself if it is none, `{}` for no text."""
+    if not text:
+        return {}
+    try:
+        # A text from a form has no lone surrogates in it.
+        return json_in(text.encode())
+    except RequestRefused:
+        return text
+
+
+def _charset(parameters: str) -> str:
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset":
+            return value.strip().strip('"')
+    return ""
+
+
+def _encoding(headers: Mapping[str, str]) -> str:
+    return headers.get("content-encoding", "").strip().lower()
+
+
+def _with_half_characters(body: bytes) -> Any:
+    """Read *body* the slow way, with a mark in the place of each half of a character."""
+    try:
+        value = json.loads(body.decode(), parse_constant=_no_number, parse_float=_number)
+    except (ValueError, RecursionError) as error:
+        raise RequestRefused("malformed") from error
+    return plain(value)
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(text)

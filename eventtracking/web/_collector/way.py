@@ -1,0 +1,95 @@
+"""The way of a browser's events into the tracker, as far as the visitor wants them to go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from eventtracking._addresses import TrustedProxies
+from eventtracking.request import FACTS, AskedVisitor, RequestFacts, Visit, current_request
+from eventtracking.tracker import Tracker
+from eventtracking.web._collector.privacy import AnonymousFacts, Choice, without_identifiers
+from eventtracking.web._collector.refusals import EventRefused
+from eventtracking.web._collector.sent import Sent
+
+
+class Way:
+    """
+    For a `with` block, in which the request is the current one.
+
+    Args:
+        tracker: Where events go; `None` if there is nowhere to go.
+        choice: What the visitor's wishes mean here.
+        facts: The facts about the request.
+    """
+
+    def __init__(self, tracker: Tracker | None, choice: Choice, facts: RequestFacts | None) -> None:
+        self._is_anonymous = choice == "anonymous"
+        self._refusal = "opted_out" if choice == "drop" else "not_configured"
+        self._tracker = None if choice == "drop" else tracker
+        is_hidden = self._is_anonymous and facts is not None
+        self.facts = AnonymousFacts(facts) if is_hidden and facts is not None else facts
+        self._visit: Visit | None = None
+
+    def __enter__(self) -> Self:
+        if self.facts is not None and self.facts is not current_request():
+            self._visit = Visit(self.facts)
+            self._visit.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._visit is not None:
+            self._visit.__exit__(kind, error, traceback)
+
+    def tracker(self) -> Tracker:
+        """
+        Return where events go.
+
+        Raises:
+            EventRefused: If the visitor, or the site, wants none.
+        """
+        if self._tracker is None:
+            raise EventRefused(self._refusal)
+        return self._tracker
+
+    def emit(self, sent: Sent, received: datetime, own: Mapping[str, Any]) -> None:
+        """
+        Send the event, with the context that is entered here and with what the server knows.
+
+        Raises:
+            EventRefused: As `tracker` does.
+        """
+        tracker = self.tracker()
+        context = {**tracker.resolve_context(), **sent.context}
+        data = sent.data or {}
+        if self._is_anonymous:
+            context, data = without_identifiers(context), without_identifiers(data)
+        # Last, so that nothing a browser sent can stand in their place.
+        context.update(own, event_source="browser", received_at=received.isoformat())
+        tracker.send({"name": sent.name, "timestamp": sent.time, "data": data, "context": context})
+
+
+def known(facts: Mapping[str, Any] | None) -> RequestFacts | None:
+    """Return *facts* as what processors ask for them."""
+    return facts if facts is None or isinstance(facts, RequestFacts) else _GivenFacts(facts)
+
+
+class _GivenFacts(RequestFacts):
+    """Facts from a mapping, of a caller that has no request. What is missing is empty."""
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        visitor = AskedVisitor(None, session=None, user=None)
+        super().__init__(dict, visitor=visitor, trusted_proxies=TrustedProxies())
+        self._given = facts
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in FACTS:
+            raise KeyError(name)
+        return self._given.get(name, "")
