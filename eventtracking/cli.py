@@ -334,7 +334,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _outbox(options: argparse.Namespace) -> int:
-    from eventtracking.outbox_command import OutboxFolder, UnusableFolder
+    from eventtracking._outbox_folder import OutboxFolder, UnusableFolder
 
     try:
         folder = OutboxFolder(options.folder)
@@ -356,7 +356,7 @@ def _outbox(options: argparse.Namespace) -> int:
 
 
 def _deliver(options: argparse.Namespace) -> int:
-    from eventtracking.outbox_delivery import deliver
+    from eventtracking._outbox_delivery import deliver
     from eventtracking.settings import build
 
     _log_to_stderr()

@@ -53,6 +53,8 @@ class MeasurementProtocol(Destination):
     label = "Google Analytics"
     limits = Limits(_MAX_EVENTS, _MAX_BODY_BYTES, _MAX_BODY_BYTES)
     window_events = _WINDOW_EVENTS
+    # A request carries one client, so an hour of many visitors is many requests.
+    connections = 8
 
     def __init__(self, events: Events, client: HttpClient, *, validate: bool) -> None:
         self.most = self.limits

@@ -97,6 +97,9 @@ class Destination(ABC):
     once its first byte may have gone out: such a batch is rejected, not retried.
     """
 
+    connections = 1
+    """How many `batches` may be on their way at once; above 1, `deliver` runs in threads."""
+
     window_events: int | None = None
     """How many events `batches` is given to choose from; `None`: one batch of them."""
 

@@ -7,6 +7,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
@@ -31,6 +32,9 @@ _MOST_ANSWER_BYTES = 64 * 1024
 
 _MOST_REDIRECTS = 3
 
+# More connections than any destination uses at once.
+_MOST_KEPT = 32
+
 # The fastest. A level more costs a core what it saves the wire.
 _COMPRESSION = 1
 
@@ -51,7 +55,9 @@ _OUR_HEADERS = {"connection", "content-length", "transfer-encoding"}
 
 class HttpClient:
     """
-    Post to one server, over one connection that is kept for the next request.
+    Post to one server, over connections that are kept for the next request.
+
+    Several threads may post at once, each over a connection of its own.
 
     Certificates are verified against those of the system (`SSL_CERT_FILE` and
     `SSL_CERT_DIR` name others). Proxies are those of the environment: `HTTP_PROXY`,
@@ -92,9 +98,9 @@ class HttpClient:
             self._headers |= _lower(self._route.proxy_headers)
         secrets = self._headers | _lower(self._route.proxy_headers)
         self._echoes = Echoes(secrets, self._route.path, self._route.secret_query)
-        # No lock: whoever takes the connection out has it alone, and puts it back.
+        # No lock: whoever takes a connection out has it alone, and puts it back.
         self._idle: deque[Connection] = deque()
-        self._busy: Connection | None = None
+        self._busy: set[Connection] = set()
         # Counts `close`, after which nothing is put back.
         self._closings = 0
 
@@ -145,16 +151,15 @@ class HttpClient:
         return self._route.origin
 
     def forget(self) -> None:
-        """Drop the connection without closing it, in a forked child: it is the parent's."""
+        """Drop the connections without closing them, in a forked child: they are the parent's."""
         self._closings += 1
-        for connection in (self._busy, *self._idle):
-            if connection is not None:
-                connection.abandon()
-        self._busy = None
+        for connection in (*self._busy, *self._idle):
+            connection.abandon()
+        self._busy.clear()
         self._idle.clear()
 
     def close(self) -> None:
-        """Close the connection. Safe to call twice; a later `post` opens another."""
+        """Close connections that are idle. Safe to call twice; a later `post` opens others."""
         self._closings += 1
         while (kept := self._kept()) is not None:
             kept.close()
@@ -163,15 +168,13 @@ class HttpClient:
         return f"<HttpClient {self._route.origin}>"
 
     def _ask(self, target: str, body: bytes, headers: Mapping[str, str], deadline: float) -> Answer:
-        kept = self._kept()
-        if kept is not None and kept.is_fresh():
-            try:
+        while (kept := self._kept()) is not None:
+            if not kept.is_fresh():
+                kept.close()
+                continue
+            # If the server hung up at that very moment, a new connection tells more.
+            with suppress(NotSent):
                 return self._exchange(kept, target, body, headers, deadline)
-            except NotSent:
-                # The server hung up at that very moment. A new connection tells more.
-                pass
-        elif kept is not None:
-            kept.close()
         return self._exchange(self._connect(deadline), target, body, headers, deadline)
 
     def _kept(self) -> Connection | None:
@@ -197,7 +200,8 @@ class HttpClient:
         deadline: float,
     ) -> Answer:
         """Send a request and read the answer, both over *connection*."""
-        closings, self._busy = self._closings, connection
+        closings = self._closings
+        self._busy.add(connection)
         connection.deadline, connection.has_sent = deadline, False
         is_done = False
         try:
@@ -207,8 +211,9 @@ class HttpClient:
         else:
             return answer
         finally:
-            self._busy = None
-            if is_done and not self._idle and closings == self._closings:
+            self._busy.discard(connection)
+            has_room = len(self._idle) < _MOST_KEPT
+            if is_done and has_room and closings == self._closings:
                 connection.idle_since = time.monotonic()
                 self._idle.append(connection)
             else:

@@ -7,6 +7,7 @@ import logging
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
@@ -43,6 +44,9 @@ _IDLE_SECONDS = 30.0
 # often that is said.
 _PROBE_SECONDS = 60.0
 _PAUSE_NOTICE_SECONDS = 3600.0
+
+# How soon each of several threads that wait sees that the waiting is over.
+_OTHERS_SECONDS = 0.25
 
 # Python's own thread switch takes 5 ms; whoever waits for the worker looks as often.
 _LOOK_SECONDS = 0.005
@@ -215,7 +219,8 @@ class Worker:
         """
         deadline = time.monotonic() + seconds
         while (left := min(deadline, self._ends_at) - time.monotonic()) > 0:
-            self._rest(min(left, _IDLE_SECONDS))
+            # A call rouses one thread, and others may wait as well.
+            self._rest(min(left, _OTHERS_SECONDS))
             if hurries is not None and value(self._hurries) != hurries:
                 break
 
@@ -231,10 +236,36 @@ class Worker:
             return
         try:
             window = self._outbox.peek(self._window_events, self._limits.batch_bytes)
-            for batch in self._destination.batches(window) if window else ():
-                self._carry(batch)
+            if window:
+                self._carry_all(deque(self._destination.batches(window)))
         finally:
             turn.release()
+
+    def _carry_all(self, batches: deque[Sequence[Record]]) -> None:
+        """Carry *batches*, with as many threads as the destination takes connections."""
+        ended: SimpleQueue[None] = SimpleQueue()
+        helpers = 0
+        for _ in range(min(self._destination.connections, len(batches)) - 1):
+            try:
+                _thread.start_new_thread(self._help, (batches, ended))
+            except RuntimeError:
+                # The program ends.
+                break
+            helpers += 1
+        self._help(batches, ended)
+        # The window is theirs until then. Each is as bounded as a request is.
+        for _ in range(helpers + 1):
+            while not _has_one(ended):
+                pass
+
+    def _help(self, batches: deque[Sequence[Record]], ended: SimpleQueue[None]) -> None:
+        try:
+            while batches and not self._is_over():
+                # Another thread may have taken the last one.
+                with suppress(IndexError):
+                    self._carry(batches.popleft())
+        finally:
+            ended.put(None)
 
     def _carry(self, batch: Sequence[Record]) -> None:
         """Send *batch*, whole or in parts, until each of its events arrived or is given up."""
@@ -323,6 +354,15 @@ class Worker:
         if self._notices.due("retry") is not None:
             message = "%s cannot be reached (%s): %s event(s) wait"
             Notices.say(logger.warning, message, label, outcome.reason, pending)
+
+
+def _has_one(queue: SimpleQueue[None]) -> bool:
+    """Wait a while for something in *queue*."""
+    try:
+        queue.get(timeout=_IDLE_SECONDS)
+    except Empty:
+        return False
+    return True
 
 
 def _is_before_fork() -> bool:

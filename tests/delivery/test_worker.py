@@ -1,6 +1,7 @@
 """How the worker meets what a destination answers, and what it raises."""
 
 import logging
+import threading
 
 import pytest
 from reception import HANG_SECONDS, Reception, books, event, send, until
@@ -238,3 +239,79 @@ def test_where_no_thread_can_start_flushing_delivers_in_the_one_that_calls(carry
 
     assert backend.flush(HANG_SECONDS)
     assert there.names == ["a"] or there.attempts == [["a"], ["a"]]
+
+
+class Several(Reception):
+    """Takes each event in a request of its own, several at once."""
+
+    connections = 4
+    window_events = 100
+
+    def __init__(self, *script, **options):
+        super().__init__(*script, **options)
+        self.meeting = threading.Barrier(self.connections, timeout=HANG_SECONDS)
+
+    def batches(self, records, /):
+        return [[record] for record in records]
+
+
+def test_several_requests_are_on_their_way_at_once_where_a_destination_takes_them(carrying):
+    """Each of the four waits for the other three: one at a time would never end."""
+
+    class Meeting(Several):
+        def deliver(self, batch, timeout, /):
+            self.meeting.wait()
+            return super().deliver(batch, timeout)
+
+    there = Meeting()
+    backend = carrying(there)
+    send(backend, *map(str, range(40)))
+
+    assert backend.flush(HANG_SECONDS)
+    assert sorted(there.names, key=int) == [*map(str, range(40))]
+    assert books(backend)["sent"] == 40
+
+
+@pytest.mark.parametrize("outbox", ["", "outbox"])
+@pytest.mark.parametrize("idempotent", [True, False])
+def test_failures_of_some_of_them_lose_nothing_of_the_others(
+    carrying, tmp_path, outbox, idempotent
+):
+    """Retries, refusals and losses, mixed, and books that are exact."""
+
+    def some(batch):
+        [record] = batch
+        number = int(record.name)
+        if number % 7 == 0:
+            return Reject([record.id], "seven")
+        return Ok() if number % 3 or record.id in seen else seen.add(record.id) or Retry()
+
+    seen = set()
+    there = Several(idempotent=idempotent)
+    arrived = []
+
+    def deliver(batch, timeout):
+        outcome = some(batch)
+        if isinstance(outcome, Ok):
+            arrived.append(int(batch[0].name))
+        return outcome
+
+    there.deliver = deliver
+    backend = carrying(there, outbox=tmp_path / outbox if outbox else None)
+    send(backend, *map(str, range(300)))
+
+    assert backend.flush(HANG_SECONDS)
+    assert sorted(arrived) == [number for number in range(300) if number % 7]
+    assert books(backend)["lost"] == {"rejected": 43}
+
+
+def test_closing_ends_all_of_them(carrying):
+    """Those that wait for a better time as well."""
+    there = Several(*[Retry(after=HANG_SECONDS)] * 100)
+    backend = carrying(there, flush_interval=0)
+    send(backend, *map(str, range(40)))
+    until(lambda: len(there.attempts) == 4)
+
+    assert not backend.close(0)
+    until(lambda: not backend._worker._runs)
+    assert len(there.attempts) == 4

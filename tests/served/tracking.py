@@ -15,3 +15,8 @@ PROCESSORS = [
 def backends():
     log = {"path": os.environ["SERVED_LOG"]}
     return {"log": {"ENGINE": "eventtracking.backends.log_file.LogFileBackend", "OPTIONS": log}}
+
+
+def shared(name):
+    """Return the path of a file beside the log, for what the processes of a site share."""
+    return f"{os.environ['SERVED_LOG']}.{name}"
