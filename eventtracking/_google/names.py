@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
+from eventtracking._google import reserved
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.stats import Notices
 
@@ -14,48 +15,6 @@ logger = logging.getLogger(__name__)
 
 MAX_CHARACTERS = 40
 """How long the name of an event or a parameter may be."""
-
-# https://developers.google.com/analytics/devguides/collection/protocol/ga4/reference
-# and the lists of Google's client for Android. The three app events are for apps only.
-_APP_EVENTS = ("ad_impression", "in_app_purchase", "screen_view")
-_RESERVED_EVENTS = frozenset(
-    (
-        *_APP_EVENTS,
-        "ad_activeview",
-        "ad_click",
-        "ad_exposure",
-        "ad_query",
-        "ad_reward",
-        "adunit_exposure",
-        "app_background",
-        "app_clear_data",
-        "app_exception",
-        "app_install",
-        "app_remove",
-        "app_store_refund",
-        "app_store_subscription_cancel",
-        "app_store_subscription_convert",
-        "app_store_subscription_renew",
-        "app_update",
-        "app_upgrade",
-        "error",
-        "firebase_campaign",
-        "first_open",
-        "first_visit",
-        "ga_campaign",
-        "ga_extra_parameter",
-        "notification_dismiss",
-        "notification_foreground",
-        "notification_open",
-        "notification_receive",
-        "os_update",
-        "session_start",
-        "session_start_with_rollout",
-        "user_engagement",
-    )
-)
-_RESERVED_PARAMETERS = frozenset(("firebase_conversion",))
-_RESERVED_PREFIXES = ("_", "firebase_", "ga_", "google_", "gtag.")
 
 _VALID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 _OUTSIDE = re.compile(r"[^A-Za-z0-9_]+")
@@ -108,22 +67,22 @@ class EventNames:
 
 def event_name(name: str) -> str:
     """Return what the event called *name* is called in Google Analytics."""
-    return _mapped(name, _RESERVED_EVENTS, letter="e_", empty="event_")
+    return _mapped(name, reserved.EVENTS, letter="e_", empty="event_")
 
 
 def parameter_name(name: str) -> str:
     """Return what the parameter called *name* is called in Google Analytics."""
-    return _mapped(name, _RESERVED_PARAMETERS, letter="p_", empty="param_")
+    return _mapped(name, reserved.PARAMETERS, letter="p_", empty="param_")
 
 
 def is_event_name(name: object) -> bool:
     """Tell whether Google takes an event called *name* of a website."""
-    return _is_name(name) and not _is_reserved(str(name), _RESERVED_EVENTS)
+    return _is_name(name) and not _is_reserved(str(name), reserved.EVENTS)
 
 
 def is_parameter_name(name: object) -> bool:
     """Tell whether Google takes a parameter called *name*."""
-    return _is_name(name) and not _is_reserved(str(name), _RESERVED_PARAMETERS)
+    return _is_name(name) and not _is_reserved(str(name), reserved.PARAMETERS)
 
 
 def texts(value: Sequence[str], option: str) -> tuple[str, ...]:
@@ -139,13 +98,13 @@ def texts(value: Sequence[str], option: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _mapped(name: str, reserved: frozenset[str], *, letter: str, empty: str) -> str:
+def _mapped(name: str, taken: frozenset[str], *, letter: str, empty: str) -> str:
     mapped = _OUTSIDE.sub("_", name).strip("_")
     if not mapped:
         return empty + _digest(name)
     if not mapped[0].isalpha():
         mapped = letter + mapped
-    if _is_reserved(mapped, reserved):
+    if _is_reserved(mapped, taken):
         mapped = "x_" + mapped
     if len(mapped) > MAX_CHARACTERS:
         mapped = f"{mapped[:_KEPT_CHARACTERS]}_{_digest(name)}"
@@ -160,8 +119,8 @@ def _is_name(name: object) -> bool:
     return isinstance(name, str) and _VALID.fullmatch(name) is not None
 
 
-def _is_reserved(name: str, reserved: frozenset[str]) -> bool:
-    return name in reserved or name.startswith(_RESERVED_PREFIXES)
+def _is_reserved(name: str, taken: frozenset[str]) -> bool:
+    return name in taken or name.startswith(reserved.PREFIXES)
 
 
 def _checked(names: Mapping[str, str] | None, who: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeGuard
 
+from eventtracking._google import reserved
 from eventtracking.inspector.intake import (
     Answer,
     Intake,
@@ -41,44 +42,6 @@ MAX_AGE_SECONDS = 72 * 3600
 _MAX_LEAD_SECONDS = 3600
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
-
-_APP_ONLY = {"ad_impression", "in_app_purchase", "screen_view"}
-
-_RESERVED = _APP_ONLY | {
-    "ad_activeview",
-    "ad_click",
-    "ad_exposure",
-    "ad_query",
-    "ad_reward",
-    "adunit_exposure",
-    "app_background",
-    "app_clear_data",
-    "app_exception",
-    "app_install",
-    "app_remove",
-    "app_store_refund",
-    "app_store_subscription_cancel",
-    "app_store_subscription_convert",
-    "app_store_subscription_renew",
-    "app_update",
-    "app_upgrade",
-    "error",
-    "firebase_campaign",
-    "first_open",
-    "first_visit",
-    "ga_campaign",
-    "ga_extra_parameter",
-    "notification_dismiss",
-    "notification_foreground",
-    "notification_open",
-    "notification_receive",
-    "os_update",
-    "session_start",
-    "session_start_with_rollout",
-    "user_engagement",
-}
-
-_RESERVED_PREFIXES = ("_", "firebase_", "ga_", "google_", "gtag.")
 
 _RESERVED_USER_PROPERTIES = {
     "first_open_time",
@@ -268,8 +231,8 @@ def _event(event: Any, *, is_app: bool, now: float) -> Iterator[Message]:
 
 
 def _event_name(name: str, *, is_app: bool) -> Iterator[Message]:
-    is_reserved = name in _RESERVED and not (is_app and name in _APP_ONLY)
-    if is_reserved or name.startswith(_RESERVED_PREFIXES):
+    is_reserved = name in reserved.EVENTS and not (is_app and name in reserved.APP_EVENTS)
+    if is_reserved or name.startswith(reserved.PREFIXES):
         yield Message("name", f"the event name {name[:80]} is reserved", "NAME_RESERVED")
     else:
         yield from _name("name", "event", name, MAX_NAME_CHARACTERS)
@@ -281,7 +244,7 @@ def _params(params: dict[str, Any]) -> Iterator[Message]:
         yield Message("params", why, "EXCEEDED_MAX_ENTITIES")
     for name, value in params.items():
         path = f"params.{name}"
-        if name == "firebase_conversion" or name.startswith(_RESERVED_PREFIXES):
+        if name == "firebase_conversion" or name.startswith(reserved.PREFIXES):
             yield Message(path, f"the param {name[:80]} is reserved", "NAME_RESERVED")
         else:
             yield from _name(path, "param", name, MAX_NAME_CHARACTERS)
