@@ -9,7 +9,7 @@ import time
 import pytest
 from outbox_programs import HANG_SECONDS, Kept, files, ids, left_behind, record
 
-from eventtracking import outbox_command
+from eventtracking import _outbox_folder
 from eventtracking.cli import main
 from eventtracking.delivery import dead_letters, journals
 
@@ -153,8 +153,8 @@ def test_a_retry_that_is_cut_short_loses_nothing(folder, monkeypatch, function):
     with monkeypatch.context() as patch:
         patch.setattr(function, fail)
         with pytest.raises(OSError, match="no room"):
-            outbox_command.OutboxFolder(str(folder)).retry(ids_)
-    here = outbox_command.OutboxFolder(str(folder))
+            _outbox_folder.OutboxFolder(str(folder)).retry(ids_)
+    here = _outbox_folder.OutboxFolder(str(folder))
     found = [json.loads(line)["id"] for line in here.events(dead=True, waiting=True, limit=None)]
 
     assert {"dead-0", "dead-1", "dead-2"} <= set(found)
@@ -172,7 +172,7 @@ def test_a_damaged_line_stays_among_the_refused(outbox, folder):
 def test_an_event_that_is_refused_during_a_retry_is_kept(outbox, folder):
     """The file is written anew under a lock; whoever waited for it writes to the new one."""
     kept = Kept(folder)
-    here = outbox_command.OutboxFolder(str(folder))
+    here = _outbox_folder.OutboxFolder(str(folder))
     seen = []
 
     def refuse(letters):
