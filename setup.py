@@ -55,6 +55,7 @@ setup(
         "eventtracking": ["py.typed"],
         "eventtracking.demo": ["page.*"],
         "eventtracking.inspector": ["page.*"],
+        "eventtracking.web": ["static/*"],
     },
     python_requires=">=3.11",
     # orjson 3.12 and 3.13 end the process over tuples nested some thousand levels deep.

@@ -9,7 +9,8 @@ from django.conf import settings
 
 from eventtracking._imports import did_you_mean
 from eventtracking.exceptions import ImproperlyConfigured
-from eventtracking.web.collector import Collector, CollectorOptions
+from eventtracking.web.collector import Collector
+from eventtracking.web.options import CollectorOptions
 
 COLLECTOR = "EVENT_TRACKING_COLLECTOR"
 """The setting that holds the options of the collector."""

@@ -15,7 +15,8 @@ from eventtracking.django._visitor import DjangoVisitor
 from eventtracking.django.collecting import current_collector
 from eventtracking.django.middleware import trusted_proxies
 from eventtracking.request import RequestFacts, current_request
-from eventtracking.web._collector.answer import Answer
+from eventtracking.web._collector.bodies import FORM
+from eventtracking.web.answer import Answer
 
 _CHUNK = 65_536
 
@@ -73,17 +74,24 @@ def _facts(request: Any) -> RequestFacts:
 
 def _has_token(request: Any) -> bool:
     """Tell whether *request* has the token of Django's protection against forgery, a valid one."""
-    name = settings.CSRF_HEADER_NAME
-    if request.method != "POST" or not request.META.get(name):
+    is_in_header = bool(request.META.get(settings.CSRF_HEADER_NAME))
+    if request.method != "POST" or not (is_in_header or _is_small_form(request)):
         return False
     check = CsrfViewMiddleware(lambda _: None)
     check.process_request(request)
     try:
         # Not process_view: that asks for the origin first, which we did ourselves.
         check._check_token(request)  # noqa: SLF001
-    except RejectRequest:
+    except (RejectRequest, RequestDataTooBig):
         return False
     return True
+
+
+def _is_small_form(request: Any) -> bool:
+    """Tell whether *request* is a form that may be read for a token, before it is judged."""
+    length = request.META.get("CONTENT_LENGTH") or ""
+    is_small = length.isdigit() and int(length) <= current_collector().max_body_bytes
+    return is_small and request.content_type == FORM
 
 
 def _body(request: Any, most: int) -> bytes:

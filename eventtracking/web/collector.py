@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from math import ceil
-from typing import Any, TypedDict
+from typing import Any
 
 from orjson import dumps
 
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.request import RequestFacts
 from eventtracking.tracker import Tracker, default_tracker
-from eventtracking.web._collector.answer import Answer
 from eventtracking.web._collector.batches import Batch, Rules, checked_id
 from eventtracking.web._collector.bodies import (
     FORM,
@@ -29,19 +28,21 @@ from eventtracking.web._collector.event_limits import EventLimits
 from eventtracking.web._collector.names import Names
 from eventtracking.web._collector.old_form import PAGE_CLOSE, old_username, sent_by_form
 from eventtracking.web._collector.origins import Origins
-from eventtracking.web._collector.privacy import Choice, Privacy
+from eventtracking.web._collector.privacy import Privacy
 from eventtracking.web._collector.rates import RateLimit
 from eventtracking.web._collector.refusals import REQUEST_REASONS, EventRefused, RequestRefused
 from eventtracking.web._collector.tally import Tally
 from eventtracking.web._collector.way import Way, known
+from eventtracking.web.answer import Answer
+from eventtracking.web.options import Choice
 
 _NO_STORE = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 
 # Between the members of an event, and between events.
 _COMMAS_OF_AN_EVENT = 8
 
-# Text has commas too, but hardly more often than this.
-_BYTES_OF_A_CLAUSE = 16
+# Events have a container, and text a comma, hardly more often than this.
+_BYTES_A_CONTAINER = 16
 
 _PREFLIGHT = (
     ("Access-Control-Allow-Methods", "POST"),
@@ -52,30 +53,6 @@ _PREFLIGHT = (
 
 CLIENT_FILES = ClientFiles()
 """The client, as it is shipped."""
-
-
-class CollectorOptions(TypedDict, total=False):
-    """The options of `Collector`, for the doors that hand them on."""
-
-    allowed_origins: Any
-    reserved_prefixes: Any
-    page_close_by_get: bool
-    gpc: Choice
-    dnt: Choice
-    max_body_bytes: int
-    max_expanded_bytes: int
-    max_events: int
-    max_event_bytes: int
-    max_depth: int
-    max_values: int
-    max_name_characters: int
-    rate: float | None
-    burst: int
-    duplicates: int
-    duplicates_path: str | None
-    tracker: Tracker | None
-    clock: Callable[[], float]
-    wall_clock: Callable[[], datetime]
 
 
 class Collector:
@@ -301,10 +278,12 @@ class Collector:
         return expanded(body, headers, max_bytes=self.max_expanded_bytes)
 
     def _batch(self, body: bytes) -> Batch:
-        # Each value but the first of its container follows a comma. To count those is cheap;
-        # what so many would be parsed into is not.
+        # To count is cheap, and what so many would be parsed into is not: an empty object of
+        # two bytes takes sixty-four. Each value but the first of its container has a comma.
+        spare = max(self.max_body_bytes, self.max_expanded_bytes) // _BYTES_A_CONTAINER
         most = self._max_events * (self._rules.limits.max_values + _COMMAS_OF_AN_EVENT)
-        if body.count(b",") > most + self.max_expanded_bytes // _BYTES_OF_A_CLAUSE:
+        containers = body.count(b"{") + body.count(b"[")
+        if containers > spare or body.count(b",") > most + spare:
             raise RequestRefused("too_large")
         return Batch(json_in(body), received=self._now(), max_events=self._max_events)
 

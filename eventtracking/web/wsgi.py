@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from eventtracking._addresses import TrustedProxies
 from eventtracking.request import AskedVisitor, RequestFacts, Visit, current_request
-from eventtracking.web._collector.answer import Answer
-from eventtracking.web._collector.places import places_below
-from eventtracking.web.collector import Collector, CollectorOptions
+from eventtracking.web.options import CollectorOptions
+
+if TYPE_CHECKING:
+    from eventtracking.web.answer import Answer
 
 Environ: TypeAlias = dict[str, Any]
 Application: TypeAlias = Callable[[Environ, Any], Iterable[bytes]]
@@ -91,6 +92,10 @@ class CollectorMiddleware:
     def __init__(
         self, app: Application, path: str = "/event", **options: Unpack[CollectorOptions]
     ) -> None:
+        # Here: whoever only notes requests need not load what takes events.
+        from eventtracking.web._collector.places import places_below
+        from eventtracking.web.collector import Collector
+
         self._app = app
         self._places = places_below(path)
         self.collector = Collector(**options)

@@ -1,5 +1,6 @@
 """A Django site with one user, served over HTTP: `python course_site.py LOG DATABASE`."""
 
+import os
 import sys
 import threading
 import warnings
@@ -35,6 +36,8 @@ settings.configure(
     ],
     ROOT_URLCONF=__name__,
     SECRET_KEY="only for tests",
+    TRACKING_SEGMENTIO_WEBHOOK_SECRET=os.environ.get("SITE_WEBHOOK_SECRET"),
+    TRACKING_SEGMENTIO_DISALLOWED_SUBSTRING_NAMES=[".Bi."],
 )
 django.setup()
 
@@ -44,6 +47,7 @@ from django.core.wsgi import get_wsgi_application  # noqa: E402
 from django.middleware.csrf import get_token  # noqa: E402
 from django.urls import path  # noqa: E402
 
+from eventtracking.openedx.segment_webhook import segmentio_event  # noqa: E402
 from eventtracking.openedx.views import user_track  # noqa: E402
 
 
@@ -53,7 +57,11 @@ def log_in(request):
     return HttpResponse(get_token(request))
 
 
-urlpatterns = [path("event", user_track), path("login", log_in)]
+urlpatterns = [
+    path("event", user_track),
+    path("login", log_in),
+    path("segmentio/event", segmentio_event),
+]
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore", DeprecationWarning)

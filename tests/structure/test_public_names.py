@@ -222,8 +222,10 @@ NAMES = {
     ],
     "eventtracking.types": ["Backend", "Context", "ContextLocator", "Event", "Processor"],
     "eventtracking.web": [],
+    "eventtracking.web.answer": ["Answer"],
     "eventtracking.web.asgi": ["Application", "CollectorMiddleware", "Scope", "TrackMiddleware"],
-    "eventtracking.web.collector": ["CLIENT_FILES", "Collector", "CollectorOptions"],
+    "eventtracking.web.collector": ["CLIENT_FILES", "Collector"],
+    "eventtracking.web.options": ["Choice", "CollectorOptions"],
     "eventtracking.web.wsgi": ["Application", "CollectorMiddleware", "Environ", "TrackMiddleware"],
 }
 

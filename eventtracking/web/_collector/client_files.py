@@ -7,7 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-from eventtracking.web._collector.answer import Answer
+from eventtracking.web.answer import Answer
 
 FOLDER = Path(__file__).parents[1] / "static"
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from eventtracking._addresses import TrustedProxies
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.request import AskedVisitor, RequestFacts
-
-Choice = Literal["off", "anonymous", "drop"]
+from eventtracking.web.options import Choice
 
 CHOICES: tuple[Choice, ...] = ("off", "anonymous", "drop")
 """What to do about a signal, the stronger ones last."""

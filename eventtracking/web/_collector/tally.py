@@ -6,6 +6,7 @@ import logging
 from itertools import count
 from typing import Any
 
+from eventtracking._addresses import anonymized
 from eventtracking.stats import Notices, value
 from eventtracking.web._collector.refusals import EVENT_REASONS, REQUEST_REASONS
 
@@ -26,18 +27,20 @@ class Tally:
     def refuse_event(self, reason: str, name: Any) -> None:
         """Count an event as refused."""
         next(self._events[reason])
-        number = self._notices.due(("event", reason))
+        # Nothing is wrong if a visitor wants it so.
+        number = None if reason == "opted_out" else self._notices.due(("event", reason))
         if number is not None:
             message = 'Refused %s event(s) of browsers, %s; the last was "%.255s"'
             Notices.say(logger.warning, message, number, reason, name)
 
-    def refuse_request(self, reason: str, client: str) -> None:
-        """Count a request as refused."""
+    def refuse_request(self, reason: str, ip: str) -> None:
+        """Count a request of the client at *ip* as refused."""
         next(self._requests[reason])
         number = self._notices.due(("request", reason))
         if number is not None:
             message = "Refused %s request(s) with events, %s; the last came from %s"
-            Notices.say(logger.warning, message, number, reason, client)
+            # The network tells an operator enough, and a visitor may want to be nobody.
+            Notices.say(logger.warning, message, number, reason, anonymized(ip) or "nowhere")
 
     def stats(self) -> dict[str, Any]:
         """Return the books, as `Collector.stats` shows them."""

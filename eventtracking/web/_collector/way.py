@@ -10,9 +10,10 @@ from typing import Any, Self
 from eventtracking._addresses import TrustedProxies
 from eventtracking.request import FACTS, AskedVisitor, RequestFacts, Visit, current_request
 from eventtracking.tracker import Tracker
-from eventtracking.web._collector.privacy import AnonymousFacts, Choice, without_identifiers
+from eventtracking.web._collector.privacy import AnonymousFacts, without_identifiers
 from eventtracking.web._collector.refusals import EventRefused
 from eventtracking.web._collector.sent import Sent
+from eventtracking.web.options import Choice
 
 
 class Way:

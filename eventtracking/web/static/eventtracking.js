@@ -25,7 +25,8 @@
   // The rest of what localStorage holds, about 5 million characters, is the application's.
   const STORED_CHARACTERS = 2e6;
   const TIMEOUT_MS = 30000;
-  const LOCK_MS = 40000;
+  const LEASE_MS = 10000;
+  const BEAT_MS = 3000;
   const LONGEST_WAIT_MS = 60000;
   const LONGEST_RETRY_AFTER_MS = 3600000;
   const SESSION_MS = 1800000;
@@ -33,7 +34,7 @@
   const PREFIX = `eventtracking:${endpoint}:`;
   const EVENT = `${PREFIX}event:`;
   const MARK = `${PREFIX}mark`;
-  const LOCK = `${PREFIX}lock`;
+  const LEASE = `${PREFIX}lease:`;
   const UNTIL = `${PREFIX}until`;
   const DROPPED = `${PREFIX}dropped`;
   const CHOICE = "eventtracking:choice";
@@ -46,6 +47,9 @@
   const encoder = new TextEncoder();
   /** What is not confirmed yet, by id: of this page, and of others that it took over. */
   const waiting = new Map();
+  /** The pages whose events these are: this one first. */
+  const pages = new Set([uuid()]);
+  const [me] = pages;
   const contexts = {};
   const heard = { sent: [], dropped: [] };
   /** What storage refused to hold, for as long as the page lives. */
@@ -61,7 +65,8 @@
   let timer = 0;
   let running = null;
   let again = false;
-  let lease = "";
+  let pulse = 0;
+  let glance = 0;
   let warned = false;
 
   function number(name, fallback) {
@@ -151,8 +156,8 @@
 
   /** Forget the queue, that of other pages too. */
   function discard(why) {
-    adopt();
     for (const id of [...waiting.keys()]) settle(id, "dropped", why);
+    for (const key of keys(EVENT)) remove(key);
   }
 
   function session() {
@@ -227,11 +232,13 @@
   }
 
   function hold(id, entry) {
+    if (waiting.has(id)) return;
     entry.bytes = encoder.encode(entry.text).length;
     waiting.set(id, entry);
     waitingBytes += entry.bytes;
-    if (entry.mine) keep(id, entry);
-    else stored += entry.text.length;
+    if (entry.kept) stored += entry.text.length;
+    else keep(id, entry);
+    if (!pulse) beat();
     while (waiting.size > QUEUE_EVENTS) {
       count();
       settle(waiting.keys().next().value, "dropped", "full");
@@ -240,26 +247,89 @@
 
   /** Write an event to storage, next to a mark that tells when all of it was cleared. */
   function keep(id, entry) {
+    entry.kept = false;
     if (stored + entry.text.length > STORED_CHARACTERS) return;
     if (!read(MARK)) write(MARK, uuid());
     entry.mark = read(MARK);
-    entry.kept = write(EVENT + id, entry.text);
+    entry.page = me;
+    entry.kept = write(`${EVENT}${me}:${id}`, entry.text);
     if (entry.kept) stored += entry.text.length;
   }
 
-  /** Take over what other pages left. */
-  function adopt() {
-    const found = storage((store) =>
-      Array.from({ length: store.length }, (_, index) => store.key(index)).filter(
-        (key) => key && key.startsWith(EVENT) && !waiting.has(key.slice(EVENT.length)),
-      ),
-    );
-    const events = (found || []).map((key) => [key, read(key), parsed(read(key))]);
-    for (const [key, , event] of events) if (!event || EVENT + event.id !== key) remove(key);
-    const good = events.filter(([key, , event]) => event && EVENT + event.id === key);
-    good.sort(([, , one], [, , other]) => (one.time < other.time ? -1 : 1));
-    const mark = read(MARK);
-    for (const [, text, { id }] of good) hold(id, { text, kept: true, mark });
+  function keys(prefix) {
+    const all = (store) => Array.from({ length: store.length }, (_, index) => store.key(index));
+    return (storage(all) || []).filter((key) => key && key.startsWith(prefix));
+  }
+
+  /* Tabs: the events of a page are its own while it is seen, and then whose who takes them. */
+
+  /** Return who sends the events of a page: "" if that may be anybody. */
+  function holder(page) {
+    const [expiry, by] = (read(LEASE + page) || "").split(" ");
+    const left = expiry - Date.now();
+    return left > 0 && left <= LEASE_MS ? by : "";
+  }
+
+  function lease(page) {
+    write(LEASE + page, `${Date.now() + LEASE_MS} ${me}`);
+  }
+
+  /** Say that this page is alive, for as long as it has something to send. */
+  function beat() {
+    clearTimeout(pulse);
+    pulse = 0;
+    if (!waiting.size || document.hidden) {
+      retire();
+      return;
+    }
+    for (const page of pages) if ((holder(page) || me) === me) lease(page);
+    pulse = setTimeout(beat, BEAT_MS);
+  }
+
+  function retire() {
+    for (const page of pages) {
+      if (holder(page) === me) remove(LEASE + page);
+      if (!waiting.size && page !== me) pages.delete(page);
+    }
+  }
+
+  /** Take over what pages left that are gone. */
+  async function adopt() {
+    const left = {};
+    for (const key of keys(EVENT)) {
+      const [page, id] = key.slice(EVENT.length).split(":");
+      if (page !== me && !waiting.has(id)) (left[page] = left[page] || []).push(key);
+    }
+    for (const key of keys(LEASE)) {
+      const page = key.slice(LEASE.length);
+      if (!left[page] && !holder(page)) remove(key);
+    }
+    const all = Object.keys(left);
+    const free = all.filter((page) => (holder(page) || me) === me);
+    clearTimeout(glance);
+    if (free.length < all.length) glance = setTimeout(flush, LEASE_MS);
+    if (!free.length) return;
+    free.forEach(lease);
+    // Another tab may do the same at this moment: the last one stays.
+    await pause(100 + 100 * Math.random());
+    for (const page of free) {
+      if ((holder(page) || me) !== me) continue;
+      pages.add(page);
+      const events = left[page].map((key) => [key, read(key)]).filter(([, text]) => text);
+      events.sort(earlier).forEach(take);
+    }
+  }
+
+  function earlier([, one], [, other]) {
+    const time = (text) => (parsed(text) || {}).time || "";
+    return time(one) < time(other) ? -1 : 1;
+  }
+
+  function take([key, text]) {
+    const [page, id] = key.slice(EVENT.length).split(":");
+    // Half an event would spoil a whole batch.
+    if (!id || (parsed(text) || {}).id !== id) remove(key);
+    else hold(id, { text, page, kept: true, mark: read(MARK) });
   }
 
   function parsed(text) {
@@ -274,7 +344,7 @@
     waitingBytes -= entry.bytes;
     if (entry.kept) {
       stored -= entry.text.length;
-      remove(EVENT + id);
+      remove(`${EVENT}${entry.page}:${id}`);
     }
     const result = { id, status, reason };
     if (entry.resolve) entry.resolve(result);
@@ -315,7 +385,8 @@
     if (timer || !waiting.size) return;
     const later = () => ((timer = 0), flush());
     const wait = until() - Date.now();
-    timer = setTimeout(later, wait > 0 ? wait : BATCH_MS);
+    // Timers are a little early now and then.
+    timer = setTimeout(later, wait > 0 || failures ? Math.max(wait, 0) + 10 : BATCH_MS);
   }
 
   /** Return when the next request may go: after a failure, or when the server said so. */
@@ -334,42 +405,13 @@
     clearTimeout(timer);
     timer = 0;
     again = true;
-    const done = () => ((running = null), schedule());
-    running = running || locked(drain).then(done, done);
+    const done = () => {
+      running = null;
+      beat();
+      schedule();
+    };
+    running = running || drain().then(done, done);
     return running.then(() => waiting.size);
-  }
-
-  /** Run *work* while no other tab sends; without a lock after all, rather than never. */
-  function locked(work) {
-    if (!navigator.locks) return leased(work);
-    const patience = new AbortController();
-    const end = setTimeout(() => patience.abort(), LOCK_MS);
-    const unhurried = () => (clearTimeout(end), work());
-    return navigator.locks.request(LOCK, { signal: patience.signal }, unhurried).catch(work);
-  }
-
-  /** The same where there are no locks, as on pages without https: a note with an expiry. */
-  async function leased(work) {
-    const end = Date.now() + LOCK_MS;
-    lease = uuid();
-    while (Date.now() < end) {
-      const [holder, expiry] = (read(LOCK) || "").split(" ");
-      if (holder === lease) break;
-      if (!(expiry > Date.now()) && !renewed()) break;
-      // Another tab may have written at the same moment: the last one stays.
-      await pause(50 + 50 * Math.random());
-    }
-    await work();
-    release();
-  }
-
-  function renewed() {
-    return write(LOCK, `${lease} ${Date.now() + LOCK_MS}`);
-  }
-
-  function release() {
-    if (lease && (read(LOCK) || "").startsWith(lease)) remove(LOCK);
-    lease = "";
   }
 
   function pause(milliseconds) {
@@ -381,11 +423,9 @@
       again = false;
       const why = refusal();
       if (why) discard(why);
-      adopt();
+      await adopt();
       let batch = pick();
       while (batch.length && Date.now() >= until() && (await send(batch))) batch = pick();
-      // What was removed from storage has to be seen in other tabs before they may send.
-      await pause(20);
     }
   }
 
@@ -403,7 +443,9 @@
   }
 
   function isThere(id, entry) {
-    if (!entry.kept || read(EVENT + id) !== null) return true;
+    if (!entry.kept) return true;
+    if ((holder(entry.page) || me) !== me) return false;
+    if (read(`${EVENT}${entry.page}:${id}`) !== null) return true;
     if (read(MARK) === entry.mark) {
       settle(id, "elsewhere");
       return false;
@@ -424,12 +466,10 @@
   }
 
   /** Send a batch; return whether to go on at once with the next. */
-  async function send(batch) {
-    if (lease) renewed();
+  async function send(batch, plain) {
     const body = envelope(batch);
     const bytes = encoder.encode(body).length;
-    // Other scripts share the budget: what was refused is tried again without it.
-    const keepalive = !failures && flying + bytes <= KEEPALIVE_BYTES;
+    const keepalive = !plain && flying + bytes <= KEEPALIVE_BYTES;
     const patience = new AbortController();
     const end = setTimeout(() => patience.abort(), TIMEOUT_MS);
     for (const [, entry] of batch) entry.flies = keepalive;
@@ -453,6 +493,8 @@
     clearTimeout(end);
     for (const [, entry] of batch) entry.flies = false;
     flying -= keepalive ? bytes : 0;
+    // Other scripts may have used up the budget, and Firefox gives it back a little late.
+    if (!answer && keepalive && !patience.signal.aborted) return send(batch, true);
     return answered(batch, answer, results);
   }
 
@@ -577,6 +619,7 @@
     if (document.hidden && shownAt !== null) shown += performance.now() - shownAt;
     shownAt = document.hidden ? null : performance.now();
     if (document.hidden) beam();
+    beat();
   }
 
   function leave() {
@@ -587,7 +630,7 @@
       emit("page_close", { visible_ms: Math.round(shown + last) });
     }
     beam();
-    release();
+    retire();
   }
 
   /** Begin a second life: the page comes back from the browser's cache. */
@@ -598,6 +641,7 @@
     shownAt = document.hidden ? null : performance.now();
     seen = null;
     view();
+    beat();
     schedule();
   }
 
@@ -681,6 +725,5 @@
     if (document.readyState !== "loading") view();
     else document.addEventListener("DOMContentLoaded", view);
   }
-  adopt();
-  schedule();
+  timer = setTimeout(flush, BATCH_MS);
 })();

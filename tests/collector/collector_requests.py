@@ -1,0 +1,69 @@
+"""Requests as browsers make them, and a collector with a tracker of its own behind it."""
+
+import json
+
+from eventtracking.backends.memory import MemoryBackend
+from eventtracking.processors.request_context import RequestContext
+from eventtracking.tracker import Tracker
+from eventtracking.web.collector import Collector
+
+NOW = "2026-01-02T03:04:05+00:00"
+
+HEADERS = {
+    "host": "shop.example",
+    "origin": "https://shop.example",
+    "content-type": "application/json",
+}
+
+FORM = {**HEADERS, "content-type": "application/x-www-form-urlencoded"}
+
+FACTS = {
+    "session": "server-session",
+    "user_id": 7,
+    "username": "ana",
+    "ip": "203.0.113.9",
+    "host": "lms-1",
+    "agent": "UA",
+    "client_id": "11.22",
+}
+
+
+class Site:
+    """A collector, where its events go, and a pen to write requests with."""
+
+    def __init__(self, processors=None, **options):
+        self.memory = MemoryBackend(max_events=100_000)
+        processors = [RequestContext()] if processors is None else processors
+        self.tracker = Tracker({"memory": self.memory}, processors=processors)
+        self.collector = Collector(**{"tracker": self.tracker, "rate": None, **options})
+
+    @property
+    def events(self):
+        return [*self.memory.events]
+
+    def post(self, body, headers=HEADERS, facts=FACTS):
+        return self.collector("POST", headers, body, facts)
+
+    def send(self, *events, headers=HEADERS, facts=FACTS):
+        return self.post(encoded(*events), headers, facts)
+
+    def results(self, *events, **request):
+        """Return what became of each event: its status, or the reason why it was refused."""
+        answer = self.send(*events, **request)
+        assert answer.status == 200, answer
+        results = json.loads(answer.body)["results"]
+        return [result.get("reason", result["status"]) for result in results]
+
+    def refused(self):
+        return self.collector.stats()["requests"]["refused"]
+
+
+def encoded(*events, sent_at=NOW):
+    return json.dumps({"sent_at": sent_at, "events": events}, separators=(",", ":")).encode()
+
+
+def an_event(name="video.played", **members):
+    return {"id": members.pop("id", None) or f"id-{next(_numbers)}", "name": name, **members}
+
+
+_numbers = iter(range(1_000_000_000))

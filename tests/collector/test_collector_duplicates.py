@@ -1,0 +1,133 @@
+"""What is sent again counts once: within a process, and over all of them."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from collector_requests import Site, an_event
+from core_fakes import in_threads
+
+from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking.web._collector.recent import Recent
+from eventtracking.web._collector.shared_ids import SharedIds
+from eventtracking.web.collector import Collector
+
+
+def test_an_event_that_comes_again_is_a_duplicate():
+    """In the same request or in another, from whichever address."""
+    site = Site()
+    event = an_event(id="one")
+
+    assert site.results(event, event) == ["accepted", "duplicate"]
+    assert site.results(event, facts={"ip": "198.51.100.1"}) == ["duplicate"]
+    assert len(site.events) == 1
+
+
+def test_what_was_refused_may_come_again():
+    """Mended, it is taken."""
+    site = Site()
+
+    assert site.results(an_event("a\n", id="one"), an_event("a", id="one")) == [
+        "invalid_name",
+        "accepted",
+    ]
+
+
+def test_the_last_ids_are_remembered_and_no_more_than_fit():
+    """Half of them at least, and never more than all."""
+    recent = Recent(1_000)
+    for number in range(10_000):
+        recent.get(str(number), lambda: True)
+
+        assert len(recent) <= 1_000
+    known = [recent.get(str(number), lambda: False) for number in range(9_501, 10_000)]
+
+    assert all(known)
+    assert recent.get("0", lambda: "new") == "new"
+
+
+def test_of_threads_with_one_event_one_brings_it():
+    """A beacon and a request that was repeated may come at the same moment."""
+    site = Site()
+    events = [an_event(id=f"{number}") for number in range(100)]
+    in_threads([lambda: site.send(*events)] * 8)
+
+    assert len(site.events) == 100
+    assert site.collector.stats()["duplicates"] == 700
+
+
+def test_two_collectors_with_one_file_are_one(tmp_path):
+    """As two processes of a site are."""
+    path = str(tmp_path / "ids")
+    sites = Site(duplicates_path=path), Site(duplicates_path=path)
+    event = an_event(id="one")
+
+    assert [site.results(event, an_event()) for site in sites] == [
+        ["accepted", "accepted"],
+        ["duplicate", "accepted"],
+    ]
+    assert os.stat(path).st_mode & 0o777 == 0o600
+
+
+PROGRAM = """
+import json, sys
+from eventtracking.web._collector.shared_ids import SharedIds
+ids = SharedIds(sys.argv[1], 10_000)
+sys.stdin.readline()
+print(json.dumps([number for number in range(2_000) if ids.add(str(number))]))
+"""
+
+
+def test_of_processes_with_one_event_one_brings_it(tmp_path):
+    """However they take turns."""
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "ids")]
+    pipe = subprocess.PIPE
+    processes = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(4)]
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    taken = [
+        each for process in processes for each in json.loads(process.communicate(timeout=300)[0])
+    ]
+
+    # A bucket of the table may overflow, and forget; nothing is taken for one that was not there.
+    assert set(taken) == set(range(2_000))
+    assert len(taken) <= 2_010
+
+
+def test_the_file_of_ids_does_not_grow(tmp_path):
+    """It is a table, in which the new displace the old."""
+    ids = SharedIds(str(tmp_path / "ids"), 100)
+    taken = [ids.add(f"id-{number}") for number in range(2_000)]
+
+    assert all(taken)
+    assert (tmp_path / "ids").stat().st_size <= 100 * 4 * 16
+    assert not ids.add("id-1999")
+
+
+def test_a_file_that_cannot_be_used_stops_no_event(tmp_path, caplog):
+    """Twice is better than never; a warning says so."""
+    site = Site(duplicates_path=str(tmp_path / "missing" / "ids"))
+    event = an_event(id="one")
+
+    assert site.results(event, event) == ["accepted", "duplicate"]
+    [message] = caplog.messages
+    assert message.startswith("Cannot look for 1 id(s) in the file of duplicates: ")
+
+
+def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path):
+    """It may have been laid there."""
+    (tmp_path / "target").write_text("precious")
+    (tmp_path / "ids").symlink_to(tmp_path / "target")
+
+    assert Site(duplicates_path=str(tmp_path / "ids")).results(an_event()) == ["accepted"]
+    assert (tmp_path / "target").read_text() == "precious"
+
+
+@pytest.mark.parametrize("path", ["", 5, [], b""])
+def test_the_file_has_a_path(path):
+    """Or there is none."""
+    with pytest.raises(ImproperlyConfigured, match=r"^Collector: duplicates_path must be "):
+        Collector(duplicates_path=path)

@@ -1,0 +1,290 @@
+"""The webhook for Segment, posted to as Segment does, at a site with one user in a database."""
+
+import copy
+import http.client
+import json
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from django.test import RequestFactory, override_settings
+
+from eventtracking import journal
+from eventtracking.openedx import segment_webhook
+
+SITE = Path(__file__).with_name("course_site.py")
+SECRET = secrets.token_hex(8) + "-é"
+
+PAYLOAD = {
+    "type": "track",
+    "userId": 7,
+    "timestamp": "2026-01-02T03:04:05.215Z",
+    "receivedAt": "2026-01-02T03:04:06Z",
+    "context": {
+        "library": {"name": "analytics-ios"},
+        "app": {"version": "4.1"},
+        "userAgent": "Phone",
+        "traits": {"email": "x"},
+        "integrations": {},
+    },
+    "properties": {
+        "name": "edx.video.played",
+        "data": {"module_id": "i4x://a/b/video/v", "current_time": 1.5},
+        "context": {"course_id": "a/b/c", "app_name": "app.ios"},
+    },
+}
+
+
+class Segment:
+    """Posts to the site, and reads its log."""
+
+    def __init__(self, port, log):
+        self.port, self._log, self._known = port, log, 0
+
+    def post(self, payload=PAYLOAD, key=SECRET, *, kind="application/json", method="POST"):
+        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        query = "" if key is None else f"?key={quote(key)}"
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
+        connection.request(method, f"/segmentio/event{query}", body, {"Content-Type": kind})
+        response = connection.getresponse()
+        response.read()
+        connection.close()
+        return response.status
+
+    def events(self):
+        """Return the events since this was asked the last time."""
+        found = [*journal.read(self._log)] if self._log.exists() else []
+        new, self._known = found[self._known :], len(found)
+        return new
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("webhook")
+    log = folder / "tracking.log"
+    command = [sys.executable, str(SITE), str(log), str(folder / "db.sqlite3")]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "SITE_WEBHOOK_SECRET": SECRET, "PYTHONUTF8": "1"},
+    ) as process:
+        yield Segment(int(process.stdout.readline()), log)
+        process.stdin.close()
+        process.wait(timeout=300)
+
+
+@pytest.fixture
+def segment(running):
+    """The site that is running, with nothing new in its log."""
+    running.events()
+    return running
+
+
+def changed(**changes):
+    """Return the payload with other members; those of `properties` and `context` by a dot."""
+    payload = copy.deepcopy(PAYLOAD)
+    for path, value in changes.items():
+        place, _, name = path.rpartition("__")
+        target = payload[place] if place else payload
+        if value is ...:
+            target.pop(name)
+        else:
+            target[name] = value
+    return payload
+
+
+def test_an_event_of_the_application_is_one_of_ours(segment):
+    """With its user from the database, and the times of the device and of Segment."""
+    assert segment.post() == 200
+    [event] = segment.events()
+
+    assert event["name"] == "edx.video.played"
+    assert event["data"] == {"module_id": "i4x://a/b/video/v", "current_time": 1.5}
+    assert event["context"] == {
+        "event_source": "mobile",
+        "application": {"name": "app.ios", "version": "4.1"},
+        "client": {"library": {"name": "analytics-ios"}, "app": {"version": "4.1"}},
+        "agent": "Phone",
+        "ip": "",
+        "course_id": "a/b/c",
+        "org_id": "a",
+        "user_id": 7,
+        "username": "ana",
+        "timestamp": "2026-01-02T03:04:05.215000+00:00",
+        "received_at": "2026-01-02T03:04:06+00:00",
+    }
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
+def test_only_post_is_allowed(segment, method):
+    """Whatever the key."""
+    assert segment.post(method=method) == 405
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000])
+def test_what_is_no_json_is_400(segment, body):
+    """Before the key is looked at."""
+    assert segment.post(body, key=None) == 400
+    assert segment.post(body) == 400
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [lambda: None, str, lambda: "x", lambda: "é", lambda: SECRET[:-1], lambda: SECRET * 2],
+    # Not the keys themselves: the secret is another one in each process that runs tests.
+    ids=["none", "empty", "other", "no ASCII", "cut", "twice"],
+)
+def test_without_the_secret_it_is_401(segment, wrong):
+    """Also where the key is no ASCII."""
+    assert segment.post(key=wrong()) == 401
+    assert segment.events() == []
+
+
+@pytest.mark.parametrize("secret", [None, ""])
+def test_without_a_secret_in_the_settings_nobody_gets_in(secret):
+    """An empty key is no key."""
+    request = RequestFactory().post("/segmentio/event?key=", "{}", content_type="application/json")
+    with override_settings(TRACKING_SEGMENTIO_WEBHOOK_SECRET=secret):
+        assert segment_webhook.segmentio_event(request).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        [],
+        5,
+        {},
+        changed(context=...),
+        changed(context=5),
+        changed(context__library=...),
+        changed(context__library={"name": "analytics-python"}),
+        changed(context__library={"name": ["analytics-ios"]}),
+        changed(type=...),
+        changed(type="identify"),
+        changed(type=5),
+        changed(properties__name="edx.bi.app.launched"),
+        changed(properties__name="edx.BI.app.launched"),
+        changed(properties=...),
+        changed(properties=5),
+        changed(properties__name=...),
+        changed(properties__name=5),
+        changed(properties__data=...),
+        changed(properties__data=[1]),
+        changed(properties__data="{}"),
+        changed(properties__context="x"),
+        changed(userId=...),
+        changed(userId=""),
+        changed(userId="ana"),
+        changed(userId=True),
+        changed(userId=7.5),
+        changed(userId=8),
+        changed(userId=-1),
+        changed(userId=10**30),
+        changed(timestamp=...),
+        changed(timestamp="yesterday"),
+        changed(timestamp=5),
+        changed(receivedAt=...),
+        changed(receivedAt="x"),
+    ],
+)
+def test_what_cannot_be_taken_is_200_all_the_same(segment, payload):
+    """Segment could do nothing about it, and nobody learns which users there are."""
+    assert segment.post(payload) == 200
+    assert segment.events() == []
+
+
+def test_bodies_of_other_types_are_not_looked_at(segment):
+    """They are empty."""
+    assert segment.post(kind="text/plain") == 200
+    assert segment.post(b"{", kind="text/plain") == 200
+    assert segment.events() == []
+
+
+def test_a_type_may_be_in_capitals_and_a_user_in_digits(segment):
+    """As they are compared."""
+    assert segment.post(changed(type="Track", userId="7")) == 200
+    assert segment.events()[0]["context"]["user_id"] == 7
+
+
+def test_a_view_of_the_forum_has_a_name_of_its_own(segment):
+    """Its label says so; the label is kept. (It is of the kind that this site leaves out.)"""
+    payload = changed(properties__label="Forum: View Thread", properties__name=...)
+
+    assert segment.post(payload) == 200
+    assert segment.events() == []
+    assert segment_webhook._name({"label": "Forum: View Thread"}) == "edx.bi.app.navigation.screen"
+
+
+def test_the_device_says_the_rest_of_the_context(segment):
+    """All but the user and the times, which are the server's and Segment's."""
+    own = {
+        "event_source": "tablet",
+        "agent": "Tablet",
+        "session": "s",
+        "ip": "203.0.113.9",
+        "application": {"name": "mine"},
+        "app_name": "other",
+        "user_id": 666,
+        "username": "root",
+        "received_at": "1999",
+        "timestamp": "1999",
+    }
+    payload = changed(properties__context=own, properties__label="l", properties__course_id="x/y/z")
+
+    assert segment.post(payload) == 200
+    context = segment.events()[0]["context"]
+    assert (context["event_source"], context["agent"], context["session"]) == (
+        "tablet",
+        "Tablet",
+        "s",
+    )
+    assert (context["application"], context["ip"]) == ({"name": "mine"}, "203.0.113.9")
+    assert (context["user_id"], context["username"]) == (7, "ana")
+    assert {context[name][:4] for name in ("timestamp", "received_at")} == {"2026"}
+    assert (context["label"], context["course_id"], context["org_id"]) == ("l", "x/y/z", "x")
+    assert "app_name" not in context
+
+
+@pytest.mark.parametrize("course_id", ["nonsense", 5, ["a/b/c"]])
+def test_a_course_that_is_none_has_no_organisation(segment, course_id):
+    """The event is kept."""
+    assert segment.post(changed(properties__context={"course_id": course_id})) == 200
+    context = segment.events()[0]["context"]
+    assert context["course_id"] == course_id
+    assert "org_id" not in context
+
+
+def test_the_view_needs_no_token_of_djangos():
+    """Segment has none."""
+    assert segment_webhook.segmentio_event.csrf_exempt
+
+
+def test_why_an_event_is_not_taken_is_said_to_who_asks(caplog):
+    """In the log at DEBUG, and by an exception."""
+    caplog.set_level("DEBUG", "eventtracking.openedx.segment_webhook")
+    payload = changed(properties__data=...)
+    request = RequestFactory().post(
+        "/segmentio/event?key=k", payload, content_type="application/json"
+    )
+
+    with override_settings(TRACKING_SEGMENTIO_WEBHOOK_SECRET="k"):
+        assert segment_webhook.segmentio_event(request).status_code == 200
+    assert caplog.messages == ["Ignored an event from Segment: The event has no data"]
+    with pytest.raises(
+        segment_webhook.EventValidationError, match=segment_webhook.ERROR_MISSING_DATA
+    ):
+        segment_webhook.track_segmentio_event(request)
+
+
+def test_what_is_meant_by_missing_is_a_text_of_its_own():
+    """So that readers of the log can tell them apart."""
+    texts = [text for name, text in vars(segment_webhook).items() if name.startswith("ERROR_")]
+
+    assert len(set(texts)) == len(texts) == 9
