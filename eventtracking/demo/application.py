@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Mapping
+from http.cookies import CookieError, SimpleCookie
 from importlib.resources import files
+from itertools import count
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs, unquote
 from uuid import uuid4
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -14,7 +18,7 @@ import orjson
 from eventtracking.demo.actions import ACTIONS, COURSE_ID, Action, BadInput, user_of
 from eventtracking.demo.echo import listening
 from eventtracking.tracker import Tracker
-from eventtracking.web.wsgi import TrackMiddleware
+from eventtracking.web.wsgi import CollectorMiddleware, TrackMiddleware
 
 MAX_BODY_BYTES = 300_000
 """A request may say so much: the longest essay, and a little beside it."""
@@ -54,9 +58,62 @@ _HEADERS = (
 )
 
 
+_MAX_LINES = 200
+
+_MAX_DIGITS = 9
+
+
 def site(tracker: Tracker) -> TrackMiddleware:
-    """Return the application as it is served: events know the request that they happen in."""
-    return TrackMiddleware(Application(tracker))
+    """Return the application as it is served, with a collector for what happens on its page."""
+    collecting = CollectorMiddleware(Application(tracker), path="/event", tracker=tracker)
+    return TrackMiddleware(_Overheard(collecting), user=_visitor)
+
+
+def _visitor(environ: WSGIEnvironment) -> tuple[Any, str]:
+    """Return who uses the page: a cookie stands in for a session."""
+    try:
+        cookie = SimpleCookie(environ.get("HTTP_COOKIE", "")).get("user")
+        user = user_of({"user": unquote(cookie.value) if cookie else ""})
+    except (BadInput, CookieError):
+        return None, ""
+    return user["user_id"], user["username"]
+
+
+class _Overheard:
+    """
+    Keep the lines of the events that browsers sent, for the page to show them at /lines.
+
+    The collector tells a browser which events it has, and not what became of them.
+    """
+
+    def __init__(self, app: CollectorMiddleware) -> None:
+        self._app = app
+        # Each with a number, in one object: requests come on several threads.
+        self._lines: deque[tuple[int, str]] = deque(maxlen=_MAX_LINES)
+        self._numbers = count(1)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        path = environ.get("PATH_INFO", "")
+        if path == "/lines" and environ["REQUEST_METHOD"] == "GET":
+            return self._tell(environ, start_response)
+        if path != "/event":
+            return self._app(environ, start_response)
+        with listening() as lines:
+            body = self._app(environ, start_response)
+        self._lines.extend(zip(self._numbers, lines, strict=False))
+        return body
+
+    def _tell(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        [after] = parse_qs(environ.get("QUERY_STRING", "")).get("after", [""])[:1]
+        known = int(after) if after.isdecimal() and len(after) <= _MAX_DIGITS else 0
+        kept = list(self._lines)
+        last = kept[-1][0] if kept else 0
+        content = {"last": last, "lines": [line for number, line in kept if number > known]}
+        answer = _json_answer("200 OK", content)
+        headers = [("Content-Type", _JSON), ("Content-Length", str(len(answer.body))), *_HEADERS]
+        start_response(answer.status, headers)
+        return [answer.body]
 
 
 class Application:

@@ -34,6 +34,43 @@ async function act(path, form = {}) {
   }
 }
 
+/* What the browser emits itself. It waits here until the server has it. */
+
+const tab = crypto.randomUUID();
+let heard = 0;
+let hearing = Promise.resolve();
+
+function beUser() {
+  document.cookie = `user=${encodeURIComponent(user.value.trim())}; SameSite=Strict; path=/`;
+}
+
+/** Show what became of the events of this page. */
+async function hear() {
+  const answer = await fetch(`/lines?after=${heard}`);
+  const { last, lines } = await answer.json();
+  // A demo that was started again counts from one.
+  const isNew = last < heard;
+  heard = isNew ? 0 : last;
+  if (isNew) await hear();
+  for (const line of isNew ? [] : lines) {
+    const { name, context } = JSON.parse(line);
+    if (context.page_context?.tab?.id === tab) show({ event: name, lines: [line] });
+  }
+}
+
+eventtracking.context("tab", { id: tab });
+eventtracking.on("sent", () => {
+  complain("");
+  // One after the other: no line is shown twice.
+  hearing = hearing.then(hear).catch(() => complain("The demo does not answer."));
+});
+user.addEventListener("input", beUser);
+beUser();
+
+function track(name) {
+  eventtracking.emit(name, { id: "welcome", current_time: seconds(), duration: progress.max });
+}
+
 function complain(text) {
   const trouble = find("#trouble");
   trouble.textContent = text;
@@ -182,20 +219,20 @@ function tick() {
   if (progress.value >= progress.max) pause();
 }
 
-async function play() {
+function play() {
   if (progress.value >= progress.max) progress.value = 0;
-  if (!(await act("/video/play", { seconds: seconds() }))) return;
+  track("edx.video.played");
   clearInterval(playing);
   playing = setInterval(tick, 100);
   button("/video/play").disabled = true;
   button("/video/pause").disabled = false;
 }
 
-async function pause() {
+function pause() {
   clearInterval(playing);
   button("/video/play").disabled = false;
   button("/video/pause").disabled = true;
-  await act("/video/pause", { seconds: seconds() });
+  track("edx.video.paused");
 }
 
 button("/video/play").addEventListener("click", play);

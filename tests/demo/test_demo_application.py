@@ -110,7 +110,7 @@ def test_the_page_needs_nothing_that_its_policy_forbids(page):
 
     assert handlers == []
     assert page.all("style") == []
-    assert {*sources} == {"/page.svg", "/page.css", "/page.js"}
+    assert {*sources} == {"/page.svg", "/page.css", "/page.js", "/event/eventtracking.js"}
 
 
 def test_the_page_writes_what_it_is_told_as_text(site):

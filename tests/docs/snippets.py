@@ -8,6 +8,7 @@ Take the code out of a document and run it as its reader would.
 - `toml` blocks, and `json` ones that hold settings, are built; other `json` is parsed.
 - `console` blocks are typed in. What they show is all that the commands say, but for
   `...`, which stands for anything. `pip` is left out: what it installs is here already.
+- `html` and `javascript` run in a browser, by a test of tests/browser.
 - `none` is for what cannot run here.
 """
 
@@ -21,7 +22,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import NamedTuple
 
-LANGUAGES = {"python", "text", "toml", "json", "console", "none"}
+LANGUAGES = {"python", "text", "toml", "json", "console", "html", "javascript", "none"}
 
 BUILD = (
     "import sys; from eventtracking.settings import build, load\n"

@@ -426,6 +426,8 @@
       await adopt();
       let batch = pick();
       while (batch.length && Date.now() >= until() && (await send(batch))) batch = pick();
+      // Another tab has the rest: there is no hurry to look again.
+      if (!batch.length) failures = 0;
     }
   }
 

@@ -1,0 +1,73 @@
+"""Scripts that run before a page's own: a browser that is set up otherwise, or tells more."""
+
+SEES_FETCHES = """
+window.fetches = [];
+const fetched = window.fetch;
+window.fetch = (url, options) => {
+  fetches.push({ keepalive: options.keepalive, credentials: options.credentials,
+                 bytes: new Blob([options.body]).size });
+  return fetched(url, options);
+};
+"""
+"""The page keeps in `fetches` how each request was made."""
+
+SEES_BEACONS = """
+window.beacons = JSON.parse(sessionStorage.getItem("beacons") || "[]");
+const beacon = navigator.sendBeacon.bind(navigator);
+navigator.sendBeacon = (url, body) => {
+  const taken = window.refuseBeacons ? false : beacon(url, body);
+  beacons.push({ taken, bytes: new Blob([body]).size });
+  sessionStorage.setItem("beacons", JSON.stringify(beacons));
+  return taken;
+};
+"""
+"""The page keeps in `beacons` how large each was, and whether the browser took it."""
+
+HURRIES = """
+window.waits = [];
+window.jump = 0;
+const now = Date.now;
+const later = window.setTimeout;
+Date.now = () => now() + window.jump;
+Math.random = () => 0.4;
+window.setTimeout = (act, delay) => {
+  // Time-outs and the pulse of a page stay what they are.
+  const stays = !(delay > 200) || delay >= 60000 || [3000, 10000, 30000].includes(delay);
+  if (stays) return later(act, delay);
+  waits.push(Math.round(delay / 10) * 10);
+  return later(() => { if (!window.holdsStill) { window.jump += delay; act(); } }, 1);
+};
+"""
+"""What would wait for long is noted in `waits`, and happens now: the clock is put forward."""
+
+NO_STORAGE = """
+for (const area of ["localStorage", "sessionStorage"]) {
+  Object.defineProperty(window, area, {
+    get() { throw new DOMException("refused", "SecurityError"); },
+  });
+}
+"""
+
+FULL_STORAGE = """
+Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError"); };
+"""
+
+NO_RANDOM_UUID = "Object.defineProperty(crypto, 'randomUUID', { value: undefined });"
+
+HIDES = """
+window.hide = (hidden) => {
+  Object.defineProperty(document, "hidden", { get: () => hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+};
+"""
+"""`hide(true)` does what switching to another tab does."""
+
+
+def signals(*, gpc=False, dnt=False):
+    """Return the script of a visitor who sent these signals."""
+    return (
+        f"Object.defineProperty(Navigator.prototype, 'globalPrivacyControl',"
+        f" {{ get: () => {str(gpc).lower()} }});"
+        f"Object.defineProperty(Navigator.prototype, 'doNotTrack',"
+        f" {{ get: () => {'`1`' if dnt else 'null'} }});"
+    )
