@@ -16,6 +16,9 @@ _LONGEST_ASKED_SECONDS = 3600.0
 # at a moment of its own.
 _SPREAD = 0.1
 
+# Not the generator that the host may have seeded, and that forked children share.
+_chance = random.SystemRandom().random
+
 
 class Backoff:
     """
@@ -28,7 +31,7 @@ class Backoff:
         chance: Returns a random number from 0.0 to 1.0.
     """
 
-    def __init__(self, *, chance: Callable[[], float] = random.random) -> None:
+    def __init__(self, *, chance: Callable[[], float] = _chance) -> None:
         self._chance = chance
         self._failures = 0
 
