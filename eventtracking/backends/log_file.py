@@ -80,8 +80,10 @@ class LogFileBackend:
 
     def send(self, event: Event, /) -> None:
         """Write *event* now, or keep it until writing works again. Never raises."""
+        # Encoded first: what that raises, at the end of the stack, the router counts.
+        line = encode(event)
         next(self._ledger.accepted)
-        if not self._file.append(encode(event)):
+        if not self._file.append(line):
             self._warn(event)
 
     def flush(self, timeout: float | None = None) -> bool:  # noqa: ARG002  # nothing here waits
