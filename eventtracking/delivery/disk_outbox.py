@@ -526,7 +526,9 @@ class DiskOutbox:
             if not journal.unread:
                 self._fill_from(journal, 0, 0)
         if not self.pending and not self._is_closed:
-            # So that `pending` knows of it, and the worker comes back.
+            # So that `pending` knows of it, and the worker comes back. The names that are
+            # remembered may not be all of them.
+            self._look_for_orphans()
             self._adopt_next()
 
     def _retire(self) -> None:

@@ -105,10 +105,13 @@ def test_no_kill_loses_an_accepted_event(tmp_path, sink, kills):
         out, err = killer.communicate(timeout=HANG_SECONDS * 10)
     assert (out, err) == (f"{kills}\n", "")
     sink.is_faulty = False
-    backend = NetworkBackend(SinkDestination(port), outbox=folder, exit_timeout=0)
+    room = 10**10
+    backend = NetworkBackend(
+        SinkDestination(port), outbox=folder, exit_timeout=0, max_outbox_bytes=room
+    )
     backend.put("last", record(0, "last").payload)
 
-    finished = backend.flush(HANG_SECONDS)
+    finished = backend.flush(HANG_SECONDS * 4)
     found = Counter(map(number_of, sink.stored))
     promised = {(line.split()[0], int(line.split()[1])) for line in read_lines(acknowledged)}
     twice = found.total() - len(found)

@@ -5,11 +5,15 @@ import pty
 import subprocess
 import sys
 import termios
+import time
 
 import pytest
 from reception import HANG_SECONDS
 from sending_programs import arrived, each_once, run
 from sink_server import sink
+
+from eventtracking.delivery import journals
+from eventtracking.delivery.destination import Record
 
 
 @pytest.fixture
@@ -81,3 +85,20 @@ def test_a_terminal_is_shown_the_progress(left):
     os.close(ours)
     assert "out:   0%|" in shown
     assert "/100 [" in shown
+
+
+def test_thousands_of_files_are_all_delivered(there, left, tmp_path):
+    """Not only as many as are remembered at once."""
+    for number in range(100, 1300):
+        payload = b'{"data":{"number":%d}}' % number
+        line = journals.line_of(Record(f"left-{number}", time.time(), "line.written", payload))
+        journal, pen = journals.create(str(tmp_path / "out"), len(line))
+        os.write(pen.descriptor, line)
+        pen.give_up()
+        journal.release()
+
+    done = deliver(left, **PIPES)
+
+    assert done.stdout == f"{tmp_path / 'out'}: 1300 sent, 0 lost, 0 left\n"
+    assert arrived(there) == each_once(0, 1300)
+    assert not [*journals.names(str(tmp_path / "out"))]
