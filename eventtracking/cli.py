@@ -359,7 +359,6 @@ def _deliver(options: argparse.Namespace) -> int:
     from eventtracking._outbox_delivery import deliver
     from eventtracking.settings import build
 
-    _log_to_stderr()
     tracker = build(_settings(options))
     left = 0
     for delivered in deliver(options.timeout):

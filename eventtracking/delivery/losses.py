@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from eventtracking.delivery.destination import Record
-from eventtracking.stats import Ledger, Notices, value
+from eventtracking.stats import LOSS_REASONS, Ledger, Notices, value
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +34,15 @@ class Losses:
         self._told: dict[str, int] = {}
 
     def lose(self, reason: str, records: Sequence[Record], explanation: str = "") -> None:
-        """Count *records* as lost for *reason*, one of `eventtracking.stats.LOSS_REASONS`."""
+        """
+        Count *records* as lost for *reason*.
+
+        One that is not among `eventtracking.stats.LOSS_REASONS` counts as `backend_error`.
+        """
         if not records:
             return
+        if reason not in LOSS_REASONS:
+            explanation, reason = explanation or reason, "backend_error"
         self._ledger.lose(reason, len(records))
         if self._notices.due(reason) is not None:
             Notices.say(

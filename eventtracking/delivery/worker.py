@@ -304,7 +304,12 @@ class Worker:
         self._outbox.begin(part)
         left = self._ends_at - time.monotonic()
         try:
-            outcome = self._destination.deliver(part, max(0.01, min(self._options.timeout, left)))
+            said: Any = self._destination.deliver(part, max(0.01, min(self._options.timeout, left)))
+            if isinstance(said, Outcome):
+                outcome: Outcome = said
+            else:
+                # Forgotten: nobody knows what became of it, and it must not be sent in a rush.
+                outcome = self._failure(part, OSError(f"deliver() returned {said!r}"))
         except Exception as error:
             outcome = self._failure(part, error)
         if isinstance(outcome, Retry | Pause | Split):

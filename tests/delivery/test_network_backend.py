@@ -8,7 +8,7 @@ from reception import HANG_SECONDS, Reception, books, event, send, until
 
 from eventtracking.delivery.destination import Limits, new_id
 from eventtracking.delivery.network_backend import NetworkBackend
-from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking.exceptions import EventLost, ImproperlyConfigured
 
 
 def test_an_event_arrives(carrying):
@@ -139,6 +139,21 @@ def test_what_a_destination_cannot_write_is_counted_and_said_once(carrying, capl
     assert caplog.messages == [
         'Lost 1 event(s) on the way to Reception, such as "a.b": rejected (no identity)'
     ]
+
+
+def test_a_reason_that_is_on_no_list_is_counted_all_the_same(carrying, caplog):
+    """Dashboards rely on the list; the word of the destination is in the log."""
+
+    class Choosy(Reception):
+        def encode(self, event, /):
+            raise EventLost("no consent")
+
+    backend = carrying(Choosy())
+
+    backend.send(event("a.b"))
+
+    assert books(backend)["lost"] == {"backend_error": 1}
+    assert "(no consent)" in caplog.text
 
 
 def test_an_event_larger_than_the_destination_takes_is_counted(carrying):

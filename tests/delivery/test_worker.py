@@ -137,6 +137,25 @@ def test_an_exception_of_a_destination_stops_neither_the_thread_nor_the_others(c
     assert books(backend)["lost"] == {"rejected": 1}
 
 
+@pytest.mark.parametrize(("idempotent", "lost"), [(True, {}), (False, {"rejected": 1})])
+def test_a_destination_that_forgets_to_say_what_became_of_a_batch_loses_nothing_silently(
+    carrying, monkeypatch, caplog, idempotent, lost
+):
+    """The mistake of a first destination: it is told, and not repeated without a pause."""
+    waits = []
+    monkeypatch.setattr(Backoff, "seconds", lambda self, asked=None: waits.append(1) or 0.0)
+    answers = [None, None, Ok()]
+    there = Reception(idempotent=idempotent)
+    there.deliver = lambda batch, timeout: answers.pop(0)
+    backend = carrying(there)
+    send(backend, "a")
+
+    assert backend.flush(HANG_SECONDS)
+    assert books(backend)["lost"] == lost
+    assert len(waits) == (2 if idempotent else 0)
+    assert "deliver() returned None" in caplog.text
+
+
 def test_nothing_is_sent_twice_to_who_cannot_tell(carrying):
     """An exception may come after the bytes: such a batch is lost, and counted."""
     there = Reception(OSError("broken pipe"), idempotent=False)
