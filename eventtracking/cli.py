@@ -7,10 +7,18 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from eventtracking import __version__
+from eventtracking._command_line import (
+    CONFIG_HELP,
+    EXIT_CODES,
+    UsageError,
+    complain,
+    load_settings,
+    new_parser,
+)
+from eventtracking._outbox_command import add_outbox
 from eventtracking.exceptions import ImproperlyConfigured
 
 # What a backend that waits for a network or a disk gets, once to flush and once to close.
@@ -23,15 +31,8 @@ _INSPECTOR_PORT = 8766
 # Where Datadog's Agent listens, and its clients send to.
 _STATSD_PORT = 8125
 
-# Long enough for what waits after an outage of hours.
-_DELIVERY_SECONDS = 3600.0
-
 # What a shell reports for a program that SIGINT ended.
 _INTERRUPTED = 130
-
-_EXIT_CODES = """\
-exit codes: 0 done, 1 wrong settings or a lost event, 2 wrong usage
-"""
 
 _EXAMPLES = """\
 examples:
@@ -43,15 +44,6 @@ examples:
   eventtracking outbox deliver --config tracking.toml
 
 """
-
-_OUTBOX_ACTIONS = {
-    "list": "say what waits and what was refused",
-    "show": "print events, one JSON object a line",
-    "retry": "let refused events wait again, to be sent once more",
-    "purge": "delete refused events, or those that wait and no living process has",
-}
-
-_CONFIG_HELP = "settings, as .toml or .json (default: the file that EVENT_TRACKING_CONFIG names)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         _give_up_output()
         # Whoever reads no further, as `head` does, need not be told.
-        return 1 if isinstance(error, BrokenPipeError) else _complain(f"eventtracking: {error}")
+        return 1 if isinstance(error, BrokenPipeError) else complain(f"eventtracking: {error}")
     except KeyboardInterrupt:
         return _INTERRUPTED
 
@@ -82,22 +74,18 @@ def _run(arguments: Sequence[str] | None) -> int:
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
-    except _UsageError as error:
-        return _complain(f"eventtracking: {error}", code=2)
+    except UsageError as error:
+        return complain(f"eventtracking: {error}", code=2)
     except ImproperlyConfigured as error:
-        return _complain(str(error))
-
-
-class _UsageError(Exception):
-    """The command line asks for something that cannot be understood."""
+        return complain(str(error))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _new_parser(
+    parser = new_parser(
         argparse.ArgumentParser,
         prog="eventtracking",
         description="Event tracking that a Python program embeds: one emit(), every destination.",
-        epilog=_EXAMPLES + _EXIT_CODES,
+        epilog=_EXAMPLES + EXIT_CODES,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -105,28 +93,18 @@ def _parser() -> argparse.ArgumentParser:
     _add_inspect(commands)
     _add_emit(commands)
     _add_check(commands)
-    _add_outbox(commands)
+    add_outbox(commands)
     return parser
 
 
-def _new_parser(make: Any, *names: str, **options: Any) -> argparse.ArgumentParser:
-    # Without abbreviations: an option added later would make --co ambiguous in a script.
-    return make(  # type: ignore[no-any-return]
-        *names,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        **options,
-    )
-
-
 def _add_demo(commands: Any) -> None:
-    parser = _new_parser(
+    parser = new_parser(
         commands.add_parser,
         "demo",
         help="click through a small web application and watch its events",
         description="Serve a small web application on this machine. Every click sends an event\n"
         "through processors into a log file and shows it here. Ctrl-C ends it.",
-        epilog=_EXIT_CODES,
+        epilog=EXIT_CODES,
     )
     parser.add_argument(
         "--port",
@@ -157,13 +135,13 @@ def _add_demo(commands: Any) -> None:
 
 
 def _add_inspect(commands: Any) -> None:
-    parser = _new_parser(
+    parser = new_parser(
         commands.add_parser,
         "inspect",
         help="see what would be sent to Segment, Datadog and Google Analytics",
         description="Stand in for Segment, Datadog and Google Analytics on this machine: check\n"
         "what is sent as they would, answer as they do, and show it on a page. Ctrl-C ends it.",
-        epilog=_EXIT_CODES,
+        epilog=EXIT_CODES,
     )
     parser.add_argument(
         "--host", default="127.0.0.1", help="where to listen (default: %(default)s)"
@@ -192,78 +170,31 @@ def _add_inspect(commands: Any) -> None:
 
 
 def _add_emit(commands: Any) -> None:
-    parser = _new_parser(
+    parser = new_parser(
         commands.add_parser,
         "emit",
         help="send one event",
         description="Send one event through the processors to the backends of the settings.",
-        epilog=_EXIT_CODES,
+        epilog=EXIT_CODES,
     )
     parser.add_argument("name", metavar="NAME", help="what happened, as namespace.object.action")
     parser.add_argument("data", metavar="JSON", nargs="?", help="what is worth knowing about it")
     parser.add_argument("--context", metavar="JSON", help="an object: who, where, in what request")
-    parser.add_argument("--config", metavar="FILE", help=_CONFIG_HELP)
+    parser.add_argument("--config", metavar="FILE", help=CONFIG_HELP)
     parser.set_defaults(command=_emit)
 
 
 def _add_check(commands: Any) -> None:
-    parser = _new_parser(
+    parser = new_parser(
         commands.add_parser,
         "check",
         help="validate settings",
         description="Print the settings as a tree with secrets masked, build what they describe,\n"
         "and report every problem at once. No event is sent.",
-        epilog=_EXIT_CODES,
+        epilog=EXIT_CODES,
     )
-    parser.add_argument("--config", metavar="FILE", help=_CONFIG_HELP)
+    parser.add_argument("--config", metavar="FILE", help=CONFIG_HELP)
     parser.set_defaults(command=_check)
-
-
-def _add_outbox(commands: Any) -> None:
-    parser = _new_parser(
-        commands.add_parser,
-        "outbox",
-        help="see, retry or delete events that wait on disk, or were refused",
-        description="Look into the folder that a backend has as its outbox. Programs that use it\n"
-        "may run meanwhile.",
-        epilog=_EXIT_CODES,
-    )
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    for action, help_ in _OUTBOX_ACTIONS.items():
-        each = _new_parser(actions.add_parser, action, help=help_, description=help_)
-        each.add_argument("folder", metavar="DIR", help="the outbox")
-        each.set_defaults(command=_outbox, action=action)
-        if action == "list":
-            each.add_argument("--json", action="store_true", help="as one JSON object")
-        elif action == "retry":
-            each.add_argument(
-                "--id", action="append", metavar="ID", help="only this one; may be repeated"
-            )
-        else:
-            each.add_argument("--dead", action="store_true", help="events that were refused")
-            each.add_argument("--waiting", action="store_true", help="events that wait")
-        if action == "show":
-            each.add_argument("--limit", type=int, metavar="N", help="no more than so many")
-        elif action == "purge":
-            each.add_argument(
-                "--older-than", type=float, metavar="SECONDS", help="only those that are older"
-            )
-            each.add_argument("--yes", action="store_true", help="do it; else only say how many")
-    _add_delivery(actions)
-
-
-def _add_delivery(actions: Any) -> None:
-    help_ = "send what waits, for programs that do not run any more"
-    parser = _new_parser(actions.add_parser, "deliver", help=help_, description=help_)
-    parser.add_argument("--config", metavar="FILE", help=_CONFIG_HELP)
-    parser.add_argument(
-        "--timeout",
-        type=float,
-        default=_DELIVERY_SECONDS,
-        metavar="SECONDS",
-        help="how long to try (default: %(default)g)",
-    )
-    parser.set_defaults(command=_deliver)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -277,7 +208,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _inspect(options: argparse.Namespace) -> int:
     if options.token == "":
-        raise _UsageError("--token must not be empty; there is --no-token")
+        raise UsageError("--token must not be empty; there is --no-token")
     from eventtracking.inspector import program
 
     token = None if options.no_token else options.token or program.new_token()
@@ -292,12 +223,12 @@ def _inspect(options: argparse.Namespace) -> int:
 
 def _emit(options: argparse.Namespace) -> int:
     if not options.name:
-        raise _UsageError("NAME must not be empty")
+        raise UsageError("NAME must not be empty")
     data = None if options.data is None else _json(options.data, "JSON")
     context = {} if options.context is None else _json(options.context, "--context")
     if not isinstance(context, Mapping):
-        raise _UsageError("--context must be a JSON object, such as '{\"user_id\": 7}'")
-    settings = _settings(options)
+        raise UsageError("--context must be a JSON object, such as '{\"user_id\": 7}'")
+    settings = load_settings(options)
     from eventtracking.settings import build
     from eventtracking.tracker import register_tracker
 
@@ -314,7 +245,7 @@ def _emit(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    settings = _settings(options)
+    settings = load_settings(options)
     from eventtracking._guards import unguarded
     from eventtracking.settings import BACKENDS, ENABLED, build, describe, truth
 
@@ -328,80 +259,9 @@ def _check(options: argparse.Namespace) -> int:
     if not tracker.backends:
         warnings.append(f"{BACKENDS} is empty: every event is dropped.")
     if warnings:
-        return _complain(*warnings, code=0)
+        return complain(*warnings, code=0)
     print("\nNo problems.")
     return 0
-
-
-def _outbox(options: argparse.Namespace) -> int:
-    from eventtracking._outbox_folder import OutboxFolder, UnusableFolder
-
-    try:
-        folder = OutboxFolder(options.folder)
-        if options.action == "list":
-            print(folder.json() if options.json else folder.text())
-        elif options.action == "show":
-            both = options.dead == options.waiting
-            for line in folder.events(
-                dead=both or options.dead, waiting=both or options.waiting, limit=options.limit
-            ):
-                print(line)
-        elif options.action == "retry":
-            print(f"{folder.retry(options.id)} event(s) wait again")
-        else:
-            return _purge(folder, options)
-    except UnusableFolder as error:
-        raise _UsageError(str(error)) from None
-    return 0
-
-
-def _deliver(options: argparse.Namespace) -> int:
-    from eventtracking._outbox_delivery import deliver
-    from eventtracking.settings import build
-
-    tracker = build(_settings(options))
-    left = 0
-    for delivered in deliver(options.timeout):
-        print(delivered)
-        left += delivered.left + delivered.lost
-    tracker.close(0)
-    return 1 if left else 0
-
-
-def _purge(folder: Any, options: argparse.Namespace) -> int:
-    if not (options.dead or options.waiting):
-        raise _UsageError("say what to delete: --dead, --waiting, or both")
-    number = folder.purge(
-        dead=options.dead,
-        waiting=options.waiting,
-        older_than=options.older_than,
-        really=options.yes,
-    )
-    if not options.yes:
-        raise _UsageError(f"this deletes {number} event(s) for good: add --yes to do it")
-    print(f"{number} event(s) deleted")
-    return 0
-
-
-def _settings(options: argparse.Namespace) -> dict[str, Any]:
-    from eventtracking.settings import CONFIG, load
-
-    path = options.config or os.environ.get(CONFIG)
-    if not path:
-        raise _UsageError(
-            f"no settings: name a file with --config FILE or in the environment variable {CONFIG}"
-        )
-    _let_settings_name_what_lies_here()
-    return load(path, os.environ)
-
-
-def _let_settings_name_what_lies_here() -> None:
-    """Make the modules of the working directory importable, as `python -m` does."""
-    if not sys.flags.safe_path:
-        # The directory may be gone.
-        with suppress(OSError):
-            # Last, so that nothing that lies about here hides a module.
-            sys.path.append(os.getcwd())
 
 
 def _json(text: str, what: str) -> Any:
@@ -410,7 +270,7 @@ def _json(text: str, what: str) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise _UsageError(f"{what} is not valid JSON: {error}") from None
+        raise UsageError(f"{what} is not valid JSON: {error}") from None
 
 
 def _refuse_constant(name: str) -> None:
@@ -428,21 +288,21 @@ def _nowhere(settings: Mapping[str, Any]) -> int:
     from eventtracking.settings import BACKENDS, ENABLED, truth
 
     if truth(settings.get(ENABLED)) is False:
-        return _complain(f"eventtracking: not sent: {ENABLED} is false", code=0)
-    return _complain(f"eventtracking: not sent: {BACKENDS} is empty")
+        return complain(f"eventtracking: not sent: {ENABLED} is false", code=0)
+    return complain(f"eventtracking: not sent: {BACKENDS} is empty")
 
 
 def _outcome(stats: Mapping[str, Any], *, finished: bool) -> int:
     """Say on stderr what became of the event, if it was not sent; return the exit code."""
     if lost := [*_losses(stats, "the tracker")]:
-        return _complain(*lost)
+        return complain(*lost)
     if _total(stats, "pending"):
         # Nothing that has been closed still holds an event, unless it keeps it on disk.
-        return _complain("eventtracking: not sent yet: a backend keeps it for later", code=0)
+        return complain("eventtracking: not sent yet: a backend keeps it for later", code=0)
     if not finished:
-        return _complain("eventtracking: a backend did not finish; the event may be lost")
+        return complain("eventtracking: a backend did not finish; the event may be lost")
     if _total(stats, "filtered"):
-        return _complain("eventtracking: a processor dropped the event, as it is meant to", code=0)
+        return complain("eventtracking: a processor dropped the event, as it is meant to", code=0)
     return 0
 
 
@@ -457,11 +317,6 @@ def _total(stats: Mapping[str, Any], figure: str) -> int:
     branches = stats.get("backends", {}).values()
     own: int = stats.get(figure, 0)
     return own + sum(_total(branch, figure) for branch in branches)
-
-
-def _complain(*lines: str, code: int = 1) -> int:
-    print(*lines, sep="\n", file=sys.stderr)
-    return code
 
 
 def _prepare_streams() -> None:

@@ -126,6 +126,8 @@ def test_importing_the_command_line_is_cheap(environment):
 
     assert done.stdout.split() == [
         "eventtracking",
+        "eventtracking._command_line",
+        "eventtracking._outbox_command",
         "eventtracking.cli",
         "eventtracking.exceptions",
         "False",

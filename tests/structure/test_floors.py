@@ -52,6 +52,8 @@ FLOORS = {
     "eventtracking.integrations": 6,
     "eventtracking.openedx": 6,
     "eventtracking.cli": 6,
+    "eventtracking._command_line": 6,
+    "eventtracking._outbox_command": 6,
     "eventtracking._outbox_delivery": 6,
     "eventtracking._outbox_folder": 6,
     "eventtracking.demo": 6,

@@ -38,7 +38,8 @@ DOORS = ("eventtracking.django", "eventtracking.openedx.management", "eventtrack
 
 # Programs, not leaves: whoever runs one wants all of it.
 PROGRAMS = ("eventtracking.cli", "eventtracking.demo", "eventtracking.inspector")
-PROGRAMS += ("eventtracking.__main__",)
+PROGRAMS += ("eventtracking.__main__", "eventtracking._command_line")
+PROGRAMS += ("eventtracking._outbox_command",)
 
 PROBE = """
 import json, sys
