@@ -16,6 +16,7 @@ from orjson import Fragment, dumps
 from eventtracking.delivery import journals
 from eventtracking.delivery.dead_letters import NAME, DeadLetters, Letter
 from eventtracking.delivery.destination import Record
+from eventtracking.delivery.journal_lines import line_of
 
 
 class UnusableFolder(Exception):
@@ -127,7 +128,7 @@ class OutboxFolder:
                 yield _shown(*letter)
 
     def _let_wait(self, letters: list[Letter]) -> None:
-        lines = b"".join(journals.line_of(letter.record) for letter in letters)
+        lines = b"".join(line_of(letter.record) for letter in letters)
         journal, pen = journals.create(self._path, len(lines))
         try:
             # Run by root, its owner must be able to take it over.

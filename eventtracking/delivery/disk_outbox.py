@@ -17,7 +17,8 @@ from weakref import WeakSet
 from eventtracking.delivery import journals
 from eventtracking.delivery.dead_letters import DeadLetters
 from eventtracking.delivery.destination import Record
-from eventtracking.delivery.journals import NO_PEN, Entry, Journal, Pen, line_of
+from eventtracking.delivery.journal_lines import line_of
+from eventtracking.delivery.journals import NO_PEN, Entry, Journal, Pen
 from eventtracking.delivery.losses import Losses
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.stats import Ledger, Notices

@@ -3,9 +3,7 @@ The files in which events wait: one writer each, a line with a checksum for each
 
 A journal begins with a header of fixed length. It says how far the events were settled,
 and what is known of the next few; it is written anew in place, so that a full disk does
-not hinder it. Behind it stands one line an event: checksum, head and payload, separated
-by tabs. The head is a JSON array of id, time and name. JSON holds neither raw tabs nor
-newlines.
+not hinder it. Behind it stands one line an event, as `journal_lines` writes it.
 
 Who delivers from a journal holds a lock on it, from before it has its name until it is
 gone. So a journal that nobody has locked is one that nobody delivers.
@@ -27,10 +25,9 @@ from typing import Final, NamedTuple
 from weakref import ref
 from zlib import crc32
 
-from orjson import dumps, loads
-
 from eventtracking._open_files import OpenFile
 from eventtracking.delivery.destination import Record
+from eventtracking.delivery.journal_lines import LINE_START, record_of, salvage
 from eventtracking.stats import value
 
 SUFFIX = ".journal"
@@ -51,10 +48,6 @@ HEADER_BYTES = len(_TITLE) + _STATE_BYTES + 1
 
 # What an event behind the cursor is: it waits, it was begun to be sent, it is settled.
 WAITS, BEGUN, SETTLED = b".", b"b", b"s"
-
-# Where a line begins inside of another: behind the head of one that a full disk tore, and
-# that comes again, or behind a newline that is damaged.
-_LINE_START = re.compile(rb'[0-9a-f]{8}\t\["')
 
 _BLOCK_BYTES = 1 << 18
 
@@ -407,44 +400,6 @@ def is_locked(path: str) -> bool:
     return False
 
 
-def line_of(record: Record) -> bytes:
-    """Return the line for *record*."""
-    origin, stamp, name, payload = record
-    try:
-        head = dumps((origin, stamp, name))
-    except TypeError:
-        # A name with lone surrogates.
-        head = dumps((origin, stamp, name.encode("utf-8", "replace").decode()))
-    return b"%08x\t%b\t%b\n" % (crc32(payload, crc32(head)), head, payload)
-
-
-def record_of(line: bytes) -> Record | None:
-    """Return the record that *line* is, `None` if it is damaged."""
-    try:
-        checksum, head, payload = line.split(b"\t", 2)
-        if int(checksum, 16) != crc32(payload, crc32(head)):
-            return None
-        origin, stamp, name = loads(head)
-    except ValueError:
-        return None
-    return Record(origin, stamp, name, payload)
-
-
-def salvage(line: bytes) -> list[Record]:
-    """Return the whole records in a damaged *line*, the last of which ends where it ends."""
-    if record := record_of(line[:-1]):
-        # It is its newline that is damaged, at the end of the file.
-        return [record]
-    for start in _LINE_START.finditer(line, 1):
-        last = record_of(line[start.start() :])
-        if last is not None:
-            # The byte between them was a newline, if the first is whole.
-            before = line[: start.start() - 1]
-            first = record_of(before)
-            return [*([first] if first else salvage(before)), last]
-    return []
-
-
 def _state(cursor: int, marks: bytes) -> bytes:
     state = _STATE % (cursor, marks[:MOST_MARKS].ljust(MOST_MARKS, WAITS))
     return b"%08x\t%b" % (crc32(state), state)
@@ -471,7 +426,7 @@ def _first_line(descriptor: int) -> int:
     start = os.pread(descriptor, _BLOCK_BYTES, 0)
     if not start or _begins_ours(start):
         return min(HEADER_BYTES, len(start))
-    for found in _LINE_START.finditer(start):
+    for found in LINE_START.finditer(start):
         if record_of(start[found.start() :].partition(b"\n")[0]):
             return min(HEADER_BYTES, found.start())
     raise Foreign("no event of ours is in it")

@@ -268,6 +268,7 @@ class TestTakingOver:
         result = run(
             """
             import json, os, resource, sys
+            from eventtracking.delivery.journal_lines import line_of
             from outbox_programs import ANY, Kept, journals, record
 
             folder = sys.argv[1]
@@ -280,10 +281,10 @@ class TestTakingOver:
             for number in range(10_000):
                 path = os.path.join(folder, f"{number:020d}-ab.journal")
                 with open(path, "wb") as file:
-                    file.write(head + journals.line_of(record(number)))
+                    file.write(head + line_of(record(number)))
                     if number % 100 == 0:
                         # Large ones.
-                        file.write(journals.line_of(record(1, size=100_000)))
+                        file.write(line_of(record(1, size=100_000)))
                         file.truncate(2_000_000)
             kept = Kept(folder)
             before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -4,6 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from outbox_programs import files, ids, left_behind, record
 
 from eventtracking.delivery import journals
 from eventtracking.delivery.destination import Record
+from eventtracking.delivery.journal_lines import line_of
 
 NAMES = st.text(st.characters(exclude_categories=()), max_size=20)
 RECORDS = st.lists(
@@ -19,7 +21,7 @@ RECORDS = st.lists(
         st.text("abcdef0123456789-", min_size=1, max_size=12),
         st.floats(0, 4e9),
         NAMES,
-        st.text(max_size=40).map(journals.dumps),
+        st.text(max_size=40).map(orjson.dumps),
     ),
     max_size=6,
 )
@@ -116,7 +118,7 @@ def test_a_cursor_that_points_nowhere_counts_for_nothing(tmp_path, cursor):
 
 def test_a_whole_line_behind_a_torn_one_is_found(tmp_path):
     """A full disk tore a line, wherever, and its event was written again behind it."""
-    line = journals.line_of(record(1))
+    line = line_of(record(1))
     for length in range(1, len(line)):
         path = left_behind(tmp_path, record(0))
         with path.open("ab") as file:

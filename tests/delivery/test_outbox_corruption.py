@@ -7,6 +7,7 @@ import pytest
 from outbox_programs import ANY, Kept, files, left_behind, record
 
 from eventtracking.delivery import journals
+from eventtracking.delivery.journal_lines import line_of
 
 SEEDS = 20
 MANY_SEEDS = 500
@@ -121,7 +122,7 @@ def one_round(folder, damage, chance):
     header = bytes(content[:HEADER])
     damage(content, chance)
     path.write_bytes(content)
-    still = [each for each in records if is_whole(journals.line_of(each), content)]
+    still = [each for each in records if is_whole(line_of(each), content)]
     neighbours = [[*journals.waiting(str(each))] for each in (intact, after)]
     kept = Kept(folder)
 

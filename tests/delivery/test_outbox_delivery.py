@@ -14,6 +14,7 @@ from sink_server import sink
 
 from eventtracking.delivery import journals
 from eventtracking.delivery.destination import Record
+from eventtracking.delivery.journal_lines import line_of
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_thousands_of_files_are_all_delivered(there, left, tmp_path):
     """Not only as many as are remembered at once."""
     for number in range(100, 1300):
         payload = b'{"data":{"number":%d}}' % number
-        line = journals.line_of(Record(f"left-{number}", time.time(), "line.written", payload))
+        line = line_of(Record(f"left-{number}", time.time(), "line.written", payload))
         journal, pen = journals.create(str(tmp_path / "out"), len(line))
         os.write(pen.descriptor, line)
         pen.give_up()

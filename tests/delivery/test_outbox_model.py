@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 from outbox_programs import ANY, Kept, files, number_of, record
 
-from eventtracking.delivery import journals
+from eventtracking.delivery.journal_lines import line_of
 
 ONE = st.integers(0, 2)
 MOST_ALIVE = 3
@@ -117,7 +117,7 @@ class Outboxes(RuleBasedStateMachine):
         process = self.process(which)
         active = [journal.path for journal in process.outbox._own if not journal.is_sealed]
         self.kill(process)
-        line = journals.line_of(record(0, "torn", 150))
+        line = line_of(record(0, "torn", 150))
         for path in active:
             if Path(path).exists() and Path(path).read_bytes().endswith(b"\n"):
                 with open(path, "ab") as file:
