@@ -70,6 +70,8 @@ def test_a_choice_to_be_left_alone_holds_on_later_pages_and_in_other_tabs(browse
           eventtracking.emit('after');
         })()""")
         lost = page.evaluate("lost")
+        # What a tab writes is seen by the others a little later.
+        other.wait_for("localStorage['eventtracking:choice'] === 'out'")
         elsewhere = other.evaluate("eventtracking.emit('other')")
         other.evaluate("eventtracking.flush()")
         page.go(url)
@@ -85,6 +87,24 @@ def test_a_choice_to_be_left_alone_holds_on_later_pages_and_in_other_tabs(browse
     assert stored == ["eventtracking:/event:mark", "eventtracking:choice"]
     assert seen == 0
     assert names == ["page_view", "again"]
+
+
+def test_a_choice_to_be_left_alone_is_heard_by_the_other_tabs_at_once(browser, site):
+    """What waits there and the visit there are forgotten too, before anything is sent."""
+    url = site.page(batch_seconds="1000", **IDS)
+    with browser.page(url) as page:
+        page.wait_for(READY)
+        other = page.beside(url)
+        other.wait_for(READY)
+        other.evaluate("eventtracking.emit('a').then((result) => window.result = result), 1")
+        page.evaluate("eventtracking.optOut()")
+        other.wait_for("!!window.result")
+        reason, visits = other.evaluate("[result.reason, sessionStorage.length]")
+        stored = other.evaluate("Object.keys(localStorage)")
+
+    assert (reason, visits) == ("opt_out", 0)
+    assert sorted(stored) == ["eventtracking:/event:mark", "eventtracking:choice"]
+    assert site.requests == []
 
 
 def test_nothing_is_told_before_consent_where_that_is_asked_for(browser, site):

@@ -143,10 +143,21 @@
   }
 
   function optOut() {
-    note(CHOICE, "out");
     remove(ANONYMOUS_ID);
+    // Last: other tabs that hear of it see the rest done.
+    note(CHOICE, "out");
+    forget();
+  }
+
+  /** Forget the visit and what waits: the visitor chose so, here or in another tab. */
+  function forget() {
     remove(SESSION, "sessionStorage");
     discard("opt_out");
+    beat();
+  }
+
+  function heed({ key }) {
+    if (key === CHOICE && refusal() === "opt_out") forget();
   }
 
   function optIn() {
@@ -716,6 +727,7 @@
 
   addEventListener("pagehide", leave);
   addEventListener("pageshow", comeBack);
+  addEventListener("storage", heed);
   document.addEventListener("visibilitychange", visibility);
   addEventListener("online", () => ((pausedUntil = failures = 0), flush()));
   if (viewed.includes("on")) {
