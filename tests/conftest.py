@@ -1,6 +1,7 @@
 """What every test starts from, and leaves behind."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -8,6 +9,11 @@ from hypothesis import HealthCheck, settings
 from eventtracking import serialization, tracker
 
 pytest_plugins = ["pytester"]
+
+# A shell has what it starts in the background ignore Ctrl+C, and the programs that tests start
+# would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test asserts a time, so none fails because the machine is busy.
 settings.register_profile(

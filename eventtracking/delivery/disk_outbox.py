@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-import errno
-import heapq
 import logging
 import os
-import stat
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from weakref import WeakSet
+from contextlib import contextmanager
 
-from eventtracking.delivery import journals
+from eventtracking.delivery import _folders, journals
+from eventtracking.delivery._journal_writer import JournalWriter
+from eventtracking.delivery._orphans import Orphans
+from eventtracking.delivery._reports import Reports
 from eventtracking.delivery.dead_letters import DeadLetters
 from eventtracking.delivery.destination import Record
-from eventtracking.delivery.journal_lines import line_of
-from eventtracking.delivery.journals import NO_PEN, Entry, Journal, Pen
+from eventtracking.delivery.journals import Entry, Journal
 from eventtracking.delivery.losses import Losses
-from eventtracking.exceptions import ImproperlyConfigured
-from eventtracking.stats import Ledger, Notices
+from eventtracking.stats import Ledger
 
 logger = logging.getLogger(__name__)
 
-# A new journal is begun at this length, or earlier if few would fit into the folder. One
-# that is settled is deleted whole, so a shorter one gives room back sooner. Each holds a
-# descriptor until then, so there must not be too many either.
-_JOURNAL_BYTES = 8_000_000
-_FEWEST_JOURNALS, _MOST_JOURNALS = 10, 100
-_LEAST_BYTES = 1 << 16
-
-# How often to look for journals that other processes left, and whether there is room.
-_ORPHAN_SECONDS = 30.0
-_ROOM_SECONDS = 1.0
-
-# Of thousands of journals only so many names are remembered at once, and so many are open.
-_NAMES_AT_ONCE = 1000
+# Of thousands of journals only so many are open at once.
 _OPEN_AT_ONCE = 4
 
-# A thread holds a lock for milliseconds. Whoever waits longer has met one that will not
+# A thread holds the lock for milliseconds. Whoever waits longer has met one that will not
 # come back, and goes on without it.
 _LOCK_SECONDS = 5.0
 
@@ -82,6 +66,9 @@ class DiskOutbox:
 
     durable = True
 
+    put: Callable[[Record], bool]
+    """Keep a record; tell whether there was room."""
+
     def __init__(
         self,
         folder: str | os.PathLike[str],
@@ -94,60 +81,44 @@ class DiskOutbox:
         who: str = "DiskOutbox",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.folder = _safe_folder(folder, who)
+        self.folder = _folders.usable(folder, who)
         self.who = who
-        self._losses = losses
         self._ledger = ledger
-        self._max_bytes = max_bytes
         self._idempotent = idempotent
-        self._max_memory_bytes = max_memory_bytes
-        self._clock = clock
-        least = max(_LEAST_BYTES, max_bytes // _MOST_JOURNALS)
-        self._journal_bytes = max(least, min(_JOURNAL_BYTES, max_bytes // _FEWEST_JOURNALS))
+        self._reports = Reports(losses, logger)
+        self._orphans = Orphans(self.folder, self._reports, clock)
         self._dead = DeadLetters(self.folder, max_bytes=max_bytes)
-        self._notices = Notices()
-        self._pen = NO_PEN
+        self._writer = JournalWriter(
+            self.folder,
+            max_bytes=max_bytes,
+            max_memory_bytes=max_memory_bytes,
+            reports=self._reports,
+            clock=clock,
+        )
+        # Without a detour: every event goes this way.
+        self.put = self._writer.put
         self._start_empty()
-        _refuse_second(self)
+        _folders.claim(self)
 
     @property
     def is_closed(self) -> bool:
         """Whether `close` was called."""
-        return self._is_closed
+        return self._writer.is_closed
 
     @property
     def pending(self) -> int:
         """How many events wait, or are on their way, those that were taken over included."""
-        in_files: int = sum(journal.unread for journal in (*self._own, *self._adopted))
-        return len(self._backlog) + len(self._window) + in_files + self._left
-
-    def put(self, record: Record, /) -> bool:
-        """Keep *record*; tell whether there was room."""
-        line = line_of(record)
-        pen = self._pen
-        try:
-            written = os.write(pen.descriptor, line)
-        except OSError:
-            return self._hold(record, line)
-        if written != len(line):
-            # The disk is full. It is written again, whole, behind its torn head: readers
-            # find it there.
-            return self._hold(record, line)
-        # After the write: what is counted can be read.
-        next(pen.written)
-        pen.room -= written
-        if pen.room <= 0:
-            self._roll(pen)
-        return True
+        in_files: int = sum(journal.unread for journal in self._held())
+        return len(self._writer.backlog) + len(self._window) + in_files + self._left
 
     def peek(self, max_events: int, max_bytes: int) -> list[Record]:
         """Return the oldest events that are not settled."""
-        if self._backlog:
-            self._write_now()
+        if self._writer.backlog:
+            self._writer.write_backlog()
         with self._alone() as is_alone:
-            if is_alone and not self._window and not self._is_closed:
+            if is_alone and not self._window and not self.is_closed:
                 self._fill(max_events, max_bytes)
-        self._tell()
+        self._reports.tell()
         return [entry.record for entry in self._window.values() if entry.record]
 
     def begin(self, batch: Sequence[Record], /) -> None:
@@ -161,7 +132,7 @@ class DiskOutbox:
     def settle(self, batch: Sequence[Record], /) -> int:
         """Move the cursor behind *batch*, and return how many of it were still here."""
         with self._alone():
-            if self._is_closed:
+            if self.is_closed:
                 return 0
             entries = [entry for record in batch if (entry := self._window.pop(record.id, None))]
             for entry in entries:
@@ -169,7 +140,7 @@ class DiskOutbox:
             self._advance({entry.journal for entry in entries if entry.journal})
             if not self._window:
                 self._tidy()
-        self._tell()
+        self._reports.tell()
         return len(entries)
 
     def bury(self, record: Record, reason: str, status: int | None) -> None:
@@ -177,234 +148,71 @@ class DiskOutbox:
         try:
             self._dead.bury(record, reason, status)
         except OSError as error:
-            self._note("%s: a refused event could not be kept (%s)", self._dead.path, error)
-            self._tell()
+            self._reports.warn("%s: a refused event could not be kept (%s)", self._dead.path, error)
+            self._reports.tell()
 
     def drop_oldest(self) -> list[Record]:
         """Give up the oldest journal of which nothing is on its way, and return its events."""
         dropped: list[Record] = []
         with self._alone() as is_alone:
-            if is_alone and not self._is_closed:
+            if is_alone and not self.is_closed:
                 for journal in self._droppable():
                     dropped = self._drop(journal)
                     if dropped:
                         break
-        self._tell()
+        self._reports.tell()
         return dropped
 
     def forget(self) -> None:
         """Start empty, in a forked child: what waits is the parent's, files and all."""
         # Closed, never unlocked: the lock is the parent's.
-        for journal in (*self._own, *self._adopted):
+        for journal in self._adopted:
             journal.give_up()
-        if self._active is not None:
-            self._active.give_up()
+        self._writer.forget()
+        self._orphans.forget()
+        self._reports.forget()
         self._start_empty()
 
     def close(self) -> list[Record]:
         """Give the files back, to the next process, and return what is in memory only."""
-        self._write_now()
+        self._writer.write_backlog()
         with self._alone():
-            if self._is_closed:
+            if self.is_closed:
                 return []
-            unwritten = self._stop_writing()
+            unwritten = self._writer.close()
             self._tidy()
             lost = [entry.record for entry in self._window.values() if entry.journal is None]
             self._left = self.pending - len(lost)
-            for journal in (*self._own, *self._adopted):
+            for journal in self._held():
                 journal.release()
-            self._own.clear()
+            self._writer.journals.clear()
             self._adopted.clear()
             self._window.clear()
-        self._tell()
+        self._reports.tell()
         return [record for record in (*lost, *unwritten) if record]
 
     def __repr__(self) -> str:
         return f"<DiskOutbox {self.folder!r}>"
 
     def _start_empty(self) -> None:
-        # Reentrant: a signal handler or a finalizer may emit while they are held.
-        self._writing = threading.RLock()
-        self._reading = threading.RLock()
-        self._is_writing = self._is_reading = self._is_closed = False
-        # What is written with; `_pen` is the same, or `NO_PEN` to send `put` the long way.
-        self._active: Pen | None = None
-        self._pen = NO_PEN
-        self._own: list[Journal] = []
+        # Reentrant: a signal handler or a finalizer may emit while it is held.
+        self._lock = threading.RLock()
+        self._is_reading = False
+        # Those that were taken over, the oldest first.
         self._adopted: list[Journal] = []
-        # What waits in memory, because it could not be written.
-        self._backlog: deque[tuple[Record, bytes]] = deque()
-        self._backlog_bytes = 0
         # What was peeked, by id, in order.
         self._window: dict[str, Entry] = {}
-        # Names of what may be orphans, the oldest last, and when to look for more.
-        self._names: list[str] = []
-        self._look_at = 0.0
-        self._foreign: set[str] = set()
-        # While it is full: when to ask again.
-        self._full_until = 0.0
         # What is left in files after `close`.
         self._left = 0
-        # What is to be said when no lock is held: a handler of the log takes its own.
-        self._unsaid: list[Callable[[], object]] = []
 
-    def _hold(self, record: Record, line: bytes) -> bool:
-        """Keep *record* in memory, unless it, and what waits there already, can be written."""
-        lock = self._writing
-        if not lock.acquire(timeout=_LOCK_SECONDS):
-            return False
-        try:
-            kept = self._queue(record, line)
-        finally:
-            lock.release()
-        self._tell()
-        return kept
-
-    def _queue(self, record: Record, line: bytes) -> bool:
-        is_full = self._active is None and self._clock() < self._full_until
-        if self._is_closed or is_full:
-            return False
-        item = (record, line)
-        self._pen = NO_PEN
-        self._backlog.append(item)
-        self._backlog_bytes += len(line)
-        if self._is_writing:
-            # Interrupted by a signal: it goes on with this one.
-            return True
-        self._write_backlog()
-        # Asked only now: the disk may have had room for all.
-        if not self._backlog or self._backlog[-1] is not item:
-            return True
-        if self._backlog_bytes <= self._max_memory_bytes and not self._full_until:
-            return True
-        self._backlog.pop()
-        self._backlog_bytes -= len(line)
-        return False
-
-    def _stop_writing(self) -> list[Record]:
-        """Accept nothing any more, and return what waits in memory."""
-        lock = self._writing
-        has_lock = lock.acquire(timeout=_LOCK_SECONDS)
-        try:
-            self._is_closed = True
-            self._pen, self._active = NO_PEN, None
-            unwritten = [record for record, _ in self._backlog]
-            self._backlog, self._backlog_bytes = deque(), 0
-        finally:
-            if has_lock:
-                lock.release()
-        return unwritten
-
-    def _write_now(self) -> None:
-        """Write what waits in memory, if no other thread is at it."""
-        lock = self._writing
-        if lock.acquire(blocking=False):
-            try:
-                if not self._is_writing and self._backlog:
-                    self._write_backlog()
-            finally:
-                lock.release()
-        self._tell()
-
-    def _write_backlog(self) -> None:
-        """Write what waits in memory as far as it goes, and let `put` go its short way again."""
-        self._is_writing = True
-        try:
-            while True:
-                self._drain()
-                if self._backlog or self._active is None:
-                    return
-                self._pen = self._active
-                # A signal handler may have put one in meanwhile.
-                if not self._backlog:
-                    return
-                self._pen = NO_PEN
-        except OSError as error:
-            self._fail(error)
-        finally:
-            self._is_writing = False
-
-    def _drain(self) -> None:
-        # Kept, for a signal handler may fork, and a child has a new one.
-        backlog = self._backlog
-        while backlog and backlog is self._backlog:
-            pen = self._usable_pen()
-            if pen is None:
-                return
-            record, line = backlog[0]
-            self._write(pen, line)
-            # The worker may have taken it meanwhile, and no other thread takes any.
-            if backlog and backlog[0][0] is record:
-                backlog.popleft()
-                self._backlog_bytes -= len(line)
-
-    def _write(self, pen: Pen, line: bytes) -> None:
-        written = os.write(pen.descriptor, line)
-        if written != len(line):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        next(pen.written)
-        pen.room -= written
-
-    def _usable_pen(self) -> Pen | None:
-        """Return what to write with, a new one if need be; `None` if there is no room."""
-        pen = self._active
-        if pen is None or pen.room <= 0 or not pen.is_open():
-            self._active = pen = None
-            room = self._room()
-            if room > 0:
-                pen = self._begin_journal(room)
-        return pen
-
-    def _begin_journal(self, room: int) -> Pen:
-        os.makedirs(self.folder, 0o700, exist_ok=True)
-        journal, pen = journals.create(self.folder, min(room, self._journal_bytes))
-        self._own.append(journal)
-        self._active = pen
-        return pen
-
-    def _roll(self, pen: Pen) -> None:
-        """Begin a new journal; nobody waits for that, and what others write meanwhile is kept."""
-        lock = self._writing
-        if not lock.acquire(blocking=False):
-            return
-        try:
-            if self._active is pen and not self._is_writing and not self._is_closed:
-                self._replace(pen)
-            if self._backlog and not self._is_writing:
-                self._write_backlog()
-        finally:
-            lock.release()
-        self._tell()
-
-    def _replace(self, pen: Pen) -> None:
-        self._is_writing = True
-        try:
-            self._pen = self._usable_pen() or NO_PEN
-        except OSError as error:
-            # Too long a file beats an event that waits in memory.
-            self._active, pen.room = pen, self._journal_bytes // 8
-            self._fail(error)
-        finally:
-            self._is_writing = False
-
-    def _room(self) -> int:
-        """Return how many bytes fit into the folder; if none do, ask again only after a while."""
-        room = self._max_bytes - journals.total_bytes(self.folder)
-        self._full_until = self._clock() + _ROOM_SECONDS if room <= 0 else 0.0
-        return room
-
-    def _fail(self, error: OSError) -> None:
-        if error.errno == errno.EFBIG:
-            # A limit for one file: the next one has room.
-            self._active = None
-        message = "Writing to %s failed (%s); %s event(s) wait in memory"
-        self._note(message, self.folder, error, len(self._backlog))
+    def _held(self) -> list[Journal]:
+        return [*self._adopted, *self._writer.journals]
 
     def _fill(self, max_events: int, max_bytes: int) -> None:
         """Bring the oldest events into the window."""
         if not self._idempotent:
             max_events = min(max_events, journals.MOST_MARKS)
-        self._look_for_orphans()
+        self._orphans.look(self._held())
         room = max_bytes
         for journal in self._sources():
             room = self._fill_from(journal, max_events, room)
@@ -417,7 +225,7 @@ class DiskOutbox:
         yield from [*self._adopted]
         while len(self._adopted) < _OPEN_AT_ONCE and (journal := self._adopt_next()):
             yield journal
-        yield from [*self._own]
+        yield from [*self._writer.journals]
 
     def _fill_from(self, journal: Journal, max_events: int, room: int) -> int:
         """Bring events of *journal* into the window; return the *room* that is left, in bytes."""
@@ -470,79 +278,56 @@ class DiskOutbox:
             return
         if entry.record is not None:
             explanation = "it may have arrived before its process ended"
-            self._lose("rejected", [entry.record], explanation)
+            self._reports.lose("rejected", [entry.record], explanation)
         elif entry.journal and not entry.journal.is_own:
-            self._lose("corrupt", [_DAMAGED], "a damaged line in the outbox")
+            self._reports.lose("corrupt", [_DAMAGED], "a damaged line in the outbox")
         entry.state = journals.SETTLED
 
     def _write_off(self, journal: Journal, expected: int) -> None:
         """Give up what was written to *journal* and is not there any more."""
         missing = journal.write_off(expected)
-        self._lose("corrupt", [_DAMAGED] * missing, "the outbox was damaged")
+        self._reports.lose("corrupt", [_DAMAGED] * missing, "the outbox was damaged")
 
     def _fill_from_memory(self, max_events: int, room: int) -> None:
-        with self._unwritten() as backlog:
+        with self._writer.unwritten() as backlog:
             while backlog and len(self._window) < max_events:
-                record, line = backlog[0]
+                record, _ = backlog.first
                 room -= len(record.payload)
                 if self._window and (room < 0 or record.id in self._window):
                     return
                 self._window[record.id] = Entry(record, 0, None)
-                backlog.popleft()
-                self._backlog_bytes -= len(line)
-
-    @contextmanager
-    def _unwritten(self) -> Iterator[deque[tuple[Record, bytes]]]:
-        """Hold what waits in memory, if nobody writes it at this moment."""
-        lock = self._writing
-        has_lock = lock.acquire(blocking=False)
-        try:
-            yield self._backlog if has_lock and not self._is_writing else deque()
-        finally:
-            if has_lock:
-                lock.release()
+                backlog.drop_first()
 
     def _mark(self, batch: Sequence[Record], state: bytes) -> None:
         if self._idempotent:
             return
         with self._alone():
-            if not self._is_closed:
+            if not self.is_closed:
                 entries = [found for each in batch if (found := self._window.get(each.id))]
                 for entry in entries:
                     entry.state = state
                 self._advance({entry.journal for entry in entries if entry.journal})
-        self._tell()
+        self._reports.tell()
 
     def _advance(self, touched: set[Journal]) -> None:
         for journal in touched:
             try:
                 journal.advance(with_marks=not self._idempotent)
             except OSError as error:
-                self._note("%s: the cursor could not be written (%s)", journal.path, error)
+                self._reports.warn("%s: the cursor could not be written (%s)", journal.path, error)
 
     def _tidy(self) -> None:
         """Give up journals of which all is settled, and see whether another one waits."""
-        self._retire()
-        for journal in (*self._adopted, *self._own):
+        if not self.pending:
+            self._writer.retire()
+        for journal in self._held():
             if not journal.unread:
                 self._fill_from(journal, 0, 0)
-        if not self.pending and not self._is_closed:
+        if not self.pending and not self.is_closed:
             # So that `pending` knows of it, and the worker comes back. The names that are
             # remembered may not be all of them.
-            self._look_for_orphans()
+            self._orphans.look(self._held())
             self._adopt_next()
-
-    def _retire(self) -> None:
-        """Begin a new journal early, if all of this one is settled: then it can be deleted."""
-        pen = self._active
-        if pen is not None and pen.room < self._journal_bytes * 7 // 8 and not self.pending:
-            lock = self._writing
-            if lock.acquire(blocking=False):
-                try:
-                    if not self._is_writing:
-                        self._pen, self._active = NO_PEN, None
-                finally:
-                    lock.release()
 
     def _finish(self, journal: Journal) -> None:
         """Delete *journal*, of which all is settled."""
@@ -552,56 +337,31 @@ class DiskOutbox:
         try:
             journal.remove()
         except OSError as error:
-            self._note("%s could not be deleted (%s)", journal.path, error)
-            self._foreign.add(os.path.basename(journal.path))
-        self._full_until = 0.0
+            self._reports.warn("%s could not be deleted (%s)", journal.path, error)
+            self._orphans.leave_alone(journal)
+        self._writer.ask_for_room()
 
     def _abandon(self, journal: Journal, error: OSError) -> None:
         """Leave a *journal* that cannot be read to the next process."""
-        self._note("%s could not be read (%s)", journal.path, error)
-        self._foreign.add(os.path.basename(journal.path))
+        self._reports.warn("%s could not be read (%s)", journal.path, error)
+        self._orphans.leave_alone(journal)
         self._write_off(journal, journal.expected)
         self._remove(journal)
         journal.give_up()
 
     def _remove(self, journal: Journal) -> None:
         # In place: another thread may append a new one.
-        for held in (self._own, self._adopted):
+        for held in (self._writer.journals, self._adopted):
             if journal in held:
                 held.remove(journal)
 
-    def _look_for_orphans(self) -> None:
-        now = self._clock()
-        if self._names or now < self._look_at:
-            return
-        self._look_at = now + _ORPHAN_SECONDS
-        mine = {os.path.basename(journal.path) for journal in (*self._own, *self._adopted)}
-        mine |= self._foreign
-        found = (name for name in journals.names(self.folder) if name not in mine)
-        self._names = heapq.nsmallest(_NAMES_AT_ONCE, found)[::-1]
-        if len(self._names) == _NAMES_AT_ONCE:
-            # There are more.
-            self._look_at = now
-
     def _adopt_next(self) -> Journal | None:
         """Take over the oldest journal that nobody has, if there is one."""
-        while self._names:
-            name = self._names.pop()
-            journal = self._adopt(name)
-            if journal is not None:
-                self._adopted.append(journal)
-                self._accept(journal)
-                return journal
-        return None
-
-    def _adopt(self, name: str) -> Journal | None:
-        path = os.path.join(self.folder, name)
-        try:
-            return journals.adopt(path)
-        except (journals.Foreign, OSError) as error:
-            self._foreign.add(name)
-            self._note("%s is left alone: %s", path, error)
-            return None
+        journal = self._orphans.adopt()
+        if journal is not None:
+            self._adopted.append(journal)
+            self._accept(journal)
+        return journal
 
     def _accept(self, journal: Journal) -> None:
         if not journal.is_own:
@@ -610,12 +370,11 @@ class DiskOutbox:
 
     def _droppable(self) -> Iterator[Journal]:
         """Yield the journals of which nothing is on its way, the oldest first."""
-        self._look_at = 0.0
-        self._look_for_orphans()
+        self._orphans.look(self._held(), at_once=True)
         yield from [journal for journal in self._adopted if not journal.entries]
         while journal := self._adopt_next():
             yield journal
-        yield from [each for each in self._own if not each.entries and each.is_sealed]
+        yield from [each for each in self._writer.journals if not each.entries and each.is_sealed]
 
     def _drop(self, journal: Journal) -> list[Record]:
         expected = journal.expected
@@ -640,7 +399,7 @@ class DiskOutbox:
     @contextmanager
     def _alone(self) -> Iterator[bool]:
         """Let one thread at a time at what is read; tell whether this one may change it."""
-        lock = self._reading
+        lock = self._lock
         has_lock = lock.acquire(timeout=_LOCK_SECONDS)
         # A signal handler may come when its own thread is in the middle.
         may_change = not self._is_reading
@@ -652,56 +411,3 @@ class DiskOutbox:
                 self._is_reading = False
             if has_lock:
                 lock.release()
-
-    def _lose(self, reason: str, records: Sequence[Record], explanation: str) -> None:
-        if records:
-            self._unsaid.append(lambda: self._losses.lose(reason, records, explanation))
-
-    def _note(self, message: str, *args: object) -> None:
-        if self._notices.due((message, *map(str, args[:1]))) is not None:
-            self._unsaid.append(lambda: Notices.say(logger.warning, message, *args))
-
-    def _tell(self) -> None:
-        while self._unsaid:
-            with suppress(IndexError):
-                self._unsaid.pop(0)()
-
-
-def _refuse_second(outbox: DiskOutbox) -> None:
-    """See that no backend of another kind has the folder: it would send what is not its own."""
-    for other in [*_outboxes]:
-        is_used = other.folder == outbox.folder and not other.is_closed
-        if is_used and other.who != outbox.who:
-            raise ImproperlyConfigured(
-                f"{outbox.who}: outbox must be a folder of its own, got {outbox.folder!r}, "
-                f"which {other.who} has"
-            )
-    _outboxes.add(outbox)
-
-
-_outboxes: WeakSet[DiskOutbox] = WeakSet()
-
-
-def _safe_folder(folder: str | os.PathLike[str], who: str) -> str:
-    """Return *folder*, made if it is missing, from the root on: a daemon changes its own."""
-    try:
-        path = os.path.abspath(os.fsdecode(folder))
-        os.makedirs(path, 0o700, exist_ok=True)
-        status = os.stat(path)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ImproperlyConfigured(
-            f"{who}: outbox must be a folder that can be written to, got {folder!r}: {reason}"
-        ) from error
-    wrong = ""
-    if status.st_uid != os.geteuid():
-        wrong = f"it belongs to user {status.st_uid}; run: chown {os.geteuid()} {path}"
-    elif stat.S_IMODE(status.st_mode) & (stat.S_IWGRP | stat.S_IWOTH):
-        wrong = f"others may write to it; run: chmod go-w {path}"
-    elif not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        wrong = f"it cannot be written to; run: chmod u+rwx {path}"
-    if wrong:
-        raise ImproperlyConfigured(
-            f"{who}: outbox must be a folder of its user's own, got {path!r}: {wrong}"
-        )
-    return path

@@ -105,7 +105,7 @@ def left_behind(folder, *records, **options):
     """Leave a journal with *records* in *folder*, as a killed process does; return its path."""
     kept = Kept(folder, **options)
     kept.put(*records)
-    (own,) = kept.outbox._own
+    (own,) = kept.outbox._writer.journals
     kept.die()
     return Path(own.path)
 

@@ -520,7 +520,7 @@ class TestFullDisks:
         events = kept.put(*many(3000, size=1000))
 
         assert len(events) == 3000
-        assert kept.outbox._backlog
+        assert kept.outbox._writer.backlog
         assert kept.deliver() == events
         assert kept.books() == {"accepted": 3000, "sent": 3000, "pending": 0, "lost": {}}
 
@@ -530,10 +530,10 @@ class TestFullDisks:
         filler = small_disk / "filler"
         filler.write_bytes(bytes(700_000))
         events = kept.put(*many(600, size=1000))
-        assert kept.outbox._backlog
+        assert kept.outbox._writer.backlog
         filler.unlink()
         events += kept.put(record(600))
-        assert not kept.outbox._backlog
+        assert not kept.outbox._writer.backlog
         kept.die()
         later = Kept(small_disk / "outbox")
 
@@ -545,7 +545,7 @@ class TestFullDisks:
         kept = Kept(small_disk / "outbox", max_memory_bytes=100_000)
         events = kept.put(*many(3000, size=1000))
 
-        in_memory = len(kept.outbox._backlog)
+        in_memory = len(kept.outbox._writer.backlog)
         assert 80 < in_memory < 100
         lost = kept.outbox.close()
         assert lost == events[-in_memory:]
@@ -587,7 +587,7 @@ class TestFullDisks:
         """A daemon library closes all files; the next event goes to a new one."""
         kept = Kept(tmp_path)
         kept.put(record(0))
-        os.close(kept.outbox._pen.descriptor)
+        os.close(kept.outbox._writer._pen.descriptor)
         kept.put(record(1), record(2))
 
         assert ids(kept.deliver()) == ["w-0", "w-1", "w-2"]
@@ -600,7 +600,7 @@ class TestThreadsAndSignals:
     def test_threads_that_write_and_roll_lose_nothing(self, tmp_path):
         """Eight of them, while a ninth delivers; each thread's events in its order."""
         kept = Kept(tmp_path, max_bytes=10_000_000)
-        kept.outbox._journal_bytes = 3_000
+        kept.outbox._writer._journal_bytes = 3_000
 
         def write(writer):
             kept.put(*many(400, writer=f"t{writer}"))
@@ -630,7 +630,7 @@ class TestThreadsAndSignals:
             from outbox_programs import Kept, record
 
             kept = Kept(sys.argv[1])
-            kept.outbox._journal_bytes = 500
+            kept.outbox._writer._journal_bytes = 500
             numbers = count()
 
             def handle(*_):
@@ -674,7 +674,7 @@ class TestThreadsAndSignals:
             ended = [forked(child) for _ in range(3)]
             locked = [journals.is_locked(str(path)) for path in files(folder)]
             kept.settle(window)
-            kept.outbox._look_at = 0.0
+            kept.outbox._orphans._look_at = 0.0
             print(json.dumps([ended, locked, sorted(ids(kept.deliver()))]))
             """,
             tmp_path,
@@ -718,7 +718,7 @@ class TestThreadsAndSignals:
             from outbox_programs import Kept, forked, ids, record
 
             kept = Kept(sys.argv[1])
-            kept.outbox._journal_bytes = 2_000
+            kept.outbox._writer._journal_bytes = 2_000
             os.register_at_fork(after_in_child=kept.outbox.forget)
             stop = threading.Event()
             written = [0] * 3
@@ -740,7 +740,7 @@ class TestThreadsAndSignals:
             for thread in threads:
                 thread.join(300)
             found = ids(kept.deliver())
-            kept.outbox._look_at = 0.0
+            kept.outbox._orphans._look_at = 0.0
             found += ids(kept.deliver())
             twice = len(found) - len(set(found))
             print(json.dumps([[*ended], len(found) - sum(written), twice, kept.books()["lost"]]))

@@ -32,7 +32,7 @@ def folder(tmp_path):
     left_behind(tmp_path, *[record(each, "old") for each in range(3)])
     left_behind(tmp_path, *[now(each, "young") for each in range(2)])
     alive = Kept(tmp_path)
-    alive.outbox._look_at = float("inf")
+    alive.outbox._orphans._look_at = float("inf")
     alive.put(*[record(each, "alive") for each in range(4)])
     for number in range(3):
         alive.outbox.bury(record(number, "dead"), "400 bad" if number else "no identity", 400)

@@ -163,7 +163,7 @@ def partly_settled(folder, records, chance):
     """Leave a journal of which a part was delivered; return its path and how large that is."""
     there = files(folder)
     kept = Kept(folder)
-    kept.outbox._look_at = float("inf")
+    kept.outbox._orphans._look_at = float("inf")
     kept.put(*records)
     settled = chance.randrange(len(records))
     kept.deliver(settled, window=5)

@@ -57,7 +57,7 @@ class Outboxes(RuleBasedStateMachine):
     def begin(self):
         """A process starts."""
         process = Kept(self.folder, max_bytes=700_000, idempotent=self.idempotent)
-        process.outbox._journal_bytes = 2_000
+        process.outbox._writer._journal_bytes = 2_000
         process.name = f"p{self.names}"
         self.names += 1
         self.alive.append(process)
@@ -115,7 +115,9 @@ class Outboxes(RuleBasedStateMachine):
     def die_while_writing(self, which, part):
         """A process is killed within a write: the event was never kept."""
         process = self.process(which)
-        active = [journal.path for journal in process.outbox._own if not journal.is_sealed]
+        active = [
+            journal.path for journal in process.outbox._writer.journals if not journal.is_sealed
+        ]
         self.kill(process)
         line = line_of(record(0, "torn", 150))
         for path in active:
@@ -153,7 +155,7 @@ class Outboxes(RuleBasedStateMachine):
     @rule(which=ONE)
     def look(self, which):
         """Half a minute goes by: a process looks for what others left."""
-        self.process(which).outbox._look_at = 0.0
+        self.process(which).outbox._orphans._look_at = 0.0
 
     @invariant()
     def books_are_even(self):
@@ -166,7 +168,7 @@ class Outboxes(RuleBasedStateMachine):
 
     def kill(self, process):
         in_window = [each.record for each in process.outbox._window.values() if not each.journal]
-        in_memory = [each for each, _ in process.outbox._backlog] + in_window
+        in_memory = [*process.outbox._writer.backlog, *in_window]
         self.given_up.update(each.id for each in in_memory)
         process.die()
         self.end(process)
@@ -185,7 +187,7 @@ class Outboxes(RuleBasedStateMachine):
             self.delivered += last.deliver(window=17)
             books = last.books()
             self.end(last)
-            assert files(self.folder) == [Path(each.path) for each in last.outbox._own]
+            assert files(self.folder) == [Path(each.path) for each in last.outbox._writer.journals]
             self.check(books)
         finally:
             shutil.rmtree(self.folder)
