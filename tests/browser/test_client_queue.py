@@ -294,6 +294,40 @@ def test_a_batch_that_is_too_large_is_sent_in_parts(browser, site):
     assert site.names() == [f"e{number}" for number in range(20)]
 
 
+def test_an_event_that_spoils_its_batch_is_dropped_alone(browser, site):
+    """Its neighbours arrive, once and in their order, and later batches are whole again."""
+
+    def answer(request):
+        if b'"bad"' in request.body:
+            with site._lock:
+                site.requests.append(request)
+            return 400, {}, b""
+        return ask(request)
+
+    ask, site.answer = site.answer, answer
+    with browser.page(site.page(batch_seconds="1000")) as page:
+        page.wait_for(READY)
+        page.evaluate("""(() => {
+          window.results = [];
+          for (let i = 0; i < 30; i++) {
+            const name = [7, 8, 21].includes(i) ? "bad" : "e" + i;
+            eventtracking.emit(name).then(({ status, reason }) => results.push([status, reason]));
+          }
+        })()""")
+        left = page.evaluate("eventtracking.flush()")
+        results = page.evaluate("results")
+        page.evaluate("for (let i = 30; i < 60; i++) eventtracking.emit('e' + i); 1")
+        page.evaluate("eventtracking.flush()")
+
+    good = [number for number in range(60) if number not in (7, 8, 21)]
+    assert left == 0
+    assert results.count(["dropped", "http_400"]) == 3
+    assert results.count(["accepted", None]) == 27
+    assert site.names() == [f"e{number}" for number in good]
+    assert set(site.accepted.values()) == {1}
+    assert len(site.requests[-1].batch["events"]) == 30
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -513,7 +513,8 @@
 
   function answered(batch, answer, results) {
     const status = answer ? answer.status : 0;
-    if (status === 413 && batch.length > 1) {
+    // Perhaps for one event only: alone, it spoils no others.
+    if ((status === 413 || status === 400) && batch.length > 1) {
       most = batch.length >> 1;
       return true;
     }
