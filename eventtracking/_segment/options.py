@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from eventtracking._key_forms import is_key
 from eventtracking._segment.installed import speaks
 from eventtracking.exceptions import ImproperlyConfigured
 
@@ -68,5 +69,4 @@ def _trouble_of_key(key: Any) -> str:
         return "an empty text"
     if not key.strip("*"):
         return "a placeholder"
-    is_word = key.isascii() and key.isprintable() and " " not in key
-    return "" if is_word else "a text with spaces or other characters that no key has"
+    return "" if is_key(key) else "a text with spaces or other characters that no key has"

@@ -12,6 +12,7 @@ from eventtracking._datadog.intake import IntakeDestination
 from eventtracking._datadog.logs import MAX_AGE_SECONDS, LogsDestination
 from eventtracking._datadog.names import metric_name
 from eventtracking._datadog.table import Table
+from eventtracking._key_forms import is_key
 from eventtracking.delivery.destination import Destination
 from eventtracking.delivery.http import HttpClient
 from eventtracking.delivery.network_backend import NetworkBackend
@@ -19,8 +20,6 @@ from eventtracking.delivery.options import DeliveryOptions
 from eventtracking.exceptions import ImproperlyConfigured
 
 _SITE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
-
-_KEY = re.compile(r"[!-~]+")
 
 _MAX_PORT = 65_535
 
@@ -165,7 +164,7 @@ def _agent(
 
 def _http(who: str, api_key: Any, site: Any, endpoint: str | None, room: str) -> HttpClient:
     # Its value is in no error: it may be right but for a newline.
-    if not isinstance(api_key, str) or not _KEY.fullmatch(api_key):
+    if not is_key(api_key):
         raise ImproperlyConfigured(f"{who}: api_key must be a key, without spaces or line breaks")
     if not isinstance(site, str) or not _SITE.fullmatch(site):
         raise _wrong(who, "site", "a site such as 'datadoghq.com'", site)

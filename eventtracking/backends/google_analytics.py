@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Unpack
 
@@ -11,14 +10,13 @@ from eventtracking._google.destination import MeasurementProtocol
 from eventtracking._google.events import MAX_AGE_SECONDS, Events
 from eventtracking._google.names import EventNames
 from eventtracking._google.parameters import Parameters
+from eventtracking._key_forms import is_key, is_measurement_id
 from eventtracking.delivery.http import HttpClient
 from eventtracking.delivery.network_backend import NetworkBackend
 from eventtracking.delivery.options import DeliveryOptions
 from eventtracking.exceptions import ImproperlyConfigured
 
 _WHO = "GoogleAnalyticsBackend"
-_MEASUREMENT_ID = re.compile(r"G-[A-Za-z0-9]+")
-_SECRET = re.compile(r"[!-~]+")
 
 _COURSE = ("course_id", "org_id")
 
@@ -102,13 +100,13 @@ class GoogleAnalyticsBackend(NetworkBackend):
 
 
 def _check_stream(measurement_id: str, api_secret: str, pseudonym_secret: str | None) -> None:
-    if not isinstance(measurement_id, str) or not _MEASUREMENT_ID.fullmatch(measurement_id):
+    if not is_measurement_id(measurement_id):
         raise ImproperlyConfigured(
             f"{_WHO}: measurement_id must be that of a web stream, such as 'G-ABC1234567', "
             f"got {measurement_id!r}"
         )
     # What is wrong with a secret is not shown: it may be the secret with a letter too much.
-    if not isinstance(api_secret, str) or not _SECRET.fullmatch(api_secret):
+    if not is_key(api_secret):
         raise ImproperlyConfigured(
             f"{_WHO}: api_secret must be a text without spaces. It is made in Google Analytics: "
             "Admin > Data streams > the stream > Measurement Protocol API secrets"

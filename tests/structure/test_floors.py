@@ -12,6 +12,7 @@ FLOORS = {
     "eventtracking.exceptions": 0,
     "eventtracking.types": 0,
     "eventtracking._imports": 0,
+    "eventtracking._key_forms": 0,
     "eventtracking._open_files": 1,
     "eventtracking._salvage": 1,
     "eventtracking._timeouts": 0,
