@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from orjson import dumps
 
 from eventtracking._datadog.points import Announcement, Gathered, Key, gather, has_announcement
+from eventtracking._datadog.seconds import Seconds, Series
 from eventtracking._datadog.table import Table
 from eventtracking.delivery.destination import (
     Destination,
@@ -29,10 +30,20 @@ MAX_BODY_BYTES = 500_000
 # https://docs.datadoghq.com/api/latest/metrics/#submit-metrics
 _TYPES = {"increment": 1, "gauge": 3}
 
+_HEAD, _TAIL = b'{"series":[', b"]}"
+_EMPTY_BYTES = len(_HEAD) + len(_TAIL)
+
 # One request takes at least this long, in seconds, even at the end of the program.
 _SHORTEST = 0.01
 
-_MAX_REMEMBERED = 100_000
+
+class Item(NamedTuple):
+    """What a call holds of one metric with its tags, and the records that this comes from."""
+
+    form: bytes
+    ids: set[str]
+    last: dict[Series, tuple[int, float]]
+    """Its last point, if points of it may replace each other."""
 
 
 class Request(NamedTuple):
@@ -41,6 +52,7 @@ class Request(NamedTuple):
     path: str
     body: bytes
     ids: set[str]
+    last: dict[Series, tuple[int, float]]
 
 
 class IntakeDestination(Destination):
@@ -54,17 +66,20 @@ class IntakeDestination(Destination):
     Args:
         table: What is measured of an event.
         http: Where to, with the key.
+        clock: Seconds since the epoch.
     """
 
     label = "Datadog"
     limits = Limits(batch_events=5_000, batch_bytes=5_000_000, event_bytes=1_000_000)
 
-    def __init__(self, table: Table, http: HttpClient) -> None:
+    def __init__(
+        self, table: Table, http: HttpClient, *, clock: Callable[[], float] = time.time
+    ) -> None:
         self._table = table
         self._http = http
+        self._clock = clock
         self._host = os.uname().nodename
-        # The second of the last point of each metric.
-        self._last: dict[tuple[str, tuple[str, ...]], int] = {}
+        self._seconds = Seconds()
         self._ids: list[str] = []
         # What of the batch with these ids is to do, and what of it was refused.
         self._requests: list[Request] = []
@@ -98,6 +113,8 @@ class IntakeDestination(Destination):
                 self._refused |= dict.fromkeys(self._requests[0].ids, outcome)
             elif not isinstance(outcome, Ok):
                 return outcome
+            else:
+                self._seconds.arrived(self._requests[0].last, int(self._clock()))
             self._arrived = True
             del self._requests[0]
         self._ids = []
@@ -123,25 +140,40 @@ class IntakeDestination(Destination):
         return Reject([*self._refused], refusal.reason, refusal.status)
 
     def _calls(self, gathered: Gathered) -> Iterator[Request]:
-        series: list[tuple[bytes, set[str]]] = []
-        distributions: list[tuple[bytes, set[str]]] = []
-        for key, values in gathered.values.items():
-            is_series = key.kind in _TYPES
-            form = self._series(key, values[0]) if is_series else self._distribution(key, values)
-            (series if is_series else distributions).append((dumps(form), gathered.ids[key]))
-        yield from bodies("/api/v2/series", series)
-        yield from bodies("/api/v1/distribution_points", distributions)
+        yield from bodies("/api/v2/series", self._series(gathered))
+        yield from bodies("/api/v1/distribution_points", self._distributions(gathered))
         for event in gathered.announcements:
-            yield Request("/api/v1/events", dumps(self._event(event)), {event.id})
+            yield Request("/api/v1/events", dumps(self._event(event)), {event.id}, {})
 
-    def _series(self, key: Key, value: float) -> dict[str, Any]:
+    def _series(self, gathered: Gathered) -> Iterator[Item]:
+        values: dict[Series, dict[int, float]] = {}
+        ids: dict[Series, set[str]] = {}
+        for key, found in gathered.values.items():
+            if key.kind in _TYPES:
+                series = (key.kind, key.metric, key.tags)
+                values.setdefault(series, {})[key.second] = found[0]
+                ids.setdefault(series, set()).update(gathered.ids[key])
+        now = int(self._clock())
+        for series, by_second in values.items():
+            points = self._seconds.place(series, by_second, now)
+            last = max(points)
+            form = dumps(self._of_series(series, points))
+            yield Item(form, ids[series], {series: (last, points[last])})
+
+    def _of_series(self, series: Series, points: Mapping[int, float]) -> dict[str, Any]:
+        kind, metric, tags = series
         return {
-            "metric": key.metric,
-            "type": _TYPES[key.kind],
-            "points": [{"timestamp": self._unused_second(key), "value": value}],
-            "tags": key.tags,
+            "metric": metric,
+            "type": _TYPES[kind],
+            "points": [{"timestamp": second, "value": value} for second, value in points.items()],
+            "tags": tags,
             "resources": [{"type": "host", "name": self._host}],
         }
+
+    def _distributions(self, gathered: Gathered) -> Iterator[Item]:
+        for key, values in gathered.values.items():
+            if key.kind not in _TYPES:
+                yield Item(dumps(self._distribution(key, values)), gathered.ids[key], {})
 
     def _distribution(self, key: Key, values: list[float]) -> dict[str, Any]:
         return {
@@ -161,32 +193,23 @@ class IntakeDestination(Destination):
             "host": self._host,
         }
 
-    def _unused_second(self, key: Key) -> int:
-        """Return the second of *key*, or the first one after it that has no point yet."""
-        # Datadog keeps one point a second of a metric with the same tags: of a second one,
-        # sent in the next request, it would take the value for that of the first.
-        metric = (key.metric, key.tags)
-        second = max(key.second, self._last.get(metric, 0) + 1)
-        if len(self._last) >= _MAX_REMEMBERED:
-            self._last.clear()
-        self._last[metric] = second
-        return second
 
-
-def bodies(
-    path: str, items: Sequence[tuple[bytes, set[str]]], *, most: int = MAX_BODY_BYTES
-) -> Iterator[Request]:
+def bodies(path: str, items: Iterable[Item], *, most: int = MAX_BODY_BYTES) -> Iterator[Request]:
     """Yield calls of *path* with all *items* as its series, none larger than *most* bytes."""
-    head, tail = b'{"series":[', b"]}"
-    parts: list[bytes] = []
-    ids: set[str] = set()
-    size = len(head) + len(tail)
-    for item, its_ids in items:
-        if parts and size + len(item) > most:
-            yield Request(path, head + b",".join(parts) + tail, ids)
-            parts, ids, size = [], set(), len(head) + len(tail)
-        parts.append(item)
-        ids = ids | its_ids
-        size += len(item) + 1
-    if parts:
-        yield Request(path, head + b",".join(parts) + tail, ids)
+    part: list[Item] = []
+    size = _EMPTY_BYTES
+    for item in items:
+        if part and size + len(item.form) > most:
+            yield _request(path, part)
+            part, size = [], _EMPTY_BYTES
+        part.append(item)
+        size += len(item.form) + 1
+    if part:
+        yield _request(path, part)
+
+
+def _request(path: str, items: Sequence[Item]) -> Request:
+    body = _HEAD + b",".join([item.form for item in items]) + _TAIL
+    ids = {each for item in items for each in item.ids}
+    last = {key: point for item in items for key, point in item.last.items()}
+    return Request(path, body, ids, last)

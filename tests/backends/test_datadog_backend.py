@@ -15,7 +15,7 @@ import pytest
 from datadog_agent import HANG_SECONDS, books, event, udp_agent, unix_agent, until
 from sink_server import reset, sink
 
-from eventtracking._datadog.intake import MAX_BODY_BYTES, bodies
+from eventtracking._datadog.intake import MAX_BODY_BYTES, Item, bodies
 from eventtracking.backends.datadog import DatadogBackend
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.tracker import Tracker
@@ -66,10 +66,21 @@ def posted(server, path):
 def points(server):
     """Return the points of the metrics that arrived, as `(metric, tags, value)`."""
     return [
-        (series["metric"], tuple(series["tags"]), series["points"][0]["value"])
+        (series["metric"], tuple(series["tags"]), point["value"])
         for body in posted(server, "/api/v2/series")
         for series in body["series"]
+        for point in series["points"]
     ]
+
+
+def kept(server):
+    """Return what Datadog has of the metrics that arrived, by the metric, tags and second."""
+    return {
+        (series["metric"], *series["tags"], point["timestamp"]): point["value"]
+        for body in posted(server, "/api/v2/series")
+        for series in body["series"]
+        for point in series["points"]
+    }
 
 
 def test_every_event_is_counted_by_its_name_and_its_source(agent, building):
@@ -453,7 +464,7 @@ def test_announced_events_are_posted_one_by_one(building, key):
 
         assert backend.flush(HANG_SECONDS)
         bodies_of_events = posted(server, "/api/v1/events")
-        counted = sum(value for _, _, value in points(server))
+        counted = sum(kept(server).values())
     assert [(body["title"], body["text"]) for body in bodies_of_events] == [
         ("shop.closed", f'{{"n":{number}}}') for number in range(3)
     ]
@@ -463,21 +474,41 @@ def test_announced_events_are_posted_one_by_one(building, key):
     assert books(backend)["sent"] == 4
 
 
-def test_no_two_requests_hold_a_point_of_the_same_metric_and_second(building, key):
-    """Datadog keeps one of the two: the other one's events would be lost in silence."""
+def test_no_point_takes_the_place_of_another_and_none_lies_ahead(building, key):
+    """Datadog keeps the later of two points of a second: what the first one told is in it."""
     with sink(default=202) as server:
-        backend = building(api_key=key, endpoint=server.url)
-        for _ in range(5):
+        backend = building(api_key=key, endpoint=server.url, event_names=["a"])
+        for _ in range(20):
             backend.send(event("a"))
 
             assert backend.flush(HANG_SECONDS)
-        stamps = [
-            series["points"][0]["timestamp"]
-            for body in posted(server, "/api/v2/series")
-            for series in body["series"]
-        ]
-    assert len(stamps) == 5
-    assert sorted({*stamps}) == stamps
+        found = kept(server)
+        now = time.time()
+    assert sum(found.values()) == 20
+    assert max(second for *_, second in found) <= now
+
+
+def test_what_was_refused_is_in_no_later_point(building, key):
+    """It is counted as lost here, so it must not count there."""
+
+    def picky(handler):
+        refused = b"poison" in handler.server.sink.requests[-1].body
+        handler.answer(400 if refused else 202)
+
+    row = {"event": "*", "metric": "m", "type": "increment", "tags": {"t": "data.t"}}
+    with sink(default=picky) as server:
+        backend = building(api_key=key, endpoint=server.url, metrics=[row])
+        for text in ("fine", "poison", "fine"):
+            # The counter is in the same body, which is refused whole.
+            backend.send(event("a", {"t": text}))
+
+            assert backend.flush(HANG_SECONDS)
+        server.requests = [each for each in server.requests if b"poison" not in each.body]
+        found = kept(server)
+    counted = [value for (metric, *_), value in found.items() if metric == "eventtracking.events"]
+
+    assert books(backend)["lost"] == {"rejected": 1}
+    assert sum(counted) == 2
 
 
 @pytest.mark.parametrize("trouble", [500, 429, 408, reset])
@@ -544,7 +575,7 @@ def test_a_wrong_key_keeps_everything_and_is_in_no_log(building, key, caplog):
 
 
 def item(size, owner):
-    return b"9" * size, {owner}
+    return Item(b"9" * size, {owner}, {})
 
 
 @pytest.mark.parametrize(
