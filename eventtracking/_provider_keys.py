@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from eventtracking._key_forms import is_key, is_measurement_id
 from eventtracking.settings import BACKENDS, truth
 
 logger = logging.getLogger(__name__)
@@ -16,6 +17,11 @@ _SEGMENT_FEATURE = "SEGMENT_IO_LMS"
 _SEGMENT_NAMES = "EVENT_TRACKING_SEGMENTIO_EMIT_WHITELIST"
 _GOOGLE_STREAM = "GOOGLE_ANALYTICS_4_ID"
 _GOOGLE_SECRET = "GOOGLE_ANALYTICS_API_SECRET"  # noqa: S105  # its name
+
+# What a value must look like, and how to say so. What does not would stop all tracking: the
+# backend that is built of it raises.
+_A_KEY = (is_key, "a key: ASCII, without spaces")
+_A_STREAM = (is_measurement_id, "that of a web stream, such as G-ABC1234567")
 
 
 def turned_on(site: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,11 +48,11 @@ def _datadog(site: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _google_analytics(site: Mapping[str, Any]) -> dict[str, Any]:
-    # The id alone is for the pages, which load Google's script with it.
-    if site.get(_GOOGLE_SECRET) is None:
-        return {}
-    stream = _key(site, _GOOGLE_STREAM, needed_by=_GOOGLE_SECRET)
+    has_secret = site.get(_GOOGLE_SECRET) is not None
+    needed_by = _GOOGLE_SECRET if has_secret else ""
+    stream = _key(site, _GOOGLE_STREAM, needed_by=needed_by, form=_A_STREAM)
     secret = _key(site, _GOOGLE_SECRET)
+    # The id alone is for the pages, which load Google's script with it.
     if not stream or not secret:
         return {}
     engine = "eventtracking.backends.google_analytics.GoogleAnalyticsBackend"
@@ -56,12 +62,15 @@ def _google_analytics(site: Mapping[str, Any]) -> dict[str, Any]:
 
 def _segment(site: Mapping[str, Any]) -> dict[str, Any]:
     features = site.get("FEATURES")
-    if not isinstance(features, Mapping) or not truth(features.get(_SEGMENT_FEATURE)):
-        return {}
-    key = _key(site, _SEGMENT, needed_by=f"FEATURES[{_SEGMENT_FEATURE!r}]")
-    if not key:
+    is_on = isinstance(features, Mapping) and bool(truth(features.get(_SEGMENT_FEATURE)))
+    key = _key(site, _SEGMENT, needed_by=f"FEATURES[{_SEGMENT_FEATURE!r}]" if is_on else "")
+    if not key or not is_on:
         return {}
     names = site.get(_SEGMENT_NAMES)
+    names = [] if names is None else names
+    if not _are_names(names):
+        logger.warning("%s turns nothing on: %s must be a list of names", _SEGMENT, _SEGMENT_NAMES)
+        return {}
     segment = {
         "ENGINE": "eventtracking.backends.segment.SegmentBackend",
         "OPTIONS": {"write_key": key},
@@ -69,7 +78,7 @@ def _segment(site: Mapping[str, Any]) -> dict[str, Any]:
     processors = [
         {
             "ENGINE": "eventtracking.processors.whitelist.NameWhitelistProcessor",
-            "OPTIONS": {"whitelist": [] if names is None else names},
+            "OPTIONS": {"whitelist": names},
         },
         {"ENGINE": "eventtracking.processors.google_analytics.GoogleAnalyticsProcessor"},
     ]
@@ -80,9 +89,15 @@ def _segment(site: Mapping[str, Any]) -> dict[str, Any]:
     return {"segmentio": router}
 
 
-def _key(site: Mapping[str, Any], name: str, *, needed_by: str = "") -> str:
+def _key(
+    site: Mapping[str, Any],
+    name: str,
+    *,
+    needed_by: str = "",
+    form: tuple[Callable[[Any], bool], str] = _A_KEY,
+) -> str:
     """Return the key called *name*, or nothing; a warning says why, and never what it is."""
-    value = site.get(name)
+    value, (fits, expected) = site.get(name), form
     if value is None:
         if needed_by:
             logger.warning("%s turns nothing on without %s", needed_by, name)
@@ -93,7 +108,15 @@ def _key(site: Mapping[str, Any], name: str, *, needed_by: str = "") -> str:
         fault = "it is empty"
     elif not value.strip().strip("*"):
         fault = "it is a placeholder"
+    elif not fits(value.strip()):
+        fault = f"it must be {expected}"
     else:
         return value.strip()
     logger.warning("%s turns nothing on: %s", name, fault)
     return ""
+
+
+def _are_names(value: Any) -> bool:
+    if isinstance(value, str | Mapping) or not isinstance(value, Collection):
+        return False
+    return all(isinstance(name, str) for name in value)

@@ -21,8 +21,9 @@ def providers(env: Mapping[str, Any], auth: Mapping[str, Any] | None = None) -> 
       the events that `EVENT_TRACKING_SEGMENTIO_EMIT_WHITELIST` names.
     - `GOOGLE_ANALYTICS_4_ID` and `GOOGLE_ANALYTICS_API_SECRET` together turn Google Analytics on.
 
-    A key that is not there turns nothing on. Nor does one that is empty, made of asterisks
-    or no text; a warning names it, and never shows it.
+    A key that is not there turns nothing on. Nor does one that is empty, made of asterisks,
+    no text, or of a form that its backend would refuse; a warning names it, and never shows
+    it. Likewise Segment's key, if its names are no list of names.
 
     `eventtracking.settings.load` does the same with the files that hold these names, so
     that `load("lms.env.json", "lms.auth.json")` is all a site needs.

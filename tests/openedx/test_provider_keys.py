@@ -191,6 +191,11 @@ def test_without_a_list_of_names_segment_gets_no_event(site, built):
     assert tracker.backends["segmentio"].processors[0].whitelist == frozenset()
 
 
+FORMS = {
+    "a key": "it must be a key: ASCII, without spaces",
+    "GOOGLE_ANALYTICS_4_ID": "it must be that of a web stream, such as G-ABC1234567",
+}
+
 OFF = {
     "DATADOG_API": "datadog",
     "SEGMENT_IO_LMS_KEY": "segmentio",
@@ -212,16 +217,67 @@ OFF = {
         (12345678901, "it must be text, and is of type int"),
         (["k"], "it must be text, and is of type list"),
         ({"k": 1}, "it must be text, and is of type dict"),
+        ("G-12345678901 x", "it must be ..."),
+        ("G-12345678901\nx", "it must be ..."),
+        ("G-12345678901é", "it must be ..."),
+        ("G-12345678901\x00", "it must be ..."),
     ],
 )
 def test_a_key_that_is_none_turns_nothing_on_and_is_named(site, name, value, why, caplog):
-    """The others are on all the same. What it is, is never shown."""
+    """The others are on all the same, and build. What it is, is never shown."""
     (site.env if name in site.env else site.auth)[name] = value
     found = settings.load(*site.files())
 
     assert backends(found) == sorted({"datadog", "google_analytics", "segmentio"} - {OFF[name]})
+    why = why.replace("it must be ...", FORMS.get(name, FORMS["a key"]))
     assert said(caplog) == [f"{name} turns nothing on: {why}"]
     assert "12345678901" not in caplog.text
+    settings.build(found).close(0)
+
+
+@pytest.mark.parametrize("value", ["UA-1234-1", "GTM-ABC", "G-", "ABC1234567", "G-ABC 1"])
+def test_an_id_of_another_kind_does_not_turn_google_analytics_on(site, value, caplog):
+    """That of Universal Analytics, for one, which Google has switched off."""
+    site.env["GOOGLE_ANALYTICS_4_ID"] = value
+
+    assert backends(settings.load(*site.files())) == ["datadog", "segmentio"]
+    assert said(caplog) == [
+        f"GOOGLE_ANALYTICS_4_ID turns nothing on: {FORMS['GOOGLE_ANALYTICS_4_ID']}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "alone",
+    [{"GOOGLE_ANALYTICS_4_ID": ""}, {"GOOGLE_ANALYTICS_4_ID": 5}, {"SEGMENT_IO_LMS_KEY": "***"}],
+)
+def test_a_key_that_is_none_is_named_even_if_it_could_turn_nothing_on(alone, caplog):
+    """Here the secret is missing, or the feature is off."""
+    [name] = alone
+
+    assert providers(alone) == {}
+    assert [line.split(":")[0] for line in said(caplog)] == [f"{name} turns nothing on"]
+
+
+@pytest.mark.parametrize("names", [NAMES[0], 5, True, {"ENV": "NAMES"}, [5], [[NAMES[0]]], b"a"])
+def test_names_that_are_no_list_of_names_leave_segment_off(site, built, names, caplog):
+    """Rather than all tracking. What stands there may be anything, and is not shown."""
+    site.env["EVENT_TRACKING_SEGMENTIO_EMIT_WHITELIST"] = names
+    tracker = built(settings.load(site.env, site.auth))
+
+    assert sorted(tracker.backends) == ["datadog", "google_analytics"]
+    setting = "EVENT_TRACKING_SEGMENTIO_EMIT_WHITELIST"
+    assert said(caplog) == [
+        f"SEGMENT_IO_LMS_KEY turns nothing on: {setting} must be a list of names"
+    ]
+
+
+@pytest.mark.parametrize("kind", [list, tuple, set, frozenset])
+def test_names_may_be_any_collection(site, built, kind):
+    """Where a settings module holds them."""
+    site.env["EVENT_TRACKING_SEGMENTIO_EMIT_WHITELIST"] = kind(NAMES)
+    router = built(settings.load(site.env, site.auth)).backends["segmentio"]
+
+    assert router.processors[0].whitelist == frozenset(NAMES)
 
 
 @pytest.mark.parametrize("name", OFF)
@@ -295,14 +351,18 @@ def test_describe_shows_what_is_on_and_no_key(site):
 def test_an_error_about_the_settings_shows_no_key(site, caplog):
     """Whatever is wrong, and whoever complains."""
     caplog.set_level(logging.DEBUG)
-    site.env["GOOGLE_ANALYTICS_4_ID"] = "UA-1"
     site.auth["DATADOG_API"] += " x"
-    site.auth["SEGMENT_IO_LMS_KEY"] += "\x00"
+    site.env["EVENT_TRACKING_BACKENDS"] = {
+        "google_analytics": {"OPTIONS": {"validate": "maybe"}},
+        "segmentio": {"OPTIONS": {"backends": {"segment": {"OPTIONS": {"compress": 5}}}}},
+    }
     with pytest.raises(ImproperlyConfigured) as error:
         settings.build(settings.load(*site.files()))
 
     text = "".join(traceback.format_exception(error.value)) + caplog.text
-    assert "measurement_id must be that of a web stream" in text
+    assert "validate must be true or false" in text
+    assert "compress must be True or False" in text
+    assert "DATADOG_API turns nothing on" in text
     assert not [each for each in site.keys if each in text]
 
 
