@@ -29,13 +29,15 @@ class EventEmissionExit(Exception):
         reason: The loss this is counted as, one of `eventtracking.stats.LOSS_REASONS`.
             Without one (or with a word that is not on that list) the event counts
             as `filtered`: it was meant to be dropped.
+        more: Whatever else belongs into the text of the exception.
     """
 
     # Of the class too: a subclass with an `__init__` of its own may not call this one.
     reason: str | None = None
 
-    def __init__(self, reason: str | None = None) -> None:
-        super().__init__(*([] if reason is None else [reason]))
+    def __init__(self, reason: str | None = None, *more: object) -> None:
+        # Any arguments, as exceptions take: an error here would let the event pass.
+        super().__init__(*([] if reason is None else [reason]), *more)
         self.reason = reason
 
 

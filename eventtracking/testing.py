@@ -91,6 +91,8 @@ def capture_events(*, passthrough: bool = False) -> Iterator[CapturedEvents]:
     stand_in = RoutingBackend({"captured": captured})
     # The list itself, so that a processor registered meanwhile counts, and stays.
     stand_in.processors = router.processors
+    # A subclass may process events in a way of its own.
+    stand_in.process_event = router.process_event  # type: ignore[method-assign]
     if passthrough:
         stand_in.register_backend("passthrough", _Unprocessed(router))
     tracker.routing_backend = stand_in

@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 import pytest
 from core_fakes import Keeping, drop
 
+from eventtracking.backends.routing import RoutingBackend
 from eventtracking.testing import CapturedEvents, capture_events
 from eventtracking.tracker import TRACKERS, Tracker, emit, get_tracker, register_tracker
 
@@ -356,3 +357,19 @@ def test_the_plugin_imports_nothing_of_the_package():
     )
 
     assert run.stdout.strip() == "['eventtracking', 'eventtracking.pytest_plugin']"
+
+
+def test_a_router_that_processes_in_its_own_way_does_so_here_too(kept):
+    """For what is captured, and for what goes through."""
+
+    class Marking(RoutingBackend):
+        def process_event(self, event):
+            return {**super().process_event(event), "own": 1}
+
+    tracker = Tracker()
+    tracker.routing_backend = Marking({"kept": kept})
+    register_tracker(tracker)
+    with capture_events(passthrough=True) as events:
+        emit("a")
+
+    assert [event["own"] for event in (*events, *kept.events)] == [1, 1]

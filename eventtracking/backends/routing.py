@@ -52,8 +52,6 @@ class RoutingBackend:
         self._branches: dict[tuple[str, int], _Branch] = {}
         self._handed: list[Ledger] = []
         self._plan = self._new_plan()
-        # As in event-tracking, a subclass may process events in a way of its own.
-        self._has_own_way = type(self).process_event is not RoutingBackend.process_event
         for name, backend in sorted((backends or {}).items(), key=itemgetter(0)):
             self.register_backend(name, backend)
         for processor in processors or ():
@@ -68,6 +66,13 @@ class RoutingBackend:
     def backends(self) -> OrderedDict[str, Backend]:
         """The backends by name. Live: changing it changes where the next event goes."""
         return self._backends
+
+    @backends.setter
+    def backends(self, backends: Mapping[str, Backend]) -> None:
+        """Replace all of them, in the order given."""
+        self._backends = _Backends(backends)
+        # Made by no change, it would pass for the mapping that was there.
+        self._backends.version = object()
 
     def register_backend(self, name: str, backend: Backend) -> None:
         """
@@ -95,10 +100,15 @@ class RoutingBackend:
 
     def send(self, event: Event, /) -> None:
         """Process a copy of *event* and hand it to every backend. Raises nothing of theirs."""
+        # A subclass, or a test that patches it, may have a way of its own, as in event-tracking.
+        if getattr(self.send_to_backends, "__func__", None) is not _SEND_TO_BACKENDS:
+            self._send_another_way(event)
+            return
         next(self._ledger.accepted)
         copied = None
         try:
-            if self.processors or self._has_own_way:
+            is_ours = getattr(self.process_event, "__func__", None) is _PROCESS_EVENT
+            if self.processors or not is_ours:
                 try:
                     copied = copy_event(event)
                     event = self.process_event(copied)
@@ -143,7 +153,12 @@ class RoutingBackend:
         return event
 
     def send_to_backends(self, event: Event, /) -> None:
-        """Hand *event* to every backend, unprocessed. What one raises is logged and counted."""
+        """
+        Hand *event* to every backend, unprocessed. What one raises is logged and counted.
+
+        `send` goes through a method that overrides this one. The event is counted here: who
+        takes it elsewhere keeps the books of that.
+        """
         next(self._ledger.accepted)
         try:
             self._hand_out(event, False)
@@ -176,6 +191,17 @@ class RoutingBackend:
 
     def __repr__(self) -> str:
         return f"<RoutingBackend backends={list(self.backends)} processors={self.processors!r}>"
+
+    def _send_another_way(self, event: Event) -> None:
+        """Send with a `send_to_backends` that is not ours, and counts what it accepts."""
+        try:
+            self.send_to_backends(self.process_event(copy_event(event)))
+        except EventEmissionExit as decision:
+            next(self._ledger.accepted)
+            self._drop(event, decision)
+        except Exception as error:
+            next(self._ledger.accepted)
+            self._drop(event, EventEmissionExit("backend_error"), error)
 
     def _hand_out(self, event: Event, own: bool) -> None:
         """Hand *event* to every backend. A `RecursionError` says that none got it."""
@@ -280,6 +306,10 @@ class RoutingBackend:
         return all(results)
 
 
+_PROCESS_EVENT = RoutingBackend.process_event
+_SEND_TO_BACKENDS = RoutingBackend.send_to_backends
+
+
 class _Branch:
     """One backend behind a router, with the books that the router keeps about it."""
 
@@ -289,7 +319,7 @@ class _Branch:
         self.name = name
         self.backend = backend
         # `is True`: a mock has every attribute, and each of them is truthy.
-        self.read_only = getattr(backend, "read_only", False) is True
+        self.read_only = _attribute(backend, "read_only") is True
         self.ledger = Ledger()
         self.notices = Notices()
         # What it got is what was handed to all branches, under each plan it was part of.
@@ -297,7 +327,7 @@ class _Branch:
 
     def finish(self, method: str, timeout: float | None) -> bool:
         """Flush or close the backend; a failure is logged and counts as not finished."""
-        call = getattr(self.backend, method, None)
+        call = _attribute(self.backend, method)
         if not callable(call):
             return True
         try:
@@ -318,7 +348,7 @@ class _Branch:
         return {**books, "accepted": books["accepted"] + raised.total(), "lost": lost}
 
     def _own_books(self) -> dict[str, Any] | None:
-        stats = getattr(self.backend, "stats", None)
+        stats = _attribute(self.backend, "stats")
         if not callable(stats):
             return None
         try:
@@ -326,8 +356,7 @@ class _Branch:
         except Exception as error:
             Notices.say(logger.error, "Backend %s: stats() failed", self.name, cause=error)
             return None
-        complete = isinstance(books, dict) and {"accepted", "sent", "pending", "lost"} <= {*books}
-        return books if complete else None
+        return books if _are_books(books) else None
 
 
 class _Plan(NamedTuple):
@@ -375,6 +404,24 @@ for _method in (
     OrderedDict.update,
 ):
     setattr(_Backends, _method.__name__, _renewing(_method))
+
+
+def _attribute(backend: Backend, name: str) -> Any:
+    """Return what *backend* has under *name*, `None` if it has nothing, or fails over it."""
+    try:
+        return getattr(backend, name, None)
+    except Exception as error:
+        message = "Backend %s has no %s: it failed"
+        Notices.say(logger.error, message, type(backend).__name__, name, cause=error)
+        return None
+
+
+def _are_books(books: Any) -> bool:
+    """Tell whether *books* are whole, and can be added up."""
+    if not isinstance(books, dict) or not isinstance(lost := books.get("lost"), Mapping):
+        return False
+    numbers = [books.get(name) for name in ("accepted", "sent", "pending")]
+    return all(isinstance(number, int) for number in (*numbers, *lost.values()))
 
 
 def _name_of(event: Event) -> Any:

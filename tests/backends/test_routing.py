@@ -820,3 +820,51 @@ def test_a_subclass_with_a_send_of_its_own_cannot_change_what_others_get():
     RoutingBackend({"a": Marking(), "b": kept}).send({"name": "n"})
 
     assert kept.events == [{"name": "n"}]
+
+
+class Failing:
+    """Keeps events, and has properties that fail."""
+
+    def __init__(self):
+        self.send = mock.Mock()
+
+    @property
+    def read_only(self):
+        raise ValueError("not today")
+
+    flush = stats = close = read_only
+
+
+class Miscounting(Keeping):
+    """Keeps books that cannot be added up."""
+
+    def __init__(self, **wrong):
+        super().__init__()
+        self.books = {"accepted": 1, "sent": 1, "pending": 0, "lost": {}} | wrong
+
+    def stats(self):
+        return self.books
+
+
+def test_a_backend_whose_attributes_fail_hurts_no_other():
+    """It is sent to as any other, and so are its neighbours."""
+    failing, kept = Failing(), Keeping()
+    router = RoutingBackend({"a": failing, "b": kept})
+    router.send(new_event())
+
+    failing.send.assert_called_once()
+    assert len(kept.events) == 1
+    assert router.flush(1)
+    assert router.close(1)
+    assert router.stats()["backends"]["a"]["sent"] == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"accepted": "1"}, {"lost": None}, {"lost": {"closed": "1"}}, {"pending": None}]
+)
+def test_books_that_cannot_be_added_up_are_none(wrong):
+    """The router's own stand in their place."""
+    router = RoutingBackend({"a": Miscounting(**wrong)})
+    router.send(new_event())
+
+    assert router.stats()["backends"]["a"] == {"accepted": 1, "sent": 1, "pending": 0, "lost": {}}

@@ -1,6 +1,7 @@
 """How a router orders, validates and runs what it is given, as in event-tracking."""
 
 import logging
+from unittest import mock
 
 import pytest
 from core_fakes import Doing, Keeping, Raising, drop, new_event
@@ -216,3 +217,81 @@ def test_sending_to_the_backends_skips_the_processors():
     RoutingBackend().send_to_backends(new_event())
 
     assert [event["name"] for event in kept.events] == ["x"]
+
+
+class Announcing(RoutingBackend):
+    """Changes events in its own way, and hands them on in its own way."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.announced = []
+
+    def process_event(self, event):
+        return {**super().process_event(event), "own": True}
+
+    def send_to_backends(self, event):
+        self.announced.append(event["name"])
+        super().send_to_backends(event)
+
+
+def test_a_subclass_may_process_and_hand_on_in_its_own_way():
+    """`send` goes through both methods; each event is counted once."""
+    kept = Keeping()
+    router = Announcing({"kept": kept})
+    router.send(new_event(name="a"))
+
+    assert router.announced == ["a"]
+    assert [event["own"] for event in kept.events] == [True]
+    assert (router.stats()["accepted"], router.stats()["sent"]) == (1, 1)
+
+
+@pytest.mark.parametrize("patched", ["instance", "class"])
+@pytest.mark.parametrize("processors", [[], [lambda event: None]])
+def test_both_methods_can_be_patched(patched, processors):
+    """As the tests of applications do; what is patched away sends nothing."""
+    kept = Keeping()
+    router = RoutingBackend({"kept": kept}, processors)
+    target = router if patched == "instance" else RoutingBackend
+    with (
+        mock.patch.object(target, "process_event", return_value={"name": "made"}) as process,
+        mock.patch.object(target, "send_to_backends") as hand_on,
+    ):
+        router.send(new_event())
+    router.send(new_event(name="later"))
+
+    process.assert_called_once()
+    hand_on.assert_called_once_with({"name": "made"})
+    assert [event["name"] for event in kept.events] == ["later"]
+
+
+@pytest.mark.parametrize("error", [EventEmissionExit(), ValueError()])
+def test_what_another_way_raises_stays_in_the_router(error):
+    """And the event is in the books."""
+    router = RoutingBackend()
+    with mock.patch.object(router, "send_to_backends", side_effect=error):
+        router.send(new_event())
+    books = router.stats()
+
+    assert books["accepted"] == books["filtered"] + sum(books["lost"].values()) == 1
+
+
+def test_the_backends_can_be_replaced():
+    """All at once."""
+    old, new = Keeping(), Keeping()
+    router = RoutingBackend({"old": old})
+    router.backends = {"new": new}
+    router.send(new_event(name="a"))
+    router.backends = {}
+    router.send(new_event(name="b"))
+
+    assert (old.events, [event["name"] for event in new.events]) == ([], ["a"])
+
+
+def test_an_exit_takes_any_arguments():
+    """As every exception does: the event is dropped all the same."""
+    kept = Keeping()
+    router = RoutingBackend({"kept": kept}, [Raising(EventEmissionExit("why", "else", 3)).send])
+    router.send(new_event())
+
+    assert kept.events == []
+    assert router.stats()["filtered"] == 1
