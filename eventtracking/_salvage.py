@@ -24,7 +24,7 @@ def salvage(line: bytes) -> tuple[list[dict[str, Any]], bytes]:
     for start in _starts(rest):
         head = rest[:start].rstrip(_BLANK)
         event = event_of(rest[start:])
-        if event is None or not ("name" in event or _may_end(head)):
+        if event is None or not (_may_end(head) or _is_whole(event)):
             break
         events.insert(0, event)
         rest = head
@@ -48,6 +48,11 @@ def _starts(line: bytes) -> Iterator[int]:
 def _may_end(head: bytes) -> bool:
     """Tell whether a line may end with *head*, so that what follows is no value inside of it."""
     return not head or (head.startswith(b"{") and not head.endswith((b":", b",", b"[")))
+
+
+def _is_whole(event: dict[str, Any]) -> bool:
+    """Tell an event, also by the names of older readers, from a value inside of a torn one."""
+    return "name" in event and bool(event.keys() & {"timestamp", "time"}) and "context" in event
 
 
 def event_of(line: bytes) -> dict[str, Any] | None:

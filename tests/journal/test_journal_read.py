@@ -8,8 +8,13 @@ from hypothesis import strategies as st
 
 from eventtracking.journal import read
 
-ONE = {"name": "one", "data": {"text": 'a "quoted" {brace} and a \\', "list": [1, {"a": {}}]}}
-TWO = {"name": "two", "context": {"path": "/"}, "data": {}}
+ONE = {
+    "name": "one",
+    "timestamp": "2026-11-23T10:00:00+00:00",
+    "data": {"text": 'a "quoted" {brace} and a \\', "list": [1, {"a": {}}], "item": {"name": "x"}},
+    "context": {"user": {"name": "ana", "context": {}}, "course": {"name": "y", "time": 1}},
+}
+TWO = {"name": "two", "time": "now", "context": {"path": "/"}, "event": {}}
 
 
 def line(event):
@@ -125,7 +130,14 @@ _json = st.recursive(
     lambda values: st.lists(values) | st.dictionaries(st.text(), values),
     max_leaves=12,
 )
-_events = st.fixed_dictionaries({"name": st.text(), "data": st.dictionaries(st.text(), _json)})
+_events = st.fixed_dictionaries(
+    {
+        "name": st.text(),
+        "timestamp": st.text(),
+        "data": st.dictionaries(st.text(), _json),
+        "context": st.dictionaries(st.text(), _json),
+    }
+)
 
 
 @given(events=st.lists(st.tuples(_events, _events, st.floats(0, 1, exclude_max=True)), max_size=4))
