@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from eventtracking.exceptions import Unserializable
-from eventtracking.serialization import DateTimeJSONEncoder
+from eventtracking.serialization import DateTimeJSONEncoder as DateTimeJSONEncoder  # noqa: PLC0414
 from eventtracking.stats import Ledger, Notices
 from eventtracking.types import Event
 
@@ -58,11 +58,11 @@ class LoggerBackend:
         Log *event*.
 
         Raises:
-            TypeError: If it holds what `DateTimeJSONEncoder` cannot write.
+            TypeError: If it holds what `DateTimeJSONEncoder` cannot write, or itself.
         """
         try:
             text = json.dumps(event, cls=DateTimeJSONEncoder)
-        except TypeError as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise Unserializable(str(error)) from error
         if self.max_event_size is not None and len(text) > self.max_event_size:
             self._drop(event, len(text))

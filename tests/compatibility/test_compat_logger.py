@@ -119,6 +119,20 @@ def test_what_the_encoder_does_not_know_is_a_type_error(value):
         LoggerBackend(name=NAME).send({"x": value})
 
 
+def test_what_holds_itself_or_has_no_end_is_a_type_error():
+    """The standard library has other errors for these."""
+    endless, itself = {}, {}
+    itself["x"] = itself
+    for _ in range(100_000):
+        endless = {"x": endless}
+    for event in (itself, endless, {"x": 10**5000}):
+        with pytest.raises(TypeError):
+            LoggerBackend(name=NAME).send(event)
+    # Bit by bit: freeing it at once would need as deep a stack.
+    while endless:
+        endless = endless.pop("x")
+
+
 def test_a_date_as_a_key_is_a_type_error():
     """The encoder is asked about values only."""
     with pytest.raises(TypeError):
