@@ -156,7 +156,8 @@ class Tracker:
         Add the facts in *ctx* to every event that is emitted from here on.
 
         A copy is kept: to change a context, enter it again. Under a name that is
-        entered already, *ctx* takes the place of what stood there.
+        entered already, *ctx* takes the place of what stood there; but if it is no mapping,
+        it is ignored with a warning.
         """
         self.located_context[name] = self._context_copy(name, ctx)
 
@@ -221,7 +222,7 @@ class Tracker:
             if self._notices.due("context") is not None:
                 message = 'Ignored context "%s": it must be a mapping, got %s'
                 Notices.say(logger.warning, message, name, type(ctx).__name__)
-            return {}
+            return dict(self.located_context.get(name) or {})
 
     def _odd_event(self, name: Any, data: Any) -> dict[str, Any]:
         """Make an event of arguments that raise when they are asked whether they are empty."""

@@ -446,6 +446,16 @@ def test_a_context_that_is_no_mapping_is_ignored_with_a_warning(tracker, kept, c
     ]
 
 
+def test_a_context_that_is_ignored_leaves_what_stood_there(tracker):
+    """Better the facts of before than none."""
+    tracker.enter_context("user", {"id": 1})
+    with tracker.context("user", None):
+        inside = tracker.resolve_context()
+    tracker.enter_context("user", None)
+
+    assert inside == tracker.resolve_context() == {"id": 1}
+
+
 def test_a_context_that_cannot_be_read_is_ignored_with_a_warning(tracker, caplog):
     """Somebody's mapping raised."""
     hostile = mock.MagicMock(keys=mock.Mock(side_effect=OSError))
