@@ -75,7 +75,8 @@ class Assembly:
             self._close(self._built.pop())
 
     def _check_enabled(self, value: Any, path: Keys) -> None:
-        if value is not None and truth(value) is None:
+        found = self._walk(value, path)
+        if found is not None and found is not _FAILED and truth(found) is None:
             self.problems.report("setting", path, value, "it must be true or false")
 
     def _time_zone(self, value: Any, path: Keys) -> datetime.tzinfo | None:

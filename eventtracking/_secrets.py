@@ -195,7 +195,8 @@ class Mask:
             return f"{match[1]}:{MASK}@"
 
         def hide_parameter(match: re.Match[str]) -> str:
-            if not _is_secret(match[1]):
+            # What is hidden already may have a quote behind it, and is no secret to learn.
+            if not _is_secret(match[1]) or match[2].startswith(MASK):
                 return match[0]
             self._secrets.add(match[2])
             return f"{match[1]}={MASK}"

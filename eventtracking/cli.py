@@ -247,13 +247,15 @@ def _emit(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     settings = load_settings(options)
     from eventtracking._guards import unguarded
-    from eventtracking.settings import BACKENDS, ENABLED, build, describe, truth
+    from eventtracking.settings import BACKENDS, ENABLED, build, describe, is_disabled
 
     print(describe(settings), flush=True)
-    tracker = build(settings)
+    disabled = is_disabled(settings)
+    # What is switched off for now has to be right when it is switched on.
+    tracker = build({**settings, ENABLED: True} if disabled else settings)
     tracker.close()
-    if truth(settings.get(ENABLED)) is False:
-        print(f"\n{ENABLED} is false: no event is tracked, and nothing else was checked.")
+    if disabled:
+        print(f"\nNo problems, and {ENABLED} is false: no event is tracked.")
         return 0
     warnings = unguarded(tracker.backends, tracker.processors)
     if not tracker.backends:
@@ -285,9 +287,9 @@ def _port(text: str) -> int:
 
 
 def _nowhere(settings: Mapping[str, Any]) -> int:
-    from eventtracking.settings import BACKENDS, ENABLED, truth
+    from eventtracking.settings import BACKENDS, ENABLED, is_disabled
 
-    if truth(settings.get(ENABLED)) is False:
+    if is_disabled(settings):
         return complain(f"eventtracking: not sent: {ENABLED} is false", code=0)
     return complain(f"eventtracking: not sent: {BACKENDS} is empty")
 

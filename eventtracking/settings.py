@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -139,7 +140,7 @@ def build(settings: Mapping[str, Any]) -> Tracker:
         ImproperlyConfigured: If anything is wrong, with a line for each problem: its
             path, the value, the cause and the cure. What was built by then is closed.
     """
-    if truth(settings.get(ENABLED)) is False:
+    if is_disabled(settings):
         return Tracker()
     from eventtracking._assembly import Assembly
     from eventtracking.serialization import read_naive_in
@@ -190,6 +191,16 @@ def describe(settings: Mapping[str, Any]) -> str:
         text, children = _node(name, shown, mask)
         lines += [text, *_branches(children, mask)]
     return "\n".join(lines)
+
+
+def is_disabled(settings: Mapping[str, Any]) -> bool:
+    """Tell whether *settings* switch tracking off."""
+    value = settings.get(ENABLED)
+    if source := reference(value):
+        # What cannot be fetched is told of by who builds.
+        with suppress(ImproperlyConfigured):
+            value = source.fetch()
+    return truth(value) is False
 
 
 def truth(value: Any) -> bool | None:

@@ -7,6 +7,7 @@ import pytest
 from eventtracking.settings import GUARDS, RECOMMENDED_PROCESSORS
 
 MEMORY = "eventtracking.backends.memory.MemoryBackend"
+MEMORY_ONLY = {"m": {"ENGINE": MEMORY}}
 
 SENSITIVE_GUARD, SIZE_GUARD = [{"ENGINE": engine} for engine in GUARDS]
 
@@ -154,22 +155,28 @@ def test_settings_that_cannot_be_read_are_a_problem(command):
 
 def test_a_misspelt_setting_is_warned_about(command, settings):
     """It has no effect, which nobody wants."""
-    memory = {"m": {"ENGINE": MEMORY}}
-    done = command("check", "--config", settings(BACKENDS=memory, TIMEZONE="UTC"))
+    done = command("check", "--config", settings(BACKENDS=MEMORY_ONLY, TIMEZONE="UTC"))
 
     assert done.returncode == 0
     assert "Did you mean 'EVENT_TRACKING_TIME_ZONE'?" in done.stderr
 
 
 def test_disabled_tracking_is_said_aloud(command, settings):
-    """Otherwise the check would promise what it never looked at."""
-    path = settings(ENABLED=False, BACKENDS={"b": {"ENGINE": "no.such.Thing"}})
-
-    done = command("check", "--config", path)
+    """Who looks for their events finds out why there are none."""
+    done = command("check", "--config", settings(ENABLED=False, BACKENDS=MEMORY_ONLY))
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert "EVENT_TRACKING_ENABLED is false" in done.stdout
-    assert "No problems" not in done.stdout
+    assert "EVENT_TRACKING_ENABLED is false: no event is tracked" in done.stdout
+
+
+def test_disabled_settings_are_checked_all_the_same(command, settings):
+    """They have to be right on the day that they are enabled."""
+    wrong = {"b": {"ENGINE": "no.such.Thing"}}
+    done = command("check", "--config", settings(ENABLED=False, BACKENDS=wrong, TIME_ZONE="Mars"))
+
+    assert done.returncode == 1
+    assert "'Mars'" in done.stderr
+    assert "'no.such.Thing'" in done.stderr
 
 
 def test_missing_backends_are_warned_about(command, settings):

@@ -133,6 +133,24 @@ def test_disabled_settings_build_nothing(value):
     assert dict(build(settings).backends) == {}
 
 
+def test_the_switch_may_stand_in_the_environment_or_a_file(monkeypatch, tmp_path):
+    """As every value may."""
+    monkeypatch.setenv("WANTED", "false")
+    (tmp_path / "wanted").write_text("true\n")
+    off = {"EVENT_TRACKING_ENABLED": {"ENV": "WANTED"}, **backends(k=entry("Keeper"))}
+    on = {**off, "EVENT_TRACKING_ENABLED": {"FILE": str(tmp_path / "wanted")}}
+
+    assert (list(build(off).backends), list(build(on).backends)) == ([], ["k"])
+
+
+def test_a_switch_that_cannot_be_fetched_is_a_problem():
+    """It says neither."""
+    line = the_line_of({"EVENT_TRACKING_ENABLED": {"ENV": "NO_SUCH_VARIABLE"}})
+
+    assert line.startswith("EVENT_TRACKING_ENABLED")
+    assert "'NO_SUCH_VARIABLE' is not set" in line
+
+
 @pytest.mark.parametrize("value", [True, 1, "true", "TRUE", "1", "on", "yes", None])
 def test_anything_that_means_yes_enables(value):
     """So does saying nothing."""
@@ -141,7 +159,7 @@ def test_anything_that_means_yes_enables(value):
     assert list(build(settings).backends) == ["k"]
 
 
-@pytest.mark.parametrize("value", ["maybe", 2, [], {"ENV": "X"}, 0.0])
+@pytest.mark.parametrize("value", ["maybe", 2, [], {"X": "Y"}, 0.0])
 def test_a_switch_that_is_neither_on_nor_off_is_a_problem(value):
     """A guess would be wrong half of the time."""
     line = the_line_of({"EVENT_TRACKING_ENABLED": value})

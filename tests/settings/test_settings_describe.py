@@ -1,5 +1,7 @@
 """The tree of the settings, for people."""
 
+from uuid import uuid4
+
 from eventtracking.settings import describe
 
 
@@ -72,3 +74,15 @@ def test_a_long_value_is_cut():
     settings = {"EVENT_TRACKING_BACKENDS": {"x": {"ENGINE": "a.B", "OPTIONS": {"o": "z" * 500}}}}
 
     assert all(len(line) < 150 for line in describe(settings).splitlines())
+
+
+def test_what_is_masked_keeps_its_quotes():
+    """The end of a text can be told."""
+    secret = uuid4().hex
+    options = {"api_secret": secret.encode(), "url": f"https://h/?token={secret}"}
+    settings = {"EVENT_TRACKING_BACKENDS": {"x": {"ENGINE": "a.B", "OPTIONS": options}}}
+
+    tree = describe(settings)
+
+    assert "api_secret = '********'\n" in tree
+    assert tree.endswith("url = 'https://h/?token=********'")

@@ -201,6 +201,7 @@ NAMES = {
         "build",
         "configure",
         "describe",
+        "is_disabled",
         "load",
         "truth",
         "unknown_names",
