@@ -10,6 +10,7 @@ from typing import Any
 from eventtracking import tracker
 from eventtracking._segment.facts import segment_context
 from eventtracking._segment.installed import installed_client, speaks
+from eventtracking.processors.request_context import RequestContext
 from eventtracking.stats import Notices
 
 logger = logging.getLogger(__name__)
@@ -32,8 +33,9 @@ def track(
         user_id: Who did it.
         event_name: What. `None` sends nothing.
         properties: What is worth knowing about it.
-        context: Segment's context. What it leaves out is filled in from the contexts
-            that are entered: the address, the browser, the page, Google's client id.
+        context: Segment's context. What it leaves out is filled in from the request, as
+            the tracker's `RequestContext` tells of it, and from the contexts that are
+            entered: the address, the browser, the page, Google's client id.
         traits: What is known about the user, added to the context.
 
     Raises:
@@ -122,8 +124,16 @@ def _completed(
 
 
 def _facts() -> dict[str, Any]:
+    """Return the facts of the request, as events carry them, and the entered contexts."""
     registered = tracker.TRACKERS.get(tracker.DEFAULT_TRACKER_NAME)
-    return registered.resolve_context() if registered else {}
+    processors = registered.processors if registered else []
+    request = next((each for each in processors if isinstance(each, RequestContext)), _request)
+    event = request({"context": registered.resolve_context() if registered else {}})
+    facts: dict[str, Any] = event["context"]
+    return facts
 
+
+# Where no tracker says which facts may be told.
+_request = RequestContext()
 
 _notices = Notices()

@@ -27,7 +27,7 @@ class LegacyFieldMappingProcessor:
         """Change *event* in place."""
         has_context = isinstance(event.get("context"), dict)
         context = dict(event["context"]) if has_context else {}
-        payload = _payload(event.get("data", {}), context.get("event_source"))
+        payload = _payload(event["data"], context.get("event_source")) if "data" in event else {}
         # Nothing can fail from here on.
         if has_context:
             _lift(event, context)

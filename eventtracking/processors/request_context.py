@@ -31,7 +31,7 @@ class RequestContext:
 
     Raises:
         ImproperlyConfigured: If there is no such fact, or a pattern is no regular
-            expression with a named group.
+            expression with a named group, or has one that is called as one of *fields*.
     """
 
     def __init__(
@@ -47,7 +47,9 @@ class RequestContext:
             )
         self.fields = _checked_fields(DEFAULT_FACTS if fields is None else fields)
         self.anonymize_ip = anonymize_ip
-        self._patterns = [_compiled(each) for each in _listed("url_patterns", url_patterns)]
+        self._patterns = [
+            _compiled(each, self.fields) for each in _listed("url_patterns", url_patterns)
+        ]
         # The others are worked out once a request; `campaign` is a mapping, new each time.
         self._each_time = frozenset(self.fields) & {*LIVE_FACTS, "campaign"}
 
@@ -98,7 +100,7 @@ def _listed(option: str, value: Any) -> list[Any]:
     return [*value]
 
 
-def _compiled(pattern: Any) -> re.Pattern[str]:
+def _compiled(pattern: Any, fields: tuple[str, ...]) -> re.Pattern[str]:
     try:
         compiled = re.compile(pattern)
     except (re.error, TypeError) as error:
@@ -109,5 +111,10 @@ def _compiled(pattern: Any) -> re.Pattern[str]:
         raise ImproperlyConfigured(
             "RequestContext: url_patterns must hold text with named groups such as "
             f"'/courses/(?P<course_id>[^/]+)', got {pattern!r}"
+        )
+    if taken := [name for name in compiled.groupindex if name in fields]:
+        raise ImproperlyConfigured(
+            f"RequestContext: url_patterns must not name a group {taken[0]!r}, got {pattern!r}: "
+            "that is a fact in fields. Give the group another name, or leave the fact out"
         )
     return compiled

@@ -9,9 +9,12 @@ import pytest
 from django.test import override_settings
 
 from eventtracking import tracker
+from eventtracking._addresses import TrustedProxies
 from eventtracking.backends.memory import MemoryBackend
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.openedx import segment
+from eventtracking.processors.request_context import RequestContext
+from eventtracking.request import AskedVisitor, RequestFacts, Visit
 from eventtracking.stats import Notices
 from eventtracking.tracker import Tracker, register_tracker
 
@@ -89,6 +92,29 @@ def test_what_the_context_leaves_out_is_filled_in(client):
         segment.track(7, "a.b")
 
     assert context_of(client) == KNOWN
+
+
+@pytest.mark.parametrize(
+    ("processors", "ip"),
+    [
+        ([], "203.0.113.9"),
+        ([RequestContext(anonymize_ip=True)], "203.0.113.0"),
+        ([RequestContext(fields=["path"])], None),
+    ],
+)
+def test_inside_a_request_it_is_filled_in_from_that(client, processors, ip):
+    """As much as the tracker tells of requests, and all of it without one."""
+    register_tracker(Tracker(processors=processors))
+    environ = {"REMOTE_ADDR": "203.0.113.9", "PATH_INFO": "/courses/x", "HTTP_USER_AGENT": "UA"}
+    visitor = AskedVisitor(None, session=None, user=None)
+    facts = RequestFacts(lambda: environ, visitor=visitor, trusted_proxies=TrustedProxies())
+    with Visit(facts):
+        segment.track(7, "a.b")
+
+    found = context_of(client)
+    assert found["page"]["path"] == "/courses/x"
+    assert found.get("ip") == ip
+    assert ("userAgent" in found) == (ip is not None)
 
 
 def test_a_given_context_wins_field_by_field_and_stays_the_callers(client):

@@ -130,6 +130,11 @@ def test_an_event_of_nothing_is_mapped():
     assert mapped() == {"event": {}, "event_type": "", "event_source": "server", "page": None}
 
 
+def test_a_browser_event_without_data_has_none():
+    """Readers of its JSON find an empty mapping, as event-tracking wrote it."""
+    assert mapped(context={"event_source": "browser"})["event"] == {}
+
+
 def test_what_a_browser_sent_is_json_in_a_string():
     """Written as the standard library writes it: readers have seen that spacing so far."""
     event = from_browser({"id": "v1", "currentTime": 12.3, "title": "é"})

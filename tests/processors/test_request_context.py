@@ -160,3 +160,17 @@ def test_a_bad_option_is_explained(options, expected):
 def test_its_repr_shows_what_it_adds():
     """For an operator who looks at a list of processors."""
     assert repr(RequestContext(fields=["ip"])) == "<RequestContext fields=('ip',) url_patterns=0>"
+
+
+def test_a_group_of_a_pattern_may_not_be_called_as_a_fact():
+    """Nobody could tell which of the two is in the event."""
+    pattern = r"/u/(?P<username>\w+)"
+    with pytest.raises(ImproperlyConfigured, match=r"must not name a group 'username', got '/u/"):
+        RequestContext(url_patterns=[pattern])
+
+    assert context(
+        RequestContext(fields=["ip"], url_patterns=[pattern]), {**ENVIRON, "PATH_INFO": "/u/ana"}
+    ) == {
+        "ip": "203.0.113.9",
+        "username": "ana",
+    }
