@@ -1,6 +1,6 @@
 """What happens last on a page is not lost with it."""
 
-from page_scripts import FULL_STORAGE, HIDES, SEES_BEACONS, SEES_FETCHES, signals
+from page_scripts import FULL_STORAGE, HIDES, NO_STORAGE, SEES_BEACONS, SEES_FETCHES, signals
 
 READY = "!!window.eventtracking"
 
@@ -157,6 +157,23 @@ def test_what_storage_did_not_take_is_beaconed_first(browser, site):
         site.wait_for("unkept")
 
     assert beacons(site)[0].batch["events"][0]["name"] == "unkept"
+
+
+def test_a_large_event_that_storage_did_not_take_leaves_with_its_page(browser, site):
+    """No beacon holds it, and there is nothing to send it from later."""
+    site.page("/next")
+    with browser.page(site.page(**QUIET), first=NO_STORAGE) as page:
+        page.wait_for(READY)
+        page.evaluate(
+            "document.cookie = 'session=1',"
+            "eventtracking.emit('large', 'x'.repeat(40000)), eventtracking.emit('small'), 1"
+        )
+        page.go(f"{site.url}/next")
+        site.wait_for("large", "small")
+
+    found = {each.batch["events"][0]["name"]: each.headers.get("Cookie") for each in beacons(site)}
+    assert found == {"large": "session=1", "small": "session=1"}
+    assert set(site.accepted.values()) == {1}
 
 
 def test_nothing_is_beaconed_before_the_server_wants_it(browser, site):

@@ -562,13 +562,14 @@
       ([id, entry]) => entry.mine && !entry.flies && !entry.beamed && isThere(id, entry),
     );
     // What storage did not take has no other chance.
-    mine.sort(([, one], [, other]) => Boolean(one.kept) - Boolean(other.kept));
+    const rank = (entry) => (entry.kept ? 2 : Number(large(entry)));
+    mine.sort(([, one], [, other]) => rank(one) - rank(other));
     let piece = [];
     let bytes = ENVELOPE_BYTES;
     for (const pair of mine) {
       const more = pair[1].bytes + 1;
-      if (ENVELOPE_BYTES + more > BEACON_BYTES) continue;
-      if (bytes + more > BEACON_BYTES) {
+      if (pair[1].kept && large(pair[1])) continue;
+      if (piece.length && bytes + more > BEACON_BYTES) {
         if (!beacon(piece)) return;
         piece = [];
         bytes = ENVELOPE_BYTES;
@@ -579,19 +580,26 @@
     if (piece.length) beacon(piece);
   }
 
+  /** Say whether no beacon holds an event, not even alone. */
+  function large({ bytes }) {
+    return ENVELOPE_BYTES + bytes + 1 > BEACON_BYTES;
+  }
+
   function beacon(piece) {
     const body = envelope(piece);
     debug("beacon", parsed(body));
-    const taken = anonymous()
-      ? quietly(body)
-      : attempt(() => navigator.sendBeacon(endpoint, body));
+    const taken =
+      anonymous() || large(piece[0][1])
+        ? outlive(body)
+        : attempt(() => navigator.sendBeacon(endpoint, body));
     for (const [, entry] of piece) entry.beamed = taken;
     return taken;
   }
 
-  /** A beacon brings cookies along; who wants to be nobody is told of without. */
-  function quietly(body) {
-    fetch(endpoint, { method: "POST", body, keepalive: true, credentials: "omit" }).catch(() => {});
+  /** Send what a beacon may not: it brings cookies along, and holds less. */
+  function outlive(body) {
+    const how = { method: "POST", body, keepalive: true, credentials: credentials() };
+    fetch(endpoint, how).catch(() => {});
     return true;
   }
 
