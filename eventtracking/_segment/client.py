@@ -25,6 +25,10 @@ _NO_CLIENT = (
     "SegmentBackend has neither a write_key nor a client. Set write_key, "
     "or run: pip install 'eventtracking[segment]'"
 )
+_NO_KEY = (
+    "Segment's client has no write_key. Set segment.analytics.write_key, "
+    "or the option write_key of SegmentBackend"
+)
 
 
 class ClientCalls:
@@ -100,6 +104,8 @@ class ClientCalls:
         client = self._find()
         if client is None:
             raise EventLost("backend_error", _NO_CLIENT)
+        if _is_without_key(client):
+            raise EventLost("backend_error", _NO_KEY)
         return client
 
     def _count(self) -> None:
@@ -110,3 +116,10 @@ class ClientCalls:
         next(self._ledger.accepted)
         record = Record(new_id(), time.time(), as_text(name), b"")
         self._losses.lose(refusal.reason, [record], str(refusal))
+
+
+def _is_without_key(client: Any) -> bool:
+    """Tell whether *client* is the module of Segment's client, and nobody configured it yet."""
+    # Asked at each event: an application may set the key later than it builds the backend.
+    is_idle_module = getattr(client, "default_client", client) is None
+    return is_idle_module and not getattr(client, "write_key", None)

@@ -21,7 +21,8 @@ class SegmentBackend:
 
     With a *write_key*, events wait until Segment's batch API took them. Without one, each is
     a call of the client module `segment.analytics` (or `analytics`, its old name), which the
-    application configures. If there is none, events are counted as lost, `backend_error`.
+    application configures. If there is none, or it has no key, events are counted as lost,
+    `backend_error`.
 
     An event needs a name and, in its context, somebody it is about: `user_id`, or else
     `anonymous_id`, or else `client_id`. Otherwise it is counted as lost, `rejected`.

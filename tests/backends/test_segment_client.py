@@ -306,6 +306,35 @@ def official(monkeypatch):
 
 
 @pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize("key", [None, ""])
+def test_the_official_client_may_get_its_key_after_the_backend_and_until_then_the_cure_is_said(
+    official, given, key, monkeypatch, caplog
+):
+    """Once, as of any client that is missing; the client itself would raise at each event."""
+    module, fakes = official
+    configured = module.write_key
+    monkeypatch.setattr(module, "write_key", key)
+    tracker = Tracker({"segment": SegmentBackend(client=module) if given else SegmentBackend()})
+    with tracker.context("request", FACTS):
+        tracker.emit("too.early")
+        tracker.emit("too.early")
+        said = caplog.text
+        monkeypatch.setattr(module, "write_key", configured)
+        tracker.emit("in.time")
+    module.flush()
+
+    assert [each["name"] for each in fakes.wait_for_events(1, "segment", timeout=60)] == ["in.time"]
+    assert tracker.stats()["backends"]["segment"] == {
+        "accepted": 3,
+        "sent": 1,
+        "pending": 0,
+        "lost": {"backend_error": 2},
+    }
+    assert "Traceback" not in said
+    assert said.count("Set segment.analytics.write_key, or the option write_key") == 1
+
+
+@pytest.mark.parametrize("given", [True, False])
 def test_the_official_client_sends_what_segment_takes(official, given):
     """Given as an option, or found."""
     module, fakes = official
