@@ -3,6 +3,7 @@
 import json
 import re
 
+import pytest
 from page_scripts import NO_RANDOM_UUID, SEES_FETCHES
 
 READY = "!!window.eventtracking"
@@ -181,6 +182,33 @@ def test_data_that_is_no_json_is_dropped_counted_and_told_and_never_thrown(brows
 
     assert result == {"status": "dropped", "reason": "unserializable"}
     assert event["context"] == {"eventtracking": {"dropped": 1}}
+
+
+def test_whatever_a_page_emits_nothing_is_thrown(browser, site):
+    """Also an error that is none, and a name that is no text."""
+    with browser.page(site.page()) as page:
+        page.wait_for(READY)
+        page.evaluate("window.bad = { toJSON() { throw null; } }, 1")
+        reasons = page.evaluate(
+            "Promise.all(['a', Symbol('b'), Object.create(null)].map("
+            "(name) => eventtracking.emit(name, bad).then((result) => result.reason)))"
+        )
+
+    assert reasons == ["unserializable"] * 3
+
+
+@pytest.mark.parametrize("name", ["", "null", "''", "0"])
+def test_an_event_without_a_name_is_called_unknown(browser, site, name):
+    """As the server calls it, whichever way it goes."""
+    with browser.page(site.page()) as page:
+        page.wait_for(READY)
+        page.evaluate(f"eventtracking.emit({name})")
+        page.evaluate(f"Logger.log({name})")
+        page.evaluate(f"Logger.log({name or 'undefined'}, {{}}, null, {{ url: '/event' }})")
+
+    [old] = [request.form for request in site.requests if b"event_type" in request.body]
+    assert site.names() == ["unknown", "unknown"]
+    assert old["event_type"] == "unknown"
 
 
 def test_debug_prints_what_is_queued_and_sent(browser, site):

@@ -210,17 +210,24 @@
     try {
       return queue(name, data);
     } catch (error) {
+      const event = { name: named(name) };
+      const result = { status: "dropped", reason: "unserializable" };
       count();
-      warn(`${name} cannot be written as JSON: ${error.message}`);
-      tell("dropped", { name }, { status: "dropped", reason: "unserializable" });
-      return Promise.resolve({ status: "dropped", reason: "unserializable" });
+      warn(`${event.name} cannot be written as JSON: ${error && error.message}`);
+      tell("dropped", event, result);
+      return Promise.resolve(result);
     }
+  }
+
+  /** Return the name as a text; an event without one is called as the server calls it. */
+  function named(name) {
+    return attempt(() => String(name || "")) || "unknown";
   }
 
   function queue(name, data) {
     const event = {
       id: uuid(),
-      name: String(name),
+      name: named(name),
       data: data === undefined ? {} : data,
       time: new Date().toISOString(),
       page: location.href,
@@ -697,7 +704,7 @@
   /** Send one event as older servers know it, to where the caller wants it. */
   function ask(type, data, request) {
     if (refusal()) return Promise.resolve("");
-    const fields = new URLSearchParams({ event_type: type, page: location.href });
+    const fields = new URLSearchParams({ event_type: named(type), page: location.href });
     const text = JSON.stringify(data);
     if (text !== undefined) fields.set("event", text);
     const method = (request.type || request.method || "POST").toUpperCase();
