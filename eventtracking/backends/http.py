@@ -104,8 +104,8 @@ class HttpBackend(NetworkBackend):
     def __init__(
         self,
         url: str,
-        *,
         headers: Mapping[str, str] | None = None,
+        *,
         body: Body = "batch",
         source: str | None = None,
         compress: bool = False,

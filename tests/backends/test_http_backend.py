@@ -241,6 +241,16 @@ def test_a_wrong_option_is_named_when_the_backend_is_built(options, text):
     assert text in str(caught.value)
 
 
+def test_headers_may_follow_the_url():
+    """The two that say where to and who asks need no names."""
+    with sink() as there:
+        backend = HttpBackend(there.url, {"X-Team": "shop"})
+        backend.send(event())
+
+        assert backend.close(PATIENCE)
+        assert there.requests[0].headers["x-team"] == "shop"
+
+
 def test_a_tracker_posts_what_is_emitted(caplog):
     """From `emit` to the server."""
     with sink() as there:
