@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 from eventtracking._command_line import (
@@ -49,10 +50,10 @@ def add_outbox(commands: Any) -> None:
             each.add_argument("--dead", action="store_true", help="events that were refused")
             each.add_argument("--waiting", action="store_true", help="events that wait")
         if action == "show":
-            each.add_argument("--limit", type=int, metavar="N", help="no more than so many")
+            each.add_argument("--limit", type=_number, metavar="N", help="no more than so many")
         elif action == "purge":
             each.add_argument(
-                "--older-than", type=float, metavar="SECONDS", help="only those that are older"
+                "--older-than", type=_seconds, metavar="SECONDS", help="only those that are older"
             )
             each.add_argument("--yes", action="store_true", help="do it; else only say how many")
     _add_delivery(actions)
@@ -64,12 +65,29 @@ def _add_delivery(actions: Any) -> None:
     parser.add_argument("--config", metavar="FILE", help=CONFIG_HELP)
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=_seconds,
         default=_DELIVERY_SECONDS,
         metavar="SECONDS",
         help="how long to try (default: %(default)g)",
     )
     parser.set_defaults(command=_deliver)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) > sys.maxsize:
+        raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more, got {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    # Not so for NaN either.
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number of seconds, 0 or more, got {text!r}")
+    return seconds
 
 
 def _look(options: argparse.Namespace) -> int:

@@ -233,6 +233,32 @@ def test_a_purge_keeps_the_notes_of_what_was_begun(outbox, tmp_path):
     assert later.books()["lost"] == {"rejected": 1}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["show", "--limit", "-1"], "--limit: must be a whole number, 0 or more, got '-1'"),
+        (["show", "--limit", "two"], "--limit: must be a whole number, 0 or more, got 'two'"),
+        (["show", "--limit", "9" * 30], "--limit: must be a whole number, 0 or more, got"),
+        (["purge", "--dead", "--older-than", "-5", "--yes"], "--older-than: must be a number of"),
+        (["purge", "--dead", "--older-than", "nan", "--yes"], "--older-than: must be a number of"),
+        (["purge", "--dead", "--older-than", "1h", "--yes"], "seconds, 0 or more, got '1h'"),
+        (["deliver", "--timeout", "-1"], "--timeout: must be a number of seconds, 0 or more"),
+    ],
+)
+def test_a_number_below_zero_is_wrong_usage_and_does_nothing(folder, capsys, arguments, expected):
+    """A slip of the hand neither fails with a traceback nor deletes everything."""
+    action, *options = arguments
+    with pytest.raises(SystemExit) as ended:
+        main(["outbox", action, *([] if action == "deliver" else [str(folder)]), *options])
+
+    assert ended.value.code == 2
+    assert expected in capsys.readouterr().err
+    assert (
+        len([*_outbox_folder.OutboxFolder(str(folder)).events(dead=True, waiting=True, limit=None)])
+        == 12
+    )
+
+
 @pytest.mark.parametrize("kind", ["missing", "file", "other"])
 def test_a_folder_that_is_no_outbox_is_one_line_and_exit_code_2(outbox, tmp_path, kind):
     """Whatever the action; and nothing is written there."""
