@@ -1,4 +1,4 @@
-"""When to try again: back off at random, and never before the time that a receiver asked for."""
+"""When to try again: back off at random, and not before a receiver asks for it, up to an hour."""
 
 from __future__ import annotations
 
