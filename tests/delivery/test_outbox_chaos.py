@@ -124,6 +124,9 @@ def test_no_kill_loses_an_accepted_event(tmp_path, sink, kills):
     assert promised - set(found) == set()
     # What was written and not yet promised may arrive as well: at most one event a kill.
     assert len(set(found) - promised) <= kills + 1
+    # A tenth at most is twice because of us. What the receiver stores and does not confirm is
+    # no fault of ours; and the busier the machine, the fewer events there are for each kill, so
+    # that both together were 12 % there, and 5 % where nothing else ran.
     assert twice <= 0.10 * found.total() + sink.doubtful
     assert books["pending"] == 0
     assert set(books["lost"]) <= {"corrupt"}
