@@ -172,6 +172,19 @@ def test_listeners_hear_what_was_sent_and_what_was_dropped(browser, site):
     ]
 
 
+def test_a_word_that_nobody_listens_to_is_told_and_throws_nothing(browser, site):
+    """A mistyped word must not stop the page."""
+    with browser.page(site.page()) as page:
+        page.wait_for(READY)
+        page.evaluate("eventtracking.on('other', () => {}), eventtracking.on('toString'), 1")
+        page.evaluate("eventtracking.emit('a')")
+
+    assert page.said == [
+        ("error", f'eventtracking: on() knows "sent" and "dropped", got {word}')
+        for word in ("other", "toString")
+    ]
+
+
 def test_data_that_is_no_json_is_dropped_counted_and_told_and_never_thrown(browser, site):
     """A mistake of the page must not stop the page."""
     with browser.page(site.page()) as page:

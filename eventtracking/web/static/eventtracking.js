@@ -372,7 +372,8 @@
   }
 
   function on(what, listener) {
-    heard[what].push(listener);
+    if (Object.keys(heard).includes(what)) heard[what].push(listener);
+    else console.error(`eventtracking: on() knows "sent" and "dropped", got`, what);
   }
 
   function tell(what, event, result) {
