@@ -1,4 +1,12 @@
-"""Metrics by hand, as the Open edX platform once reported them to Datadog. Deprecated."""
+"""
+Metrics by hand, as the Open edX platform once reported them to Datadog. Deprecated.
+
+The arguments are those of `dogapi`, in its order: `metric_name`, or `metric` as the platform
+had it, `value`, `timestamp`, `tags`, `sample_rate`, `host`; a timer has no value and no
+timestamp. Only metric, value and tags count. A metric is of now, of this host, and reported
+with its whole value at each call, whatever `sample_rate` says. Nothing is raised: what
+cannot be reported is logged.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +21,7 @@ from typing import Any
 from eventtracking import tracker
 from eventtracking._datadog.names import metric_name, tag
 from eventtracking._datadog.values import number
+from eventtracking.serialization import plain
 from eventtracking.stats import Notices
 
 logger = logging.getLogger(__name__)
@@ -22,26 +31,49 @@ _INSTEAD = (
     "or call datadog.statsd"
 )
 
+# What a target has to have.
+_KINDS = ("increment", "gauge", "histogram")
 
-def increment(metric: str, value: float = 1, tags: Iterable[str] | None = None) -> None:
+
+def increment(
+    metric: str = "",
+    value: float = 1,
+    *others: Any,
+    tags: Iterable[str] | None = None,
+    **named: Any,
+) -> None:
     """Add *value* to the counter *metric*."""
     _warn("increment")
-    _report("increment", metric, value, tags)
+    _report("increment", _called(metric, named), value, _listed(tags, others))
 
 
-def gauge(metric: str, value: float, tags: Iterable[str] | None = None) -> None:
+def gauge(
+    metric: str = "",
+    value: float | None = None,
+    *others: Any,
+    tags: Iterable[str] | None = None,
+    **named: Any,
+) -> None:
     """Set the gauge *metric* to *value*."""
     _warn("gauge")
-    _report("gauge", metric, value, tags)
+    _report("gauge", _called(metric, named), value, _listed(tags, others))
 
 
-def histogram(metric: str, value: float, tags: Iterable[str] | None = None) -> None:
+def histogram(
+    metric: str = "",
+    value: float | None = None,
+    *others: Any,
+    tags: Iterable[str] | None = None,
+    **named: Any,
+) -> None:
     """Add *value* to the histogram *metric*."""
     _warn("histogram")
-    _report("histogram", metric, value, tags)
+    _report("histogram", _called(metric, named), value, _listed(tags, others))
 
 
-def timer(metric: str, tags: Iterable[str] | None = None) -> AbstractContextManager[None]:
+def timer(
+    metric: str = "", *others: Any, tags: Iterable[str] | None = None, **named: Any
+) -> AbstractContextManager[None]:
     """
     Measure a block, or each call of a function, in seconds, as the histogram *metric*.
 
@@ -49,11 +81,11 @@ def timer(metric: str, tags: Iterable[str] | None = None) -> AbstractContextMana
         A context manager that is a decorator as well.
     """
     _warn("timer")
-    return _timed(metric, None if tags is None else [*tags])
+    return _timed(_called(metric, named), _listed(tags, others))
 
 
 @contextmanager
-def _timed(metric: str, tags: list[str] | None) -> Iterator[None]:
+def _timed(metric: Any, tags: list[Any]) -> Iterator[None]:
     start = perf_counter()
     try:
         yield
@@ -65,24 +97,38 @@ def _warn(name: str) -> None:
     warnings.warn(f"dog_stats_api.{name} {_INSTEAD}", DeprecationWarning, stacklevel=3)
 
 
-def _report(kind: str, metric: str, value: float, tags: Iterable[str] | None) -> None:
+# Whatever dogapi took is taken: old calls must not end a request.
+def _called(metric: Any, named: Mapping[str, Any]) -> Any:
+    return named.get("metric_name", metric)
+
+
+def _listed(tags: Any, others: Iterable[Any]) -> list[Any]:
+    """Return *tags*, or the first list among the *others*: only tags are one."""
+    if tags is None:
+        tags = next((each for each in others if isinstance(each, list | tuple | set)), ())
+    if isinstance(tags, str | bytes):
+        return [tags]
+    return [*tags] if isinstance(tags, Iterable) else []
+
+
+def _report(kind: str, metric: Any, value: Any, tags: list[Any]) -> None:
     # The client takes a name as it is, and a line break in it for the end of the line.
-    name, found = metric_name(metric), number(value)
+    name, found = metric_name(metric) if isinstance(metric, str) else "", number(value)
     if not name or found is None:
-        if _notices.due(metric) is not None:
+        if _notices.due(metric if isinstance(metric, str) else type(metric).__name__) is not None:
             Notices.say(logger.warning, "%s is not reported: it needs a name and a number", metric)
         return
     registered = tracker.TRACKERS.get(tracker.DEFAULT_TRACKER_NAME)
     target = next(_measuring_backends(registered), None) or _client()
     if target is not None:
-        cleaned = [kept for each in tags or () if (kept := tag(each))]
+        cleaned = [kept for each in tags if (kept := tag(str(plain(each))))]
         getattr(target, kind)(name, found, tags=cleaned)
 
 
 def _measuring_backends(router: Any) -> Iterator[Any]:
     """Yield the backends behind *router*, at any depth, that measure."""
     for backend in [*getattr(router, "backends", {}).values()]:
-        if all(callable(getattr(backend, kind, None)) for kind in ("increment", "histogram")):
+        if all(callable(getattr(backend, kind, None)) for kind in _KINDS):
             yield backend
         elif isinstance(getattr(backend, "backends", None), Mapping):
             yield from _measuring_backends(backend)
