@@ -13,13 +13,12 @@ from orjson import dumps
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.request import RequestFacts
 from eventtracking.tracker import Tracker, default_tracker
-from eventtracking.web._collector.batches import Batch, Rules, checked_id
+from eventtracking.web._collector.batches import Batch, Rules, called, checked_id
 from eventtracking.web._collector.bodies import (
     FORM,
     declared_length,
     expanded,
     fields_in,
-    json_in,
     kind_of,
 )
 from eventtracking.web._collector.client_files import ClientFiles
@@ -28,6 +27,7 @@ from eventtracking.web._collector.event_limits import EventLimits
 from eventtracking.web._collector.names import Names
 from eventtracking.web._collector.old_form import PAGE_CLOSE, old_username, sent_by_form
 from eventtracking.web._collector.origins import Origins
+from eventtracking.web._collector.pieces import batch_in
 from eventtracking.web._collector.privacy import Privacy
 from eventtracking.web._collector.rates import RateLimit
 from eventtracking.web._collector.refusals import REQUEST_REASONS, EventRefused, RequestRefused
@@ -285,7 +285,7 @@ class Collector:
         containers = body.count(b"{") + body.count(b"[")
         if containers > spare or body.count(b",") > most + spare:
             raise RequestRefused("too_large")
-        return Batch(json_in(body), received=self._now(), max_events=self._max_events)
+        return Batch(batch_in(body), received=self._now(), max_events=self._max_events)
 
     def _take_batch(
         self, batch: Batch, headers: Mapping[str, str], facts: RequestFacts | None
@@ -307,8 +307,7 @@ class Collector:
                 return {"id": identity, "status": "duplicate"}
             way.emit(sent, batch.received, {} if identity is None else {"event_id": identity})
         except EventRefused as refused:
-            name = event.get("name") if isinstance(event, dict) else event
-            self._tally.refuse_event(refused.reason, name)
+            self._tally.refuse_event(refused.reason, called(event))
             return {"id": identity, "status": "refused", "reason": refused.reason}
         next(self._tally.accepted)
         return {"id": identity, "status": "accepted"}

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from eventtracking._course_keys import course_context, course_id_in, parse_course_key
 from eventtracking.web._collector.event_limits import EventLimits
 from eventtracking.web._collector.names import Names
+from eventtracking.web._collector.pieces import Piece, Unreadable
 from eventtracking.web._collector.refusals import EventRefused, RequestRefused
 from eventtracking.web._collector.sent import Sent
 from eventtracking.web._collector.times import MARKED_SKEW, corrected, read_time
@@ -40,9 +41,10 @@ class Batch:
     def __init__(self, value: Any, *, received: datetime, max_events: int) -> None:
         if not isinstance(value, dict) or not isinstance(value.get("events"), list):
             raise RequestRefused("malformed")
-        self.events: list[Any] = value["events"]
-        if len(self.events) > max_events:
+        events: list[Any] = value["events"]
+        if len(events) > max_events:
             raise RequestRefused("too_many_events")
+        self.events = [each.value() if isinstance(each, Piece) else each for each in events]
         try:
             self._skew = received - read_time(value.get("sent_at"))
         except ValueError as error:
@@ -56,6 +58,8 @@ class Batch:
         Raises:
             EventRefused: If it is none, or breaks one of the *rules*.
         """
+        if isinstance(event, Unreadable):
+            raise EventRefused(event.reason)
         if not isinstance(event, dict):
             raise EventRefused("invalid_event")
         data, page_context = event.get("data"), event.get("context")
@@ -88,9 +92,18 @@ def checked_id(event: Any) -> str | None:
         EventRefused: If it is no short text of letters, digits and `._:/+=@-`.
     """
     identity = event.get("id") if isinstance(event, dict) else None
+    if isinstance(event, Unreadable):
+        identity = event.identity
     if identity is not None and not (isinstance(identity, str) and _ID.fullmatch(identity)):
         raise EventRefused("invalid_id")
     return identity
+
+
+def called(event: Any) -> Any:
+    """Return what there is to call *event* by, for a line of a log."""
+    if isinstance(event, Unreadable):
+        return event.identity
+    return event.get("name") if isinstance(event, dict) else event
 
 
 def page_facts(page: Any) -> dict[str, Any]:
