@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from eventtracking._google.events import EVENTS, Events
+from eventtracking._google.events import EVENTS, TOO_OLD, Events, is_too_old
 from eventtracking.delivery.answers import at_most_once, failure, meaning
 from eventtracking.delivery.destination import (
     Destination,
@@ -60,6 +60,7 @@ class MeasurementProtocol(Destination):
         self.most = self.limits
         self._events = events
         self._client = client
+        self.identity = client.identity
         # The server that validates counts nothing.
         self.idempotent = validate
         self._validates = validate
@@ -89,7 +90,11 @@ class MeasurementProtocol(Destination):
         yield request
 
     def deliver(self, batch: Sequence[Record], timeout: float, /) -> Outcome:
-        """Send *batch*, whose events have one client."""
+        """Send *batch*, whose events have one client, unless one grew too old while it waited."""
+        old = [record.id for record in batch if is_too_old(record.payload)]
+        if old:
+            # Whoever is young enough travels without the others.
+            return Reject(old, TOO_OLD) if len(old) == len(batch) else Split(TOO_OLD)
         if self._validates:
             return self._validate(batch, timeout)
         try:

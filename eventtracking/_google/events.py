@@ -22,6 +22,10 @@ MAX_AGE_SECONDS = 72 * 3600.0
 EVENTS = b'"events":['
 """What parts the client from its events. It can stand in no text: a quote there is escaped."""
 
+TOO_OLD = "Google Analytics takes events of the last 72 hours"
+
+_TIME, _END = b'"timestamp_micros":', b"}]}"
+
 
 class Events:
     """
@@ -65,6 +69,13 @@ class Events:
             return dumps(plain(request))
 
 
+def is_too_old(request: bytes) -> bool:
+    """Tell whether the event in *request*, which `Events` wrote, happened too long ago."""
+    # Its time stands last.
+    micros = request.rpartition(_TIME)[2].removesuffix(_END)
+    return int(micros) / 1e6 < time.time() - MAX_AGE_SECONDS
+
+
 def _micros(timestamp: Any) -> int:
     """Return when it happened in microseconds; now, if that is not known, or not yet."""
     now = time.time()
@@ -72,7 +83,7 @@ def _micros(timestamp: Any) -> int:
     with suppress(ValueError, TypeError, OverflowError, OSError):
         seconds = _moment(timestamp).timestamp()
     if seconds < now - MAX_AGE_SECONDS:
-        raise EventLost("expired", "Google Analytics takes events of the last 72 hours")
+        raise EventLost("expired", TOO_OLD)
     return round(min(seconds, now) * 1e6)
 
 

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
 from datadog_agent import HANG_SECONDS, books, event, until
@@ -18,6 +18,13 @@ from eventtracking.tracker import Tracker
 pytest.importorskip("urllib3")
 
 MAX_LOG_BYTES = 1_000_000
+
+
+class Broken(tzinfo):
+    """A time zone of the host's that fails."""
+
+    def utcoffset(self, moment):
+        raise RuntimeError("no zone")
 
 
 @pytest.fixture
@@ -105,6 +112,9 @@ def test_an_event_of_any_name_has_a_message(name, building):
         (datetime.now(UTC) - timedelta(hours=19), "event_time"),
         (datetime.now(UTC) + timedelta(days=1), "event_time"),
         (datetime(2026, 1, 1), "event_time"),  # noqa: DTZ001  # as applications write it
+        # Of the first year, and of a zone that fails.
+        (datetime.min, "event_time"),  # noqa: DTZ901
+        (datetime(2026, 1, 1, tzinfo=Broken()), "event_time"),
     ],
 )
 def test_a_time_that_datadog_does_not_take_is_kept_under_another_name(stamp, field, building):
@@ -117,6 +127,21 @@ def test_a_time_that_datadog_does_not_take_is_kept_under_another_name(stamp, fie
     [entry] = entries(server)
 
     assert {"timestamp", "event_time"} & {*entry} == {field}
+
+
+def test_a_time_that_grew_too_old_while_the_entry_waited_is_not_obeyed(building):
+    """Datadog would drop the entry, and the books would call it sent."""
+    stamp = datetime.now(UTC) - timedelta(hours=16, minutes=59, seconds=59)
+    with sink(default=202) as server:
+        backend = building(endpoint=server.url, flush_interval=60.0)
+        backend.send({**event(), "timestamp": stamp})
+        until(lambda: datetime.now(UTC) > stamp + timedelta(hours=17))
+
+        assert backend.flush(HANG_SECONDS)
+    [entry] = entries(server)
+
+    assert "timestamp" not in entry
+    assert datetime.fromisoformat(entry["event_time"]) == stamp
 
 
 def test_a_repeated_entry_has_the_same_id(building):

@@ -281,6 +281,25 @@ def test_an_event_that_waited_for_72_hours_is_given_up(sending):
     assert sending("http://127.0.0.1:9", max_age=60)._options.max_age == 60
 
 
+@pytest.mark.parametrize("validate", [False, True])
+def test_an_event_that_grew_too_old_while_it_waited_is_given_up(sending, caplog, validate):
+    """Google would drop it without a word; its neighbours arrive."""
+    answer = (200, {}, b'{"validationMessages":[]}')
+    hours = (73, 0, 73, 71, 73, 73)
+    with sink(default=answer) as server:
+        backend = sending(server.url, flush_interval=HANG_SECONDS, validate=validate)
+        for number, age in enumerate(hours):
+            payload = backend._destination.encode(event(f"n{number}"))
+            [fresh] = [each["timestamp_micros"] for each in json.loads(payload)["events"]]
+            waited = str(fresh - age * 3_600_000_000).encode()
+            backend.put("n", payload.replace(str(fresh).encode(), waited))
+        assert backend.flush(HANG_SECONDS)
+
+    assert sorted(name for request in server.requests for name in names(request)) == ["n1", "n3"]
+    assert books(backend) == {"accepted": 6, "sent": 2, "pending": 0, "lost": {"rejected": 4}}
+    assert "rejected (Google Analytics takes events of the last 72 hours)" in caplog.text
+
+
 def test_the_europe_endpoint_is_an_option():
     """Only the host differs."""
     backend = GoogleAnalyticsBackend(
