@@ -75,6 +75,11 @@ class Tracker:
         """The contexts that are entered here, by name."""
         return self.context_locator.get()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called: what is sent from then on is lost, and counted."""
+        return self._closed
+
     def get_backend(self, name: str) -> Backend:
         """
         Return the backend called *name*.

@@ -737,6 +737,7 @@ def test_a_tracker_that_is_closed_counts_what_comes_too_late(tracker, kept, capl
     tracker.emit("late")
 
     assert len(kept.events) == 1
+    assert tracker.is_closed
     assert tracker.stats()["lost"] == {"closed": 1}
     assert tracker.stats()["emitted"] == 2
     assert caplog.messages == ['Lost 1 event(s), closed; the last was "late"']
