@@ -1,6 +1,7 @@
 """Pages that were written for the older logger work unchanged, and need no jQuery."""
 
-from page_scripts import SEES_BEACONS
+import pytest
+from page_scripts import SEES_BEACONS, SEES_FETCHES
 
 READY = "!!window.Logger"
 
@@ -157,6 +158,50 @@ def test_a_call_to_elsewhere_has_the_old_form(browser, site):
     assert first.form == {"event_type": "a", "event": '{"n":1}', "page": f"{site.url}/here"}
     assert (second.method, second.form) == ("GET", {"event_type": "b", "page": f"{site.url}/here"})
     assert failed == f"{site.url}/event answered 500"
+
+
+@pytest.mark.parametrize("url", ["", "url: '/event',"], ids=["queued", "of_its_own"])
+def test_the_callbacks_of_a_request_are_called(browser, site, url):
+    """As `done`, `fail` and `always` call them, and the event goes at once."""
+    options = f"{url} success: note('success'), error: note('error'), complete: note('complete')"
+    with browser.page(site.page(batch_seconds="1000")) as page:
+        page.wait_for(READY)
+        page.evaluate("window.heard = [], window.note = (how) => () => { heard.push(how); }, 1")
+        page.evaluate(f"Logger.log('a', {{}}, null, {{ {options} }})")
+        page.wait_for("heard.length === 2")
+        heard = page.evaluate("heard")
+
+    assert heard == ["success", "complete"]
+
+
+def test_the_callbacks_hear_of_a_failure(browser, site):
+    """Of a request of its own; what is queued does not fail."""
+    site.answers.append((500, {}, b""))
+    with browser.page(site.page()) as page:
+        page.wait_for(READY)
+        page.evaluate("""(() => {
+          window.heard = [];
+          const error = ({ message }) => { heard.push(message); };
+          Logger.log("a", {}, null, { url: "/event", error, complete: error });
+        })()""")
+        page.wait_for("heard.length === 2")
+        heard = page.evaluate("heard")
+
+    assert heard == [f"{site.url}/event answered 500"] * 2
+
+
+def test_a_request_of_its_own_outlives_the_page(browser, site):
+    """Unless so much is under way that browsers may refuse it."""
+    log = "(length) => Logger.log('a', 'x'.repeat(length), null, { url: '/event' })"
+    with browser.page(site.page(), first=SEES_FETCHES) as page:
+        page.wait_for(READY)
+        page.evaluate(f"Promise.all([1000, 16000, 0].map({log}))")
+        together = page.evaluate("fetches.map((fetch) => fetch.keepalive)")
+        page.evaluate(f"({log})(16000)")
+        alone = page.evaluate("fetches[3].keepalive")
+
+    assert together == [True, False, True]
+    assert alone
 
 
 def test_bind_tells_of_the_end_of_the_page_and_clobbers_no_handler(browser, site):

@@ -76,14 +76,20 @@ export interface Answer extends Promise<Result | string> {
   always(callback: (result: unknown) => void): this;
 }
 
+/** What there is of jQuery's options. */
+export interface OlderRequest {
+  url?: string;
+  type?: string;
+  method?: string;
+  async?: boolean;
+  success?: (result: Result | string) => void;
+  error?: (error: unknown) => void;
+  complete?: (result: unknown) => void;
+}
+
 /** The logger of older pages. */
 export interface OlderLogger {
-  log(
-    type: string,
-    data?: unknown,
-    element?: unknown,
-    request?: { url?: string; type?: string; method?: string; async?: boolean },
-  ): Answer;
+  log(type?: string, data?: unknown, element?: unknown, request?: OlderRequest): Answer;
   listen(
     type: string,
     element: unknown,

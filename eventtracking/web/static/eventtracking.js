@@ -693,6 +693,14 @@
       guarded(callback, type, data, element || null);
     }
     const wanted = request || {};
+    const answer = answerTo(type, data, wanted);
+    if (wanted.success) answer.done(wanted.success);
+    if (wanted.error) answer.fail(wanted.error);
+    if (wanted.complete) answer.always(wanted.complete);
+    return answer;
+  }
+
+  function answerTo(type, data, wanted) {
     if (wanted.url || wanted.type || wanted.method) return dressed(ask(type, data, wanted));
     const held = queue(type, data);
     if (wanted.async === false) flush();
@@ -712,7 +720,14 @@
     const url = new URL(request.url || endpoint, location.href);
     if (method === "GET") fields.forEach((value, key) => url.searchParams.set(key, value));
     const body = method === "GET" ? undefined : fields;
-    return fetch(url, { method, body, credentials: credentials() }).then((answer) => {
+    const bytes = String(fields).length;
+    // Far from where browsers refuse it: nobody sends this again.
+    const keepalive = flying + bytes <= BEACON_BYTES;
+    flying += keepalive ? bytes : 0;
+    const landed = () => void (flying -= keepalive ? bytes : 0);
+    const asked = fetch(url, { method, body, keepalive, credentials: credentials() });
+    asked.then(landed, landed);
+    return asked.then((answer) => {
       if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
       return answer.text();
     });
