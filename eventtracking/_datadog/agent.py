@@ -48,6 +48,7 @@ class AgentDestination(Destination):
 
     def __init__(self, table: Table, *, host: str, port: int, socket_path: str | None) -> None:
         self._place = socket_path or f"{host}:{port}"
+        self.identity = self._place
         self._table = table
         # Opens no socket. Its telemetry counts what it drops, and is never sent: the
         # counts are all that tells a packet that went out from one that did not.

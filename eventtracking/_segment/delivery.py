@@ -21,6 +21,8 @@ class SegmentDelivery(NetworkBackend):
         delivery: The options of `NetworkBackend`.
     """
 
+    _who = "SegmentBackend"
+
     def __init__(
         self, destination: SegmentDestination, **delivery: Unpack[DeliveryOptions]
     ) -> None:

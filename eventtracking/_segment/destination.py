@@ -56,6 +56,7 @@ class SegmentDestination(Destination):
         credentials = b64encode(f"{write_key}:".encode()).decode()
         headers = {"Authorization": f"Basic {credentials}", "Content-Type": "application/json"}
         self._http = HttpClient(host, who="SegmentBackend", option="host", headers=headers)
+        self.identity = self._http.identity
         # What stands behind a question mark may be a secret of a proxy.
         self.host = host.partition("?")[0]
         self._key = encode(write_key).rstrip()

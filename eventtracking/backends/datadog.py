@@ -89,6 +89,7 @@ class DatadogBackend(NetworkBackend):
         else:
             http = _http(who, api_key, site, endpoint, "api")
             destination = IntakeDestination(self._table, http)
+            destination.identity = http.identity
         preset = _AGENT if api_key is None else _INTAKE
         options: DeliveryOptions = {**preset, **delivery}
         super().__init__(destination, **options)

@@ -41,6 +41,7 @@ class HttpDestination(Destination):
         self._source = source if body.startswith("cloudevents") else None
         self._compress = compress
         self.label = f"Webhook {client.origin}"
+        self.identity = client.identity
         self.idempotent = idempotent
 
     def encode(self, event: Event, /) -> bytes:

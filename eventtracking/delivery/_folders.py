@@ -13,6 +13,7 @@ from eventtracking.exceptions import ImproperlyConfigured
 class _Owner(Protocol):
     folder: str
     who: str
+    identity: str
 
     @property
     def is_closed(self) -> bool: ...
@@ -23,19 +24,27 @@ _owners: WeakSet[_Owner] = WeakSet()
 
 def claim(owner: _Owner) -> None:
     """
-    See that no backend of another kind has the folder: it would send what is not its own.
+    See that no other backend has the folder: it would send what is not its own.
+
+    The same one may be there twice, for a while, when settings are read again.
 
     Raises:
         ImproperlyConfigured: If one has.
     """
     for other in [*_owners]:
         is_used = other.folder == owner.folder and not other.is_closed
-        if is_used and other.who != owner.who:
+        if is_used and (other.who, other.identity) != (owner.who, owner.identity):
             raise ImproperlyConfigured(
                 f"{owner.who}: outbox must be a folder of its own, got {owner.folder!r}, "
-                f"which {other.who} has"
+                f"which {_described(other, owner.who)}"
             )
     _owners.add(owner)
+
+
+def _described(owner: _Owner, who: str) -> str:
+    if owner.who != who:
+        return f"{owner.who} has"
+    return f"another {who} has, with another key, address or form of requests"
 
 
 def usable(folder: str | os.PathLike[str], who: str) -> str:

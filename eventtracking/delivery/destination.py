@@ -100,6 +100,12 @@ class Destination(ABC):
     connections = 1
     """How many `batches` may be on their way at once; above 1, `deliver` runs in threads."""
 
+    identity = ""
+    """
+    What tells it apart from another one of its class, without showing a key. An outbox is
+    for one of them; `HttpClient.identity` is that for whoever sends by one.
+    """
+
     window_events: int | None = None
     """How many events `batches` is given to choose from; `None`: one batch of them."""
 

@@ -58,6 +58,7 @@ class DiskOutbox:
             `rejected`.
         max_memory_bytes: How much may wait in memory while the disk cannot be written to.
         who: Whose option `outbox` is, for errors.
+        identity: What tells apart two of them that may not share a folder in this process.
         clock: Monotonic seconds.
 
     Raises:
@@ -79,10 +80,12 @@ class DiskOutbox:
         idempotent: bool = True,
         max_memory_bytes: int = 10_000_000,
         who: str = "DiskOutbox",
+        identity: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder = _folders.usable(folder, who)
         self.who = who
+        self.identity = identity
         self._ledger = ledger
         self._idempotent = idempotent
         self._reports = Reports(losses, logger)

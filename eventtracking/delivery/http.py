@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
+from hashlib import blake2b
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
@@ -149,6 +150,13 @@ class HttpClient:
     def origin(self) -> str:
         """Scheme, host and port: what may be shown of the URL."""
         return self._route.origin
+
+    @property
+    def identity(self) -> str:
+        """What tells apart where to and with which keys, and shows neither: a digest."""
+        route = self._route
+        said = (route.origin, route.path, route.secret_query, sorted(self._headers.items()))
+        return blake2b(repr(said).encode(), digest_size=16).hexdigest()
 
     def forget(self) -> None:
         """Drop the connections without closing them, in a forked child: they are the parent's."""

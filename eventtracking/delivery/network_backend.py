@@ -53,8 +53,12 @@ class NetworkBackend:
     read_only = True
     sends_over_network = True
 
+    # Whose options these are, for errors, where a backend hides this one behind itself.
+    _who = ""
+
     def __init__(self, destination: Destination, **delivery: Unpack[DeliveryOptions]) -> None:
-        checked = options.check(type(self).__name__, delivery, destination.limits)
+        who = self._who or type(self).__name__
+        checked = options.check(who, delivery, destination.limits)
         self._destination = destination
         self._event_bytes = destination.limits.event_bytes
         self._options = checked
@@ -64,9 +68,7 @@ class NetworkBackend:
         self._pid = getpid()
         self._ledger = Ledger()
         self._losses = Losses(destination.label, self._ledger, checked.on_loss)
-        self._outbox = _outbox(
-            type(self).__name__, checked, self._losses, self._ledger, destination
-        )
+        self._outbox = _outbox(who, checked, self._losses, self._ledger, destination)
         self._worker = Worker(destination, self._outbox, self._losses, self._ledger, checked)
         ends.watch(self)
 
@@ -207,6 +209,7 @@ def _outbox(
         return MemoryOutbox(
             max_events=checked.max_pending_events, max_bytes=checked.max_pending_bytes
         )
+    kind = f"{type(destination).__qualname__} {destination.idempotent}"
     return DiskOutbox(
         checked.outbox,
         losses=losses,
@@ -215,6 +218,7 @@ def _outbox(
         idempotent=destination.idempotent,
         max_memory_bytes=min(checked.max_pending_bytes, _MEMORY_BYTES),
         who=who,
+        identity=f"{kind} {destination.identity}",
     )
 
 

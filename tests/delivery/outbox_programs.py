@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from textwrap import dedent
 
-from eventtracking.delivery import journals
+from eventtracking.delivery import _folders, journals
 from eventtracking.delivery.destination import Record
 from eventtracking.delivery.disk_outbox import DiskOutbox
 from eventtracking.delivery.losses import Losses
@@ -82,6 +82,7 @@ class Kept:
     def die(self):
         """Give the files up as the end of a process does, without a word."""
         self.outbox.forget()
+        _folders._owners.discard(self.outbox)
 
     def books(self):
         """Return the books, which must be even."""

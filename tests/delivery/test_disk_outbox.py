@@ -405,7 +405,7 @@ class TestBounds:
 
     def test_a_process_that_finds_the_folder_full_delivers_what_fills_it(self, tmp_path):
         """Its own event is refused; what dead processes left goes out all the same."""
-        left_behind(tmp_path, *many(200, writer="old", size=1000), who="NetworkBackend")
+        left_behind(tmp_path, *many(200, writer="old", size=1000))
         sink = Sink()
         sink.is_down = False
         backend = NetworkBackend(sink, outbox=tmp_path, max_outbox_bytes=100_000)
