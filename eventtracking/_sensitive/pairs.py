@@ -8,7 +8,7 @@ at its sign, and where it begins is only known from there.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from eventtracking._sensitive import suspicions
@@ -27,7 +27,7 @@ SIGN = re.compile(
 _HEADS = word_set("key code number token cookie pin no num phrase id answer card")
 
 _QUOTED = {quote: re.compile(rf"(?:[^{quote}\\]|\\.)*+", re.DOTALL) for quote in ('"', "'", "`")}
-_BARE = re.compile(r"(?:[^\s\"'<>`&;,?#]|[;,?#](?!\s|\Z|[\w.%\[\]-]{1,64}[=:])|[\"'](?=\w))+")
+_BARE = re.compile(r"(?:[^\s\"'<>`&;,?#]++|[;,?#](?!\s|\Z|[\w.%\[\]-]{1,64}+[=:])|[\"'](?=\w))++")
 _BRACKETS = re.compile(r"[\[\]{}]|\"(?:[^\"\\]|\\.)*+\"?", re.DOTALL)
 _LINE = re.compile(r"[^\r\n]+")
 _AUTHORIZATION = re.compile(
@@ -117,6 +117,10 @@ _SPOKEN = word_set("password passwd pwd passphrase passcode pin otp token secret
 _SHORTEST_CODE, _SHORTEST_PASSWORD = 4, 6
 _AFTER_NAME = re.compile(r"[\w-]+(?: [\w-]+){0,2}\Z")
 
+# A harmless value may hold more names with values, and those are read again. How often on
+# average, at most: `pin=pin=pin=...` would be read once for each of its names.
+_READINGS = 16
+
 
 class _Sign(NamedTuple):
     """A name, the place of the sign behind it, and what a value there has to be asked."""
@@ -125,6 +129,18 @@ class _Sign(NamedTuple):
     start: int
     place: int
     suspicion: Suspicion
+
+
+class _Patience:
+    """How many letters may still be read as values that nothing encloses."""
+
+    def __init__(self, letters: int) -> None:
+        self._letters = letters
+
+    def is_lost(self, letters: int) -> bool:
+        """Count *letters* as read, and tell whether they are more than are left."""
+        self._letters -= letters
+        return self._letters < 0
 
 
 class Pairs:
@@ -152,12 +168,12 @@ class Pairs:
         return self._names.suspicion(name) is not None or words(name)[-1:] in _HEADS_ALONE
 
     def _behind_signs(self, text: str) -> Iterator[Span]:
-        done = 0
+        done, patience = 0, _Patience(_READINGS * len(text))
         for sign in reversed([*self._signs(text)]):
             # What an earlier value covers is gone already, and need not be read again.
             if sign.place < done:
                 continue
-            for start, end in self._value(text, sign):
+            for start, end in self._value(text, sign, patience):
                 done = max(done, end)
                 yield start, end
 
@@ -170,7 +186,7 @@ class Pairs:
                     yield _Sign(name, size - match.end("name"), size - match.start(), suspicion)
                     break
 
-    def _value(self, text: str, sign: _Sign) -> Iterator[Span]:
+    def _value(self, text: str, sign: _Sign, patience: _Patience) -> Iterator[Span]:
         at = sign.place
         if text.startswith(("=", "//"), at) and text[at - 1 : at + 1] != ":=":
             return
@@ -181,17 +197,20 @@ class Pairs:
         at = gap.end() if gap else at
         if self._replacement and text.startswith(self._replacement, at):
             return
-        yield from self._value_at(text, at, sign, is_tight)
+        if _is_opened(text, at, sign):
+            yield from self._enclosed(text, at, sign)
+        elif bare := _extent(text, sign).match(text, at):
+            # A text made to be read over and over is hidden instead, from here to its end.
+            is_hidden = patience.is_lost(len(bare[0]))
+            yield from [bare.span()] if is_hidden else self._bare(text, bare, sign, is_tight)
 
-    def _value_at(self, text: str, at: int, sign: _Sign, is_tight: bool) -> Iterator[Span]:
-        if text[at : at + 1] == "\\" and text[at + 1 : at + 2] in _QUOTED:
+    def _enclosed(self, text: str, at: int, sign: _Sign) -> Iterator[Span]:
+        if text[at] == "\\":
             yield from self._escaped(text, at, sign)
-        elif text[at : at + 1] in _QUOTED:
+        elif text[at] in _QUOTED:
             yield from self._quoted(text, at, sign)
-        elif text[at : at + 1] in ("{", "[") and sign.suspicion is suspicions.always:
-            yield from self._container(text, at)
         else:
-            yield from self._bare(text, at, sign, is_tight)
+            yield from self._container(text, at)
 
     def _quoted(self, text: str, at: int, sign: _Sign) -> Iterator[Span]:
         match = _QUOTED[text[at]].match(text, at + 1)
@@ -220,11 +239,8 @@ class Pairs:
         if end - at > len("[]"):
             yield at, end
 
-    def _bare(self, text: str, at: int, sign: _Sign, is_tight: bool) -> Iterator[Span]:
-        match = _extent(text, sign).match(text, at)
-        if match is None:
-            return
-        quote = text[sign.start - 1 : sign.start]
+    def _bare(self, text: str, match: re.Match[str], sign: _Sign, is_tight: bool) -> Iterator[Span]:
+        at, quote = match.start(), text[sign.start - 1 : sign.start]
         found = match[0].partition(quote)[0] if quote in _QUOTED else match[0]
         value = _trimmed(found)
         if not value or self._is_harmless(value, sign) or _is_code(value):
@@ -300,6 +316,14 @@ def _spellings(match: re.Match[str]) -> Iterator[str]:
             yield f"{match['third'][::-1]} {second} {name}"
 
 
+def _is_opened(text: str, at: int, sign: _Sign) -> bool:
+    """Tell whether the value at this place has signs around it that say where it ends."""
+    opening = text[at : at + 1]
+    if opening in ("{", "["):
+        return sign.suspicion is suspicions.always
+    return opening in _QUOTED or (opening == "\\" and text[at + 1 : at + 2] in _QUOTED)
+
+
 def _extent(text: str, sign: _Sign) -> re.Pattern[str]:
     """Return how far the value of *sign* reaches: a header has more than one word."""
     if text[sign.place - 1] != ":":
@@ -318,21 +342,7 @@ def _is_cookie(name: str) -> bool:
 
 def _trimmed(value: str) -> str:
     """Return *value* without the signs of the sentence or bracket that it stands in."""
-    while value and value[-1] in _CLOSING and value.count(value[-1]) <= _OPENED[value[-1]](value):
-        value = value[:-1]
-    return value
-
-
-def _opened_by(bracket: str) -> Callable[[str], int]:
-    # One more closed than opened: the last one belongs to the text around.
-    return lambda value: value.count(bracket) + value.count(_CLOSES[bracket])
-
-
-_CLOSES = {"(": ")", "[": "]", "{": "}"}
-_OPENED: dict[str, Callable[[str], int]] = {
-    **dict.fromkeys(".,;:!?*", len),
-    **{closing: _opened_by(opening) for opening, closing in _CLOSES.items()},
-}
+    return value.rstrip(_CLOSING)
 
 
 def _is_code(value: str) -> bool:

@@ -59,7 +59,7 @@ def hostile_cases() -> list[Case]:
             _guards_text((text * 200_000)[:200_000]),
             2.5,
         )
-        for text in ("1 ", "a=", "a@b.", "http://a:", "eyJhbGciOi.", '{"a":')
+        for text in ("1 ", "a=", "a@b.", "http://a:", "eyJhbGciOi.", '{"a":', "pin=", "Cookie: ")
     ]
 
 

@@ -48,4 +48,4 @@ def test_the_benchmark_of_large_events_has_both_guards_in_it():
     works = rows("--large")
 
     assert {work.partition(",")[0] for work in works} == {"SensitiveFieldGuard", "SizeGuard"}
-    assert len(works) == 15
+    assert len(works) == 17

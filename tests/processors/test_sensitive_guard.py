@@ -489,7 +489,7 @@ def test_many_names_are_not_remembered_for_ever():
 
 ATTACKS = [
     *("a", "4", "4 ", "1.", "eyJ", "-", "[", '{"a":', "%25", "\\", "password=", "password:["),
-    *("token: 'a ", "Bearer ", "://a:b@", "a@b.c "),
+    *("token: 'a ", "Bearer ", "://a:b@", "a@b.c ", "hmac=", "Cookie: ", "password=${"),
 ]
 ATTACK = """
 import sys
