@@ -99,6 +99,10 @@ export interface OlderLogger {
 }
 
 declare global {
+  var eventtracking: Client;
+  var Tracker: Client;
+  var Logger: OlderLogger;
+  var log_event: OlderLogger["log"];
   interface Window {
     eventtracking: Client;
     Tracker: Client;
