@@ -22,7 +22,7 @@ from eventtracking.web._collector.bodies import (
     kind_of,
 )
 from eventtracking.web._collector.client_files import ClientFiles
-from eventtracking.web._collector.duplicates import Duplicates
+from eventtracking.web._collector.duplicates import Claims, Duplicates
 from eventtracking.web._collector.event_limits import EventLimits
 from eventtracking.web._collector.names import Names
 from eventtracking.web._collector.old_form import PAGE_CLOSE, old_username, sent_by_form
@@ -82,7 +82,7 @@ class Collector:
         max_name_characters: The most characters of a name.
         rate: How many requests a second one client may make in the long run; `None`: any.
         burst: How many at once.
-        duplicates: How many ids are remembered, so that what is sent again counts once.
+        duplicates: How many ids are remembered, at least, so that what is sent again counts once.
         duplicates_path: A file that all processes of the site share for that. Without one,
             each process knows only what it got itself.
         tracker: Where events go. Default: to the default tracker of that moment.
@@ -290,22 +290,23 @@ class Collector:
     def _take_batch(
         self, batch: Batch, headers: Mapping[str, str], facts: RequestFacts | None
     ) -> Answer:
+        with self._way(headers, facts) as way, self._duplicates.of_a_request() as claims:
+            results = [self._result(event, batch, way, claims) for event in batch.events]
         next(self._tally.answered)
-        with self._way(headers, facts) as way:
-            results = [self._result(event, batch, way) for event in batch.events]
         return self._json(200, {"results": results}, headers)
 
-    def _result(self, event: Any, batch: Batch, way: Way) -> dict[str, Any]:
+    def _result(self, event: Any, batch: Batch, way: Way, claims: Claims) -> dict[str, Any]:
         """Emit *event* and say what became of it."""
         identity = None
         try:
             identity = checked_id(event)
             sent = batch.sent(event, self._rules)
             way.tracker()
-            if identity is not None and not self._duplicates.is_first(identity):
+            if identity is not None and not claims.claim(identity):
                 next(self._tally.duplicates)
                 return {"id": identity, "status": "duplicate"}
             way.emit(sent, batch.received, {} if identity is None else {"event_id": identity})
+            claims.keep()
         except EventRefused as refused:
             self._tally.refuse_event(refused.reason, called(event))
             return {"id": identity, "status": "refused", "reason": refused.reason}
@@ -315,17 +316,17 @@ class Collector:
     def _take_fields(
         self, fields: Mapping[str, str], headers: Mapping[str, str], facts: RequestFacts | None
     ) -> Answer:
-        next(self._tally.answered)
         received = self._now()
         try:
-            sent = sent_by_form(fields, received, self._rules)
             with self._way(headers, facts) as way:
+                sent = sent_by_form(fields, received, self._rules)
                 way.emit(sent, received, {"username": old_username(way.facts)})
         except EventRefused as refused:
             # The old form knows no other answer, and a page could do nothing about it.
             self._tally.refuse_event(refused.reason, fields.get("event_type"))
         else:
             next(self._tally.accepted)
+        next(self._tally.answered)
         kind = ("Content-Type", "text/plain; charset=utf-8")
         return Answer(200, [kind, *_NO_STORE, *self._origins.cors(headers)], b"success")
 

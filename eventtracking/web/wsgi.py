@@ -149,6 +149,7 @@ _PHRASES = {
     413: "Content Too Large",
     415: "Unsupported Media Type",
     429: "Too Many Requests",
+    503: "Service Unavailable",
 }
 
 _CHUNK = 65_536

@@ -34,7 +34,7 @@ def test_the_description_knows_every_reason_and_status():
     assert files["schema"]["enum"] == [*TYPES]
     answers = DESCRIPTION["paths"]["/event"]["post"]["responses"]
     described = {int(status) for status in answers}
-    assert described == {200, 400, 403, 413, 415, 429}
+    assert described == {200, 400, 403, 413, 415, 429, 503}
 
 
 class Silent(WSGIRequestHandler):

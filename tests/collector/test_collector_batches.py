@@ -245,7 +245,7 @@ def test_an_event_without_an_id_is_taken_each_time():
 
 
 def test_events_go_to_the_default_tracker_of_the_moment():
-    """As with `emit`. Without one they are refused, and counted."""
+    """As with `emit`. As long as there is none, the sender has to keep them."""
     collector = Collector()
     first = Site()
     body = encoded(an_event(id="one"))
@@ -254,19 +254,57 @@ def test_events_go_to_the_default_tracker_of_the_moment():
     register_tracker(first.tracker)
     taken = collector("POST", HEADERS, body)
 
-    assert json.loads(refused.body)["results"][0]["reason"] == "not_configured"
+    assert (refused.status, json.loads(refused.body)) == (503, {"error": "not_configured"})
     assert json.loads(taken.body)["results"] == [{"id": "one", "status": "accepted"}]
     assert len(first.events) == 1
     assert tracker.get_tracker() is first.tracker
 
 
-def test_what_a_tracker_loses_stands_in_its_books():
-    """The collector has handed it over."""
-    site = Site()
+def test_a_closed_tracker_leaves_events_with_their_sender(tmp_path):
+    """A process on its way out takes nothing that it would lose, nor remembers it."""
+    path = str(tmp_path / "ids")
+    ending, other = Site(duplicates_path=path), Site(duplicates_path=path)
+    ending.tracker.close()
+    event = an_event()
+    answer = ending.send(event)
+
+    assert (answer.status, json.loads(answer.body)) == (503, {"error": "closed"})
+    assert ending.collector.stats() == {
+        "accepted": 0,
+        "duplicates": 0,
+        "refused": {},
+        "requests": {"answered": 0, "refused": {"closed": 1}},
+    }
+    assert ending.tracker.stats()["lost"] == {}
+    assert other.results(event) == ["accepted"]
+
+
+def test_a_tracker_that_closes_meanwhile_may_get_the_event_again():
+    """It may have lost it. What was taken before is a duplicate then."""
+
+    class Closes:
+        def send(self, event):
+            if event["context"]["event_id"] == "two":
+                closing.close()
+
+    closing, open_one = Tracker({"closes": Closes()}), Site()
+    collector = Collector()
+    body = encoded(*(an_event(id=each) for each in ("one", "two", "three")))
+    register_tracker(closing)
+    refused = collector("POST", HEADERS, body)
+    register_tracker(open_one.tracker)
+    results = json.loads(collector("POST", HEADERS, body).body)["results"]
+
+    assert refused.status == 503
+    assert [each["status"] for each in results] == ["duplicate", "accepted", "accepted"]
+
+
+def test_whoever_wants_to_be_left_alone_needs_no_tracker():
+    """There is nothing to come again with."""
+    site = Site(gpc="drop")
     site.tracker.close()
 
-    assert site.results(an_event()) == ["accepted"]
-    assert site.tracker.stats()["lost"] == {"closed": 1}
+    assert site.results(an_event(), headers={**HEADERS, "sec-gpc": "1"}) == ["opted_out"]
 
 
 def test_an_event_sent_on_the_way_of_others_does_not_loop():

@@ -1,15 +1,20 @@
 """What is sent again counts once: within a process, and over all of them."""
 
+import fcntl
 import json
 import os
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from collector_requests import Site, an_event
+from collector_requests import HEADERS, Site, an_event, encoded
 from core_fakes import in_threads
 
 from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking.tracker import Tracker
+from eventtracking.web._collector import shared_ids
 from eventtracking.web._collector.recent import Recent
 from eventtracking.web._collector.shared_ids import SharedIds
 from eventtracking.web.collector import Collector
@@ -36,13 +41,13 @@ def test_what_was_refused_may_come_again():
 
 
 def test_the_last_ids_are_remembered_and_no_more_than_fit():
-    """Half of them at least, and never more than all."""
+    """All of them, and never more than twice as many."""
     recent = Recent(1_000)
     for number in range(10_000):
         recent.get(str(number), lambda: True)
 
-        assert len(recent) <= 1_000
-    known = [recent.get(str(number), lambda: False) for number in range(9_501, 10_000)]
+        assert len(recent) <= 2_000
+    known = [recent.get(str(number), lambda: False) for number in range(9_000, 10_000)]
 
     assert all(known)
     assert recent.get("0", lambda: "new") == "new"
@@ -75,8 +80,14 @@ PROGRAM = """
 import json, sys
 from eventtracking.web._collector.shared_ids import SharedIds
 ids = SharedIds(sys.argv[1], 10_000)
+def is_first(identity):
+    with ids.locked() as locked:
+        is_known = identity in locked
+        if not is_known:
+            locked.add(identity)
+    return not is_known
 sys.stdin.readline()
-print(json.dumps([number for number in range(2_000) if ids.add(str(number))]))
+print(json.dumps([number for number in range(2_000) if is_first(str(number))]))
 """
 
 
@@ -100,11 +111,13 @@ def test_of_processes_with_one_event_one_brings_it(tmp_path):
 def test_the_file_of_ids_does_not_grow(tmp_path):
     """It is a table, in which the new displace the old."""
     ids = SharedIds(str(tmp_path / "ids"), 100)
-    taken = [ids.add(f"id-{number}") for number in range(2_000)]
+    for number in range(2_000):
+        with ids.locked() as locked:
+            assert f"id-{number}" not in locked
+            locked.add(f"id-{number}")
+            assert f"id-{number}" in locked
 
-    assert all(taken)
     assert (tmp_path / "ids").stat().st_size <= 100 * 4 * 16
-    assert not ids.add("id-1999")
 
 
 def test_a_file_that_cannot_be_used_stops_no_event(tmp_path, caplog):
@@ -114,7 +127,95 @@ def test_a_file_that_cannot_be_used_stops_no_event(tmp_path, caplog):
 
     assert site.results(event, event) == ["accepted", "duplicate"]
     [message] = caplog.messages
-    assert message.startswith("Cannot look for 1 id(s) in the file of duplicates: ")
+    assert message.startswith("Cannot look into the file of duplicates for 1 request(s): ")
+
+
+def test_a_file_that_is_busy_is_waited_for_once_a_request(tmp_path, monkeypatch):
+    """However many events it brings: whoever holds the lock must not hold up the site."""
+    waited = []
+
+    def busy(file):
+        waited.append(file)
+        raise BlockingIOError("busy")
+
+    monkeypatch.setattr(shared_ids, "_lock", busy)
+    site = Site(duplicates_path=str(tmp_path / "ids"))
+
+    assert site.results(*(an_event() for _ in range(5))) == ["accepted"] * 5
+    assert len(waited) == 1
+    assert site.results(an_event()) == ["accepted"]
+    assert len(waited) == 2
+
+
+def test_a_lock_that_somebody_keeps_stops_no_event(tmp_path, caplog):
+    """A real one."""
+    path = tmp_path / "ids"
+    with path.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+
+        assert Site(duplicates_path=str(path)).results(an_event()) == ["accepted"]
+    assert "duplicates for 1 request(s)" in caplog.text
+
+
+def test_a_request_without_ids_leaves_the_file_alone(tmp_path):
+    """It need not wait for anybody."""
+    path = tmp_path / "ids"
+
+    assert Site(duplicates_path=str(path)).results({"name": "video.played"}) == ["accepted"]
+    assert not path.exists()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_that_is_forked_meanwhile_keeps_no_lock(tmp_path):
+    """A backend that starts one leaves the file to the next request all the same."""
+    path = tmp_path / "ids"
+    children, (ours, theirs) = [], socket.socketpair()
+
+    class Forks:
+        def send(self, event):
+            child = os.fork()
+            if not child:
+                ours.close()
+                theirs.recv(1)
+                os._exit(0)
+            children.append(child)
+
+    collector = Collector(tracker=Tracker({"forks": Forks()}), duplicates_path=str(path))
+    try:
+        collector("POST", HEADERS, encoded(an_event()))
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        ours.close()
+        theirs.close()
+        ended = [os.waitpid(child, 0)[1] for child in children]
+
+    assert ended == [0]
+
+
+KILLED = """
+import os, sys
+from collector_requests import HEADERS, an_event, encoded
+from eventtracking.tracker import Tracker
+from eventtracking.web.collector import Collector
+class Kills:
+    def send(self, event):
+        os._exit(9)
+collector = Collector(tracker=Tracker({"kills": Kills()}), duplicates_path=sys.argv[1])
+collector("POST", HEADERS, encoded(an_event(id="one")))
+"""
+
+
+def test_a_process_that_is_killed_with_an_event_in_its_hands_has_not_taken_it(tmp_path):
+    """It comes again, and nobody takes it for a duplicate."""
+    path = str(tmp_path / "ids")
+    command = [sys.executable, "-c", KILLED, path]
+    killed = subprocess.run(command, cwd=Path(__file__).parent, timeout=300, check=False)
+    site = Site(duplicates_path=path)
+
+    assert killed.returncode == 9
+    assert site.results(an_event(id="one")) == ["accepted"]
+    assert len(site.events) == 1
 
 
 def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path):

@@ -110,6 +110,18 @@ def test_an_event_that_is_refused_is_answered_alike_and_counted():
     assert site.collector.stats()["refused"] == {"reserved_name": 1, "too_large": 1}
 
 
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_a_form_that_cannot_be_taken_now_is_503(method):
+    """Success would be a lie, and it is no matter of the event: a page may come again."""
+    site = Site(page_close_by_get=True)
+    site.tracker.close()
+    facts = {**FACTS, "query": "event_type=page_close"}
+    answer = site.collector(method, FORM, b"event_type=page_close", facts)
+
+    assert (answer.status, answer.body) == (503, b'{"error":"closed"}')
+    assert site.refused() == {"closed": 1}
+
+
 def test_of_two_fields_by_one_name_the_last_counts():
     """As in Django."""
     site = Site()

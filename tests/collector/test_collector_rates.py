@@ -89,7 +89,18 @@ def test_ten_thousand_requests_of_five_thousand_clients_are_counted_right():
     ]
 
     assert waits.count(0) == 5_000
-    assert len(limit.clients) <= MAX_CLIENTS
+    assert len(limit.clients) == 5_000
+
+
+def test_so_many_clients_are_remembered():
+    """Whoever made a burst, and waits until nearly as many others came, may make no other."""
+    limit = limited(Clock(), burst=1)
+    for number in range(2 * MAX_CLIENTS):
+        limit.wait(f"10.{number // 65_536}.{number // 256 % 256}.{number % 256}")
+    late = range(MAX_CLIENTS, 2 * MAX_CLIENTS)
+    waits = [limit.wait(f"10.{n // 65_536}.{n // 256 % 256}.{n % 256}") for n in late]
+
+    assert all(waits)
 
 
 def test_memory_is_bounded_whoever_comes():
@@ -99,7 +110,7 @@ def test_memory_is_bounded_whoever_comes():
     for number in range(40_000):
         limit.wait(f"10.{number // 65_536}.{number // 256 % 256}.{number % 256}")
         counted += limit.wait("203.0.113.1") == 0
-        assert len(limit.clients) <= MAX_CLIENTS
+        assert len(limit.clients) <= 2 * MAX_CLIENTS
 
     assert counted == 3
 

@@ -162,6 +162,16 @@ def test_a_server_is_told_what_it_needs():
     assert "Content-Length" not in preflight[1]
 
 
+def test_a_site_without_a_tracker_says_that_it_is_not_ready():
+    """With the phrase that a status needs here."""
+    door = Door()
+    door.site.tracker.close()
+
+    status, headers, body = door.ask(environ(encoded(an_event())))
+    assert (status, body) == ("503 Service Unavailable", b'{"error":"closed"}')
+    assert headers["Content-Length"] == str(len(body))
+
+
 def test_the_middleware_keeps_to_the_protocol():
     """As the validator of the standard library has it, whatever the status."""
     door = Door()

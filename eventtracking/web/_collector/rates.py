@@ -12,7 +12,7 @@ from eventtracking._addresses import address_of
 from eventtracking.web._collector.recent import Recent
 
 MAX_CLIENTS = 10_000
-"""How many clients are remembered. One that is forgotten may make a whole burst again."""
+"""How many clients are remembered, at least. One that is forgotten may make a whole burst again."""
 
 # Taking a token is a handful of operations. Whoever cannot begin for so long goes on unlimited.
 _LOCK_SECONDS = 0.5

@@ -12,6 +12,8 @@ REQUEST_REASONS = {
     "content_type": 415,
     "content_encoding": 415,
     "rate_limited": 429,
+    "not_configured": 503,
+    "closed": 503,
 }
 """Every reason to refuse a whole request, with the status that says so. The list is closed."""
 
@@ -27,7 +29,6 @@ EVENT_REASONS = (
     "too_deep",
     "too_many_values",
     "opted_out",
-    "not_configured",
 )
 """Every reason to refuse one event and keep its neighbours. The list is closed."""
 

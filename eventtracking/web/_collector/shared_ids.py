@@ -16,7 +16,7 @@ _BUCKET_BYTES = _DIGEST_BYTES * _BUCKET_IDS
 # Buckets fill unevenly: with room for four times as many, hardly one overflows early.
 _ROOM = 4
 
-# What holds the lock does two small reads and writes.
+# Others hold the lock while they emit what one request brought.
 _LOCK_SECONDS = 1.0
 _LOOK_SECONDS = 0.001
 
@@ -37,34 +37,55 @@ class SharedIds:
         self._path = os.path.abspath(path)
         self._buckets = max(1, size * _ROOM // _BUCKET_IDS)
 
-    def add(self, identity: str) -> bool:
+    @contextmanager
+    def locked(self) -> Iterator[LockedIds]:
         """
-        Remember *identity*; tell whether it is a new one.
+        Keep everybody else out for a `with` block. Waits up to a second for whoever is in.
 
         Raises:
             OSError: If the file cannot be used.
         """
-        digest = blake2b(identity.encode(), digest_size=_DIGEST_BYTES).digest()
-        at = int.from_bytes(digest[:8]) % self._buckets * _BUCKET_BYTES
-        with self._opened() as file:
-            bucket = os.pread(file, _BUCKET_BYTES, at)
-            places = range(0, len(bucket), _DIGEST_BYTES)
-            if any(bucket[place : place + _DIGEST_BYTES] == digest for place in places):
-                return False
-            os.pwrite(file, (digest + bucket)[:_BUCKET_BYTES], at)
-        return True
-
-    @contextmanager
-    def _opened(self) -> Iterator[int]:
-        # Opened for each id: so the lock keeps threads apart as well as processes, and a
-        # fork takes none along.
+        # Opened each time: so the lock keeps threads apart as well as processes.
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         file = os.open(self._path, flags, 0o600)
         try:
             _lock(file)
-            yield file
+            try:
+                yield LockedIds(file, self._buckets)
+            finally:
+                # To close is not enough: a child that was forked meanwhile has it open too.
+                fcntl.flock(file, fcntl.LOCK_UN)
         finally:
             os.close(file)
+
+
+class LockedIds:
+    """The ids, while nobody else looks at them."""
+
+    def __init__(self, file: int, buckets: int) -> None:
+        self._file = file
+        self._buckets = buckets
+
+    def __contains__(self, identity: str) -> bool:
+        digest, at = self._place(identity)
+        bucket = os.pread(self._file, _BUCKET_BYTES, at)
+        places = range(0, len(bucket), _DIGEST_BYTES)
+        return any(bucket[place : place + _DIGEST_BYTES] == digest for place in places)
+
+    def add(self, identity: str) -> None:
+        """
+        Remember *identity*, a new one.
+
+        Raises:
+            OSError: If that cannot be written.
+        """
+        digest, at = self._place(identity)
+        bucket = os.pread(self._file, _BUCKET_BYTES, at)
+        os.pwrite(self._file, (digest + bucket)[:_BUCKET_BYTES], at)
+
+    def _place(self, identity: str) -> tuple[bytes, int]:
+        digest = blake2b(identity.encode(), digest_size=_DIGEST_BYTES).digest()
+        return digest, int.from_bytes(digest[:8]) % self._buckets * _BUCKET_BYTES
 
 
 def _lock(file: int) -> None:

@@ -11,7 +11,7 @@ from eventtracking._addresses import TrustedProxies
 from eventtracking.request import FACTS, AskedVisitor, RequestFacts, Visit, current_request
 from eventtracking.tracker import Tracker
 from eventtracking.web._collector.privacy import AnonymousFacts, without_identifiers
-from eventtracking.web._collector.refusals import EventRefused
+from eventtracking.web._collector.refusals import EventRefused, RequestRefused
 from eventtracking.web._collector.sent import Sent
 from eventtracking.web.options import Choice
 
@@ -24,12 +24,14 @@ class Way:
         tracker: Where events go; `None` if there is nowhere to go.
         choice: What the visitor's wishes mean here.
         facts: The facts about the request.
+
+    Raises:
+        RequestRefused: If there is nowhere to go, now: the sender may come again.
     """
 
     def __init__(self, tracker: Tracker | None, choice: Choice, facts: RequestFacts | None) -> None:
         self._is_anonymous = choice == "anonymous"
-        self._refusal = "opted_out" if choice == "drop" else "not_configured"
-        self._tracker = None if choice == "drop" else tracker
+        self._tracker = None if choice == "drop" else _open(tracker)
         is_hidden = self._is_anonymous and facts is not None
         self.facts = AnonymousFacts(facts) if is_hidden and facts is not None else facts
         self._visit: Visit | None = None
@@ -54,11 +56,12 @@ class Way:
         Return where events go.
 
         Raises:
-            EventRefused: If the visitor, or the site, wants none.
+            EventRefused: If the visitor wants none to go.
+            RequestRefused: If they go nowhere any more.
         """
         if self._tracker is None:
-            raise EventRefused(self._refusal)
-        return self._tracker
+            raise EventRefused("opted_out")
+        return _open(self._tracker)
 
     def emit(self, sent: Sent, received: datetime, own: Mapping[str, Any]) -> None:
         """
@@ -66,6 +69,7 @@ class Way:
 
         Raises:
             EventRefused: As `tracker` does.
+            RequestRefused: Likewise, and if that may have been so when the event came.
         """
         tracker = self.tracker()
         context = {**tracker.resolve_context(), **sent.context}
@@ -75,6 +79,17 @@ class Way:
         # Last, so that nothing a browser sent can stand in their place.
         context.update(own, event_source="browser", received_at=received.isoformat())
         tracker.send({"name": sent.name, "timestamp": sent.time, "data": data, "context": context})
+        # Closed meanwhile, it may have lost the event. Twice is better than never.
+        _open(tracker)
+
+
+def _open(tracker: Tracker | None) -> Tracker:
+    """Return *tracker*, if it takes events."""
+    if tracker is None:
+        raise RequestRefused("not_configured")
+    if tracker.is_closed:
+        raise RequestRefused("closed")
+    return tracker
 
 
 def known(facts: Mapping[str, Any] | None) -> RequestFacts | None:
