@@ -43,7 +43,10 @@ class Orphans:
     def look(self, held: Iterable[Journal], *, at_once: bool = False) -> None:
         """Look for more than those that are *held* here, if it is time to, or *at_once*."""
         now = self._clock()
-        if self._names or (now < self._look_at and not at_once):
+        if at_once:
+            # If not now, then as soon as all that are known are taken over.
+            self._look_at = now
+        if self._names or now < self._look_at:
             return
         self._look_at = now + _LOOK_SECONDS
         known = {os.path.basename(journal.path) for journal in held} | self._left_alone

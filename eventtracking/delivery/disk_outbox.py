@@ -114,6 +114,13 @@ class DiskOutbox:
         in_files: int = sum(journal.unread for journal in self._held())
         return len(self._writer.backlog) + len(self._window) + in_files + self._left
 
+    def look(self) -> None:
+        """See at once what other processes left, so that `pending` knows whether there is any."""
+        with self._alone() as is_alone:
+            if is_alone and not self.is_closed:
+                self._seek_next(at_once=True)
+        self._reports.tell()
+
     def peek(self, max_events: int, max_bytes: int) -> list[Record]:
         """Return the oldest events that are not settled."""
         if self._writer.backlog:
@@ -326,11 +333,18 @@ class DiskOutbox:
         for journal in self._held():
             if not journal.unread:
                 self._fill_from(journal, 0, 0)
-        if not self.pending and not self.is_closed:
-            # So that `pending` knows of it, and the worker comes back. The names that are
-            # remembered may not be all of them.
-            self._orphans.look(self._held())
-            self._adopt_next()
+        if not self.is_closed:
+            # The names that are remembered may not be all of them.
+            self._seek_next()
+
+    def _seek_next(self, *, at_once: bool = False) -> None:
+        """Take one over if nothing waits, so that `pending` knows, and the worker comes back."""
+        if at_once or not self.pending:
+            self._orphans.look(self._held(), at_once=at_once)
+        while not self.pending and (journal := self._adopt_next()):
+            if not journal.unread:
+                # Its process was killed before it could delete it.
+                self._fill_from(journal, 0, 0)
 
     def _finish(self, journal: Journal) -> None:
         """Delete *journal*, of which all is settled."""

@@ -51,6 +51,9 @@ class MemoryOutbox:
             if is_alone:
                 lock.release()
 
+    def look(self) -> None:
+        """Do nothing: nobody else can leave anything in this memory."""
+
     def peek(self, max_events: int, max_bytes: int) -> list[Record]:
         """Return the oldest events that are not settled."""
         if not self._window:

@@ -110,7 +110,13 @@ class NetworkBackend:
                 self._worker.wake()
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Deliver what waits, for up to *timeout* seconds; tell whether nothing is left."""
+        """
+        Deliver what waits, for up to *timeout* seconds; tell whether nothing is left.
+
+        With an outbox on disk, that is also what ended processes left there, and what
+        `eventtracking outbox retry` let wait again.
+        """
+        self._outbox.look()
         return self._worker.flush(_PATIENCE_SECONDS if timeout is None else timeout)
 
     def close(self, timeout: float | None = None) -> bool:
@@ -118,7 +124,8 @@ class NetworkBackend:
         Deliver what waits, for up to *timeout* seconds, and stop.
 
         What is left then stays in the outbox if that is on disk, for the next process;
-        in memory it is lost, counted as `closed`.
+        in memory it is lost, counted as `closed`. What other processes left is not looked
+        for: a backend may have been built only to be checked.
 
         Returns:
             Whether nothing was left.
@@ -161,7 +168,7 @@ class NetworkBackend:
         """Deliver what waits when the program ends, for up to *timeout* seconds."""
         # What is in files is safe there, and so is what a later exit hook emits.
         if self._outbox.durable:
-            self.flush(timeout)
+            self._worker.flush(timeout)
         else:
             self.close(timeout)
 

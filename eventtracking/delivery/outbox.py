@@ -12,8 +12,8 @@ class Outbox(Protocol):
     """
     Events in the order they were put in, oldest first.
 
-    `put` is called by any thread, by signal handlers and by finalizers. The rest is
-    called by one thread at a time, the worker's. Nothing of it raises for what a disk
+    `put` and `look` are called by any thread, by signal handlers and by finalizers. The rest
+    is called by one thread at a time, the worker's. Nothing of it raises for what a disk
     does: what is lost is told to the `Losses` that the outbox was built with.
     """
 
@@ -26,6 +26,9 @@ class Outbox(Protocol):
 
     def put(self, record: Record, /) -> bool:
         """Keep *record*; tell whether there was room."""
+
+    def look(self) -> None:
+        """See at once what other processes left, so that `pending` knows whether there is any."""
 
     def peek(self, max_events: int, max_bytes: int) -> list[Record]:
         """

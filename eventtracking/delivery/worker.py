@@ -124,7 +124,7 @@ class Worker:
         deadline = time.monotonic() + timeout
         self.hurry(timeout)
         # Whoever has the turn settles events first, and counts them then.
-        while self._outbox.pending or self._turn.locked():
+        while self._turn.locked() or self._outbox.pending:
             if time.monotonic() >= deadline:
                 break
             if not self._runs:

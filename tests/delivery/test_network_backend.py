@@ -4,9 +4,11 @@ import logging
 import threading
 
 import pytest
+from outbox_programs import files, left_behind, record
 from reception import HANG_SECONDS, Reception, books, event, send, until
 
-from eventtracking.delivery.destination import Limits, new_id
+from eventtracking.delivery.destination import Limits, Retry, new_id
+from eventtracking.delivery.journals import HEADER_BYTES
 from eventtracking.delivery.network_backend import NetworkBackend
 from eventtracking.exceptions import EventLost, ImproperlyConfigured
 
@@ -273,9 +275,54 @@ def test_many_threads_lose_nothing(carrying):
     assert books(backend)["sent"] == 4000
 
 
-def test_building_starts_no_thread():
-    """Settings are also read where nothing is ever sent."""
-    assert not NetworkBackend(Reception())._worker._runs
+def test_flushing_delivers_what_ended_processes_left(carrying, tmp_path):
+    """Also where nothing was emitted, and however many files there are, even empty ones."""
+    there = Reception()
+    for writer in "abc":
+        empty = left_behind(tmp_path, record(0))
+        empty.write_bytes(empty.read_bytes()[:HEADER_BYTES])
+        left_behind(tmp_path, *[record(each, writer) for each in range(5)])
+    backend = carrying(there, outbox=tmp_path)
+
+    assert backend.flush(HANG_SECONDS)
+    assert [each.id for each in there.arrived] == [f"{w}-{n}" for w in "abc" for n in range(5)]
+    assert books(backend)["accepted"] == 15
+    assert files(tmp_path) == []
+
+
+def test_flushing_delivers_what_was_left_since_the_last_look(carrying, tmp_path):
+    """As by `eventtracking outbox retry`, while a program runs."""
+    there = Reception()
+    backend = carrying(there, outbox=tmp_path / "outbox")
+    send(backend, "first")
+    assert backend.flush(HANG_SECONDS)
+    for number in range(8):
+        left = left_behind(tmp_path / "elsewhere", record(number))
+        left.rename(tmp_path / "outbox" / left.name)
+
+    assert backend.flush(HANG_SECONDS)
+    assert [each.id for each in there.arrived[1:]] == [f"w-{number}" for number in range(8)]
+
+
+def test_flushing_tells_of_what_ended_processes_left_and_does_not_arrive(carrying, tmp_path):
+    """It is pending."""
+    left_behind(tmp_path, record(0))
+    backend = carrying(Reception(Retry(after=HANG_SECONDS)), outbox=tmp_path)
+
+    assert not backend.flush(0.05)
+    assert books(backend)["pending"] == 1
+
+
+def test_building_and_closing_starts_no_thread_and_sends_nothing(tmp_path):
+    """Settings are also read where nothing is ever sent, as by `eventtracking check`."""
+    left_behind(tmp_path, record(0))
+    there = Reception()
+    backend = NetworkBackend(there, outbox=tmp_path)
+
+    assert not backend._worker._runs
+    assert backend.close()
+    assert not backend._worker._runs
+    assert there.attempts == []
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,12 @@ class Outboxes(RuleBasedStateMachine):
         """Half a minute goes by: a process looks for what others left."""
         self.process(which).outbox._orphans._look_at = 0.0
 
+    @precondition(lambda self: self.alive)
+    @rule(which=ONE)
+    def look_at_once(self, which):
+        """A process flushes: it looks for what others left."""
+        self.process(which).outbox.look()
+
     @invariant()
     def books_are_even(self):
         """At any moment, in each process."""
