@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import NoneType
-from typing import Any
+from typing import Any, TypeAlias
 
+from eventtracking._google.items import ITEMS, Item, items_of
 from eventtracking._google.names import is_parameter_name, parameter_name, texts
 from eventtracking._google.values import Value, written_text, written_value
 from eventtracking.exceptions import ImproperlyConfigured
@@ -15,6 +16,9 @@ from eventtracking.serialization import plain
 from eventtracking.stats import Notices
 
 logger = logging.getLogger(__name__)
+
+Written: TypeAlias = dict[str, Value | list[Item]]
+"""Parameters, as they are sent."""
 
 MAX_PARAMETERS = 25
 """How many parameters an event may have."""
@@ -28,9 +32,16 @@ LONGER = {"page_title": 300, "page_referrer": 420, "page_location": 1000}
 PAGE_VIEW = "page_view"
 """The event, by its name in Google Analytics, that tells which page was seen."""
 
+# The fields of the data that each parameter of it may come from, the first that says something.
+_PAGE = {
+    "page_location": ("page_location", "url"),
+    "page_title": ("page_title", "title"),
+    "page_referrer": ("page_referrer", "referrer", "referer"),
+}
+
 # What this library says itself, or Google reads as its own: the data of an event
 # cannot pass for it.
-_OURS = frozenset(("session_id", "event_name_full", "pseudonymous_client", "debug_mode"))
+_OURS = frozenset(("session_id", "event_name_full", "pseudonymous_client", "debug_mode", ITEMS))
 
 # Google forbids what tells who somebody is: https://support.google.com/analytics/answer/6366371
 _PERSONAL = re.compile(
@@ -73,10 +84,11 @@ class Parameters:
         # What a path in the data is called; nothing if it is not to be sent.
         self._called: dict[str, str] = {}
         self._notices = Notices()
+        self._has_warned = False
 
     def of(
         self, name: str, called: str, data: Any, context: dict[Any, Any], is_pseudonym: bool
-    ) -> dict[str, Value]:
+    ) -> Written:
         """
         Return the parameters of an event.
 
@@ -92,11 +104,13 @@ class Parameters:
         own = _own(name, data, context)
         if is_pseudonym:
             own["pseudonymous_client"] = "true"
-        if called == PAGE_VIEW:
-            own.update(_page(data, context))
+        said = _add_page(own, data, context) if called == PAGE_VIEW else set()
+        if isinstance(data, dict) and (items := self._items(data.get(ITEMS))):
+            own[ITEMS] = items
+            said.add(ITEMS)
         found: dict[str, Value] = {}
         for path, value in self._leaves(data, context):
-            if value is None:
+            if value is None or path in said:
                 continue
             parameter = self._called.get(path)
             if parameter is None:
@@ -110,6 +124,19 @@ class Parameters:
             found = self._chosen(found, MAX_PARAMETERS - len(own))
         own.update(found)
         return own
+
+    def _items(self, value: Any) -> list[Item]:
+        if not isinstance(value, list | tuple) or not value:
+            return []
+        items = items_of(value, self._call)
+        if not items and not self._has_warned:
+            self._has_warned = True
+            message = (
+                "Google Analytics takes items that are a list of objects with an item_id or an "
+                "item_name each. Others are sent as text, as x_items"
+            )
+            Notices.say(logger.warning, message)
+        return items
 
     def _leaves(self, data: Any, context: dict[Any, Any]) -> list[tuple[str, Any]]:
         leaves: list[tuple[str, Any]] = []
@@ -154,10 +181,10 @@ def _checked(params: Sequence[str], who: str) -> tuple[str, ...]:
     return tuple(params)
 
 
-def _own(name: str, data: Any, context: Mapping[Any, Any]) -> dict[str, Value]:
+def _own(name: str, data: Any, context: Mapping[Any, Any]) -> Written:
     """Return what Google needs to count the event at all, and its whole name."""
     engaged = data.get("engagement_time_msec") if isinstance(data, dict) else None
-    own: dict[str, Value] = {
+    own: Written = {
         "engagement_time_msec": engaged if type(engaged) is int and 0 < engaged < 2**53 else 1
     }
     session = context.get("ga_session_id")
@@ -169,29 +196,43 @@ def _own(name: str, data: Any, context: Mapping[Any, Any]) -> dict[str, Value]:
     return own
 
 
-def _page(data: Any, context: Mapping[Any, Any]) -> Iterator[tuple[str, Value]]:
+def _add_page(own: Written, data: Any, context: Mapping[Any, Any]) -> set[str]:
+    """Add to *own* which page was seen; return the fields of *data* that are said by that."""
     known = data if isinstance(data, dict) else {}
-    page = {
-        "page_location": _first(known, "page_location", "url") or _location(context),
-        "page_title": _first(known, "page_title", "title"),
-        "page_referrer": _first(known, "page_referrer", "referrer", "referer")
-        or _first(context, "referer"),
-    }
-    for name, value in page.items():
-        if value:
-            yield name, written_text(value, LONGER[name])
+    around = {"page_location": _location(context), "page_referrer": _referrer(known, context)}
+    said: set[str] = set()
+    for parameter, fields in _PAGE.items():
+        given = {field: text for field in fields if isinstance(text := known.get(field), str)}
+        value = next(filter(None, given.values()), "")
+        said.update(field for field, text in given.items() if text in ("", value))
+        if value := value or around.get(parameter, ""):
+            own[parameter] = written_text(value, LONGER[parameter])
+    return said
 
 
 def _location(context: Mapping[Any, Any]) -> str:
-    page = _first(context, "page")
-    host, path = _first(context, "host"), _first(context, "path")
+    page = _text(context, "page")
+    host, path = _text(context, "host"), _text(context, "path")
+    if page or _is_of_browser(context):
+        return page
     # Nothing says whether it was http: Open edX always took https for granted.
-    return page or (f"https://{host}{path}" if host and path else "")
+    return f"https://{host}{path}" if host and path else ""
 
 
-def _first(fields: Mapping[Any, Any], *names: str) -> str:
-    found = (fields.get(name) for name in names)
-    return next((value for value in found if isinstance(value, str) and value), "")
+def _referrer(known: dict[Any, Any], context: Mapping[Any, Any]) -> str:
+    """Return where the request came from, unless the page itself said what it knows of that."""
+    is_said = any(field in known for field in _PAGE["page_referrer"])
+    return "" if is_said or _is_of_browser(context) else _text(context, "referer")
+
+
+def _is_of_browser(context: Mapping[Any, Any]) -> bool:
+    """Tell whether the request that is known is not that for the page, but one by it."""
+    return _text(context, "event_source") == "browser"
+
+
+def _text(fields: Mapping[Any, Any], name: str) -> str:
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def _flatten(

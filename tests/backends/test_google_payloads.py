@@ -252,7 +252,6 @@ def test_a_page_view_says_which_page():
         "page_location": "https://a.example/b",
         "page_title": "Cart",
         "page_referrer": "r",
-        "referrer": "r",
     }
     assert params(name="page_view", page="https://c.example/", **request)["page_location"] == (
         "https://c.example/"
@@ -260,6 +259,95 @@ def test_a_page_view_says_which_page():
     assert params(name="page.seen", **request) == {}
     mapped = params(name="page.seen", options={"names": {"page.seen": "page_view"}}, **request)
     assert mapped == params(name="page_view", **request)
+
+
+@pytest.mark.parametrize("referrer", ["", None])
+def test_a_direct_visit_has_no_referrer(referrer):
+    """The page knows where its visitor came from; the request may be one by the page itself."""
+    request = {"page": "https://shop.example/cart", "referer": "https://shop.example/cart"}
+    shown = {"title": "Cart", "url": "https://shop.example/cart", "referrer": referrer}
+
+    assert params(shown, name="page_view", **request) == {
+        "page_location": "https://shop.example/cart",
+        "page_title": "Cart",
+    }
+
+
+def test_what_is_told_of_the_page_is_told_once():
+    """Two of the 25 parameters are free for others; what says something else is kept."""
+    shown = {"page_title": "Cart", "title": "a title", "referer": "r", "url": "u", "page_url": "p"}
+
+    assert params(shown, name="page_view") == {
+        "page_location": "u",
+        "page_title": "Cart",
+        "page_referrer": "r",
+        "title": "a title",
+        "page_url": "p",
+    }
+    assert params({"title": 5, "url": "u"}, name="page.seen") == {"title": 5, "url": "u"}
+
+
+def test_a_request_by_a_page_says_nothing_of_the_page():
+    """Its address is the collector's, and its referrer is the page."""
+    request = {"host": "shop.example", "path": "/event", "referer": "https://shop.example/cart"}
+
+    assert params(name="page_view", event_source="browser", **request) == {}
+    assert params(name="page_view", event_source="browser", page="p", **request) == {
+        "page_location": "p"
+    }
+
+
+def test_the_items_of_a_purchase_are_a_list_of_objects():
+    """As Google reads them: short texts and numbers, and nobody's name."""
+    things = [
+        {"item_id": "c1", "price": 49.5, "quantity": 1, "is new": True, "size": None},
+        MappingProxyType({"item_name": "n" * 101, "buyer_email": "ana", "tags": ["a"], 7: "seven"}),
+    ]
+    sent = [
+        {"item_id": "c1", "price": 49.5, "quantity": 1, "is_new": "true"},
+        {"item_name": "n" * 100, "tags": '["a"]', "p_7": "seven"},
+    ]
+
+    for items in (things, tuple(things)):
+        assert params({"items": items, "value": 49.5}) == {"items": sent, "value": 49.5}
+
+
+@pytest.mark.parametrize(
+    ("items", "sent"),
+    [
+        (3, 3),
+        ("two", "two"),
+        ([], "[]"),
+        ([7], "[7]"),
+        ([{"sku": 7}], '[{"sku":7}]'),
+        ([{"item_id": 7}, {"sku": 7}], '[{"item_id":7},{"sku":7}]'),
+        ([{"item_id": None, "item_name": ""}], '[{"item_id":null,"item_name":""}]'),
+    ],
+)
+def test_items_that_google_would_refuse_have_another_name(items, sent, caplog):
+    """It would drop the event; whoever meant to have items reads why there are none, once."""
+    one = destination()
+    for _ in range(3):
+        payload = one.encode(event(data={"items": items}))
+        assert json.loads(payload)["events"][0]["params"]["x_items"] == sent
+        assert faults(payload) == ()
+    is_meant = isinstance(items, list) and bool(items)
+
+    assert [record.getMessage()[:33] for record in caplog.records] == (
+        ["Google Analytics takes items that"] if is_meant else []
+    )
+
+
+def test_items_keep_to_the_limits():
+    """200 of them, and ten parameters of one's own in each."""
+    custom = {f"own_{number}": number for number in range(20)}
+    found = params({"items": [{**custom, "item_id": number} for number in range(1, 301)]})
+
+    assert len(found["items"]) == 200
+    assert found["items"][-1] == {
+        **{f"own_{number}": number for number in range(10)},
+        "item_id": 200,
+    }
 
 
 @pytest.mark.parametrize(
@@ -411,6 +499,14 @@ def test_whatever_an_event_holds_google_finds_no_fault_with_it(name, data, extra
     payload = destination(**options).encode(event(name, data, extra=extra, user_id=7))
 
     assert faults(payload) == ()
+
+
+@given(ANYTHING, st.lists(st.dictionaries(st.text(max_size=60), ANYTHING, max_size=10), max_size=5))
+def test_whatever_items_hold_google_finds_no_fault_with_them(items, things):
+    """Either it is a list that Google takes, or it is not called so."""
+    one = destination()
+    for each in (items, [{"item_id": "i", **thing} for thing in things]):
+        assert faults(one.encode(event("purchase", {"items": each}))) == ()
 
 
 @pytest.mark.parametrize("name", STRANGE)
