@@ -68,7 +68,7 @@ class Collector:
         allowed_origins: Origins of other sites whose pages may send, such as
             `https://www.example.com`. The site's own pages may.
         reserved_prefixes: What names of browsers' events must not begin with, in any case and
-            in letters that look the same.
+            in letters that look the same. Then they begin in Latin letters.
         page_close_by_get: Whether the event `page_close` may come by GET, as old pages send it.
         gpc: What the signal `Sec-GPC` means: `anonymous` leaves out user, session and address,
             `drop` drops the events, `off` ignores it.

@@ -130,7 +130,38 @@ def test_a_name_of_the_server_is_refused(name):
     assert site.events == []
 
 
-@pytest.mark.parametrize("name", ["edxtra.clicked", "shop.edx.clicked", "vid\u0435o.played"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u1d07\u1d05x.a",
+        "\u025bdx.a",
+        "\u2c89dx.a",
+        "\ua4f0dx.a",
+        "\u04bddx.a",
+        "ed\u1541.a",
+        "e\u146fx.a",
+        "\uab7cdx.a",
+        "edx\u0660a",
+        "e\u3164dx.a",
+        "\u8996\u8074",
+    ],
+)
+def test_a_name_that_begins_in_another_alphabet_is_the_servers(name):
+    """No list of letters that look alike is ever complete."""
+    assert Site(reserved_prefixes=["edx."]).results(an_event(name)) == ["reserved_name"]
+    assert Site().results(an_event(name)) == ["accepted"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "edxtra.clicked",
+        "shop.edx.clicked",
+        "vid\u0435o.played",
+        "p\u00e1gina.vista",
+        "shop.\u8996\u8074",
+    ],
+)
 def test_other_names_are_not(name):
     """A prefix is where a name begins."""
     assert Site(reserved_prefixes=["edx."]).results(an_event(name)) == ["accepted"]

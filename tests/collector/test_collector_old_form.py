@@ -67,9 +67,10 @@ def test_the_event_is_any_json_or_else_text(text, data):
     assert posted(Site(), event_type="a", event=text)["data"] == data
 
 
-def test_a_form_without_a_name_is_unknown():
+@pytest.mark.parametrize("fields", [{}, {"event_type": ""}])
+def test_a_form_without_a_name_is_unknown(fields):
     """As ever: none of the fields is required."""
-    event = posted(Site())
+    event = posted(Site(), **fields)
 
     assert (event["name"], event["data"]) == ("unknown", {})
     assert event["context"]["page"] == ""
@@ -108,6 +109,18 @@ def test_an_event_that_is_refused_is_answered_alike_and_counted():
     assert posted(site, event_type="edx.course.enrollment.activated") is None
     assert posted(site, event_type="a", event="x" * 200) is None
     assert site.collector.stats()["refused"] == {"reserved_name": 1, "too_large": 1}
+
+
+@pytest.mark.parametrize("text", ["\ud800", "%ff", "%ED%A0%80"])
+def test_a_query_that_is_no_text_raises_nothing(text):
+    """Whoever made the facts may have decoded it in any way."""
+    site = Site(page_close_by_get=True)
+    facts = {**FACTS, "query": f"event_type=page_close&event={text}&page={text}"}
+
+    assert site.collector("GET", HEADERS, b"", facts).status == 200
+    [event] = site.events
+    assert event["data"] == event["context"]["page"]
+    assert event["data"].encode()
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])

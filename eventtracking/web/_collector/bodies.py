@@ -24,7 +24,10 @@ _CHARSETS = ("", "utf-8", "utf8", "us-ascii")
 _GZIP = 31
 _GZIP_MAGIC = b"\x1f\x8b"
 
-_LENGTH = re.compile(r"[0-9]{1,18}")
+_LENGTH = re.compile(r"0*([0-9]+)")
+
+# Python reads no number of thousands of digits, and so many are too large for any limit.
+_LENGTH_DIGITS = 19
 
 _MAX_FIELDS = 100
 
@@ -62,9 +65,10 @@ def declared_length(headers: Mapping[str, str]) -> int | None:
     text = headers.get("content-length", "")
     if not text:
         return None
-    if not _LENGTH.fullmatch(text):
+    length = _LENGTH.fullmatch(text)
+    if length is None:
         raise RequestRefused("malformed")
-    return int(text)
+    return int(length[1][:_LENGTH_DIGITS])
 
 
 def expanded(body: bytes, headers: Mapping[str, str], *, max_bytes: int) -> bytes:
@@ -123,7 +127,9 @@ def fields_in(body: bytes | str) -> dict[str, str]:
     Raises:
         RequestRefused: If there are far more than any page sends.
     """
-    text = body if isinstance(body, str) else body.decode("utf-8", "replace")
+    # A query that no server decoded may have halves of characters in it.
+    raw = body.encode("utf-8", "replace") if isinstance(body, str) else body
+    text = raw.decode("utf-8", "replace")
     try:
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS))
     except ValueError as error:

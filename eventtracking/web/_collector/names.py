@@ -24,7 +24,8 @@ class Names:
     Which names are allowed.
 
     Args:
-        reserved: Prefixes of names that only the server gives, such as `edx.`.
+        reserved: Prefixes of names that only the server gives, such as `edx.`. Where there are
+            some, other alphabets are for what comes behind the length of the longest.
         max_characters: How long a name may be.
 
     Raises:
@@ -35,6 +36,7 @@ class Names:
         if isinstance(reserved, str | bytes) or not isinstance(reserved, Iterable):
             raise _wrong(reserved)
         self._reserved = tuple(_skeleton(_checked(prefix)) for prefix in reserved)
+        self._longest = max(map(len, self._reserved), default=0)
         self._max_characters = max_characters
 
     def check(self, name: Any) -> str:
@@ -48,9 +50,14 @@ class Names:
             raise EventRefused("invalid_name")
         if not _NAME.fullmatch(name):
             raise EventRefused("invalid_name")
-        if self._reserved and _skeleton(name).startswith(self._reserved):
+        if self._reserved and self._may_be_reserved(_skeleton(name)):
             raise EventRefused("reserved_name")
         return name
+
+    def _may_be_reserved(self, skeleton: str) -> bool:
+        # Nobody knows all letters that look alike: what is left of other alphabets may be one.
+        is_plain = skeleton[: self._longest].isascii()
+        return not is_plain or skeleton.startswith(self._reserved)
 
 
 def _skeleton(name: str) -> str:
