@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from functools import lru_cache
+from itertools import count
 from types import NoneType
 from typing import Any, ClassVar, TypeAlias
 from uuid import UUID
@@ -145,16 +146,22 @@ class Values:
         items = dict.copy(value)
         named = self._named_suspicion(items)
         scrubbed: dict[Any, Any] = {}
+        clashes: dict[str, Iterator[int]] = {}
         for key, item in items.items():
             name = _name(key)
-            found = self._suspicion(name, suspicion)
-            if found is None and named is not None and letters(name) in _VALUES:
-                found = named
+            found = self._of_field(name, suspicion, named)
             safe = self._version(name, item)
-            scrubbed[self._key(key, name, scrubbed)] = (
+            scrubbed[_unused(self._key(key, name), scrubbed, clashes)] = (
                 item if safe else self._walk(item, found, inside)
             )
         return scrubbed
+
+    def _of_field(
+        self, name: str, inherited: Suspicion | None, named: Suspicion | None
+    ) -> Suspicion | None:
+        """Return what to ask of a field whose mapping may also hold the name of its value."""
+        found = self._suspicion(name, inherited)
+        return named if found is None and letters(name) in _VALUES else found
 
     def _suspicion(self, name: str, inherited: Suspicion | None) -> Suspicion | None:
         """Return what to ask of a field called *name* in a mapping that is suspected itself."""
@@ -180,14 +187,13 @@ class Values:
         kind = items.get("type", items.get("inputType"))
         return suspicions.always if kind == "password" else None
 
-    def _key(self, key: Any, name: str, taken: dict[Any, Any]) -> Any:
+    def _key(self, key: Any, name: str) -> Any:
         scrubbed = self._texts.scrubbed(name)
         if scrubbed == name and type(key) is int and key >= cards.SMALLEST:
             scrubbed = str(self._integer(key, None, ()))
         if scrubbed == name:
-            same = key if type(key) in _PLAIN_NAMES else name
-            return same if same not in taken else _unused(name, taken)
-        return scrubbed if scrubbed not in taken else _unused(scrubbed, taken)
+            return key if type(key) in _PLAIN_NAMES else name
+        return scrubbed
 
     def _version(self, name: str, item: Any) -> bool:
         """Tell whether *item* is a version: four numbers may also be an address."""
@@ -210,11 +216,27 @@ class Values:
         return self._items(value, suspicion, above)
 
     def _tuple(self, value: tuple[Any, ...], suspicion: Suspicion | None, above: Above) -> Any:
+        names = getattr(type(value), "_fields", None)
+        if names is not None:
+            return self._named_tuple(value, names, suspicion, above)
         items = self._items(value, suspicion, above)
-        if isinstance(items, str):
-            return items
-        kind = type(value)
-        return tuple.__new__(kind, items) if hasattr(kind, "_fields") else tuple(items)
+        return items if isinstance(items, str) else tuple(items)
+
+    def _named_tuple(
+        self, value: tuple[Any, ...], names: Any, suspicion: Suspicion | None, above: Above
+    ) -> Any:
+        inside = _entered(value, above)
+        if isinstance(inside, str):
+            return inside
+        items = [*value]
+        fields = dict(zip(map(str, names), items, strict=False))
+        named = self._named_suspicion(fields)
+        asked = self._asked(items, suspicion, type(value))
+        for at, name in enumerate(fields):
+            by_place = asked[at] if asked[at] is not suspicion else None
+            asked[at] = self._of_field(name, suspicion, named) or by_place
+        walked = [self._walk(item, each, inside) for item, each in zip(items, asked, strict=True)]
+        return tuple.__new__(type(value), walked)
 
     def _deque(self, value: deque[Any], suspicion: Suspicion | None, above: Above) -> Any:
         items = self._items(value, suspicion, above)
@@ -333,11 +355,13 @@ def _entered(value: Any, above: Above) -> Above | str:
     return TOO_DEEP if len(above) >= MAX_DEPTH else (*above, id(value))
 
 
-def _unused(name: str, taken: dict[Any, Any]) -> str:
-    number = 2
-    while f"{name}#{number}" in taken:
-        number += 1
-    return f"{name}#{number}"
+def _unused(key: Any, taken: dict[Any, Any], clashes: dict[str, Iterator[int]]) -> Any:
+    if key not in taken:
+        return key
+    # Counted on from the last clash: a thousand addresses as keys become one name.
+    name = _name(key)
+    numbers = clashes.setdefault(name, count(2))
+    return next(other for n in numbers if (other := f"{name}#{n}") not in taken)
 
 
 def _is_utf8(data: bytes) -> bool:

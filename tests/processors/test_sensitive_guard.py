@@ -216,7 +216,7 @@ def test_bytes_stay_bytes():
 
 def test_kinds_of_containers_stay_what_they_are():
     """Named tuples, queues, sets."""
-    pair = namedtuple("pair", "name password")  # noqa: PYI024
+    pair = namedtuple("pair", "name note")  # noqa: PYI024
     secret = cases.word()
     text = f"token={secret}"
 

@@ -1,0 +1,95 @@
+"""Secrets in shapes that are seldom seen, and harmless things that look like them."""
+
+from collections import namedtuple
+
+import sensitive_cases as cases
+
+from eventtracking._sensitive.values import _unused
+from eventtracking.processors.sensitive_guard import SensitiveFieldGuard
+
+MARK = "[redacted]"
+
+
+def guarded(data, **options):
+    event = {"name": "a", "timestamp": None, "data": data, "context": {}}
+    return SensitiveFieldGuard(**options)(event)["data"]
+
+
+class Asked(dict):
+    """It counts how often it is asked for a key."""
+
+    times = 0
+
+    def __contains__(self, key):
+        self.times += 1
+        return super().__contains__(key)
+
+
+def test_a_thousand_names_that_become_one_are_numbered_in_one_go():
+    """Each by the number behind the last one, instead of by looking for a free one from two on."""
+    taken, clashes = Asked(), {}
+    for number in range(1000):
+        taken[_unused(MARK, taken, clashes)] = number
+
+    assert [*taken] == [MARK, *(f"{MARK}#{n}" for n in range(2, 1001))]
+    assert taken.times <= 2 * len(taken)
+
+
+def test_no_value_is_lost_whose_name_becomes_another():
+    """The first keeps the plain mark."""
+    tokens = {f"Bearer {cases.some(20)}{number}": number for number in range(100)}
+
+    found = guarded(tokens)
+
+    assert [*found] == [f"Bearer {MARK}", *(f"Bearer {MARK}#{n}" for n in range(2, 101))]
+    assert [*found.values()] == [*range(100)]
+
+
+def test_a_numbered_name_that_was_there_before_is_kept():
+    """No value is lost, whichever name it had."""
+    first, second = ("ghp" + "_" + cases.some(36) for _ in range(2))
+
+    found = guarded({f"{MARK}#2": 1, first: 2, second: 3})
+
+    assert found == {f"{MARK}#2": 1, MARK: 2, f"{MARK}#3": 3}
+
+
+Login = namedtuple("Login", "user password")  # noqa: PYI024
+Header = namedtuple("Header", "name value line")  # noqa: PYI024
+Pair = namedtuple("Pair", "first second")  # noqa: PYI024
+
+
+def test_a_field_of_a_named_tuple_is_judged_by_its_name():
+    """As the field of a dataclass or a mapping is."""
+    secret = cases.word()
+
+    found = guarded(
+        [Login("ana", secret), Header("X-Api-Key", secret, 3), Pair("password", secret)]
+    )
+
+    assert found == [Login("ana", MARK), Header("X-Api-Key", MARK, 3), Pair("password", MARK)]
+    assert [type(each) for each in found] == [Login, Header, Pair]
+
+
+def test_a_field_of_a_named_tuple_can_be_declared_harmless():
+    """Also within a container that is secret."""
+    data = {"secret": Login("ana", "blue"), "login": Login("ana", "blue")}
+
+    assert guarded(data, allow_keys=["password"]) == {
+        "secret": Login(MARK, "blue"),
+        "login": Login("ana", "blue"),
+    }
+
+
+def test_named_tuples_within_each_other_are_walked_through_once():
+    """Twice at each level would be for ever."""
+    secret = cases.word()
+    nested = Login("ana", secret)
+    for _ in range(60):
+        nested = Pair(1, nested)
+
+    found = guarded(nested)
+    for _ in range(60):
+        found = found.second
+
+    assert found == Login("ana", MARK)
