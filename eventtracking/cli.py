@@ -144,7 +144,10 @@ def _add_inspect(commands: Any) -> None:
         epilog=EXIT_CODES,
     )
     parser.add_argument(
-        "--host", default="127.0.0.1", help="where to listen (default: %(default)s)"
+        "--host",
+        type=_own_host,
+        default="127.0.0.1",
+        help="where to listen on this machine (default: %(default)s)",
     )
     parser.add_argument(
         "--http-port",
@@ -284,6 +287,16 @@ def _port(text: str) -> int:
     if not 0 <= port < 2**16:
         raise argparse.ArgumentTypeError(f"must be a number from 0 to 65535, got {text!r}")
     return port
+
+
+def _own_host(text: str) -> str:
+    from eventtracking.inspector.access import is_loopback
+
+    if not is_loopback(text):
+        raise argparse.ArgumentTypeError(
+            f"must be this machine alone, 127.0.0.1 or ::1, got {text!r}"
+        )
+    return text
 
 
 def _nowhere(settings: Mapping[str, Any]) -> int:

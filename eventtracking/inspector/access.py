@@ -19,15 +19,14 @@ class Access:
     def __init__(self, *, token: str | None, host: str) -> None:
         self._token = token
         self._names = {"localhost", "127.0.0.1", "::1", host.lower()}
-        # A page can make any name mean this machine (DNS rebinding), but no number.
-        self._numbers_are_names = not is_loopback(host)
 
     def refusal(
         self, headers: Mapping[str, str], query: Mapping[str, str], *, needs_token: bool = True
     ) -> tuple[int, str] | None:
         """Return the status and the reason to refuse a request with; `None` to let it in."""
         host = headers.get("host", "").lower()
-        if not self._is_ours(_name(host)):
+        # A page can make any name mean this machine (DNS rebinding).
+        if _name(host) not in self._names:
             return 403, "this server goes by another name"
         if headers.get("origin", f"http://{host}").lower() != f"http://{host}":
             return 403, "a page from elsewhere may not ask"
@@ -37,9 +36,6 @@ class Access:
                 "the token is missing or wrong: Authorization: Bearer TOKEN, or ?token=TOKEN",
             )
         return None
-
-    def _is_ours(self, name: str) -> bool:
-        return name in self._names or (self._numbers_are_names and _is_number(name))
 
     def _knows_token(self, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
         if self._token is None:
@@ -51,7 +47,10 @@ class Access:
 
 def is_loopback(host: str) -> bool:
     """Tell whether only this machine reaches a server that listens on *host*."""
-    return host.lower() == "localhost" or (_is_number(host) and ip_address(host).is_loopback)
+    try:
+        return host.lower() == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _name(host: str) -> str:
@@ -59,10 +58,3 @@ def _name(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]
-
-
-def _is_number(name: str) -> bool:
-    try:
-        return bool(ip_address(name))
-    except ValueError:
-        return False

@@ -9,8 +9,6 @@ import threading
 from typing import Any
 from urllib.parse import urlencode
 
-from eventtracking.exceptions import ImproperlyConfigured
-from eventtracking.inspector.access import is_loopback
 from eventtracking.inspector.server import Inspector
 
 _TOKEN_BYTES = 16
@@ -48,19 +46,15 @@ def serve(
     Serve until Ctrl-C or SIGTERM; return the exit code.
 
     Args:
-        host: Where to listen.
+        host: Where to listen: on this machine alone.
         http_port: For HTTP; 0 for any free port.
         statsd_port: For DogStatsD; 0 for any free port.
         token: What must be known to look; `None` for nothing.
         as_json: Say where it listens in one line of JSON.
 
     Raises:
-        ImproperlyConfigured: If a port cannot be had, or all the world could look.
+        ImproperlyConfigured: If a port cannot be had, or others could reach *host*.
     """
-    if token is None and not is_loopback(host):
-        raise ImproperlyConfigured(
-            f"inspect: --no-token is for this machine only, not for --host {host}"
-        )
     inspector = Inspector(host=host, http_port=http_port, statsd_port=statsd_port, token=token)
     try:
         # A supervisor's way to say Ctrl-C.

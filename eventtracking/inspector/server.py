@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.inspector import datadog, google_analytics, segment, statsd
-from eventtracking.inspector.access import Access
+from eventtracking.inspector.access import Access, is_loopback
 from eventtracking.inspector.admin import MAX_BODY_BYTES, Admin
 from eventtracking.inspector.faults import Fault, Faults
 from eventtracking.inspector.intake import Answer, Intake, Request, unpack
@@ -59,7 +59,7 @@ class Inspector:
     Listen, from when it is made until `close`.
 
     Args:
-        host: Where to listen.
+        host: Where to listen: on this machine alone.
         http_port: For HTTP; 0 for any free port.
         statsd_port: For DogStatsD; 0 for any free port.
         token: What must be known to see what came in; `None` for nothing.
@@ -68,7 +68,7 @@ class Inspector:
         clock: Tells the time in seconds, which says what is too old.
 
     Raises:
-        ImproperlyConfigured: If a port cannot be had.
+        ImproperlyConfigured: If a port cannot be had, or others could reach *host*.
     """
 
     def __init__(
@@ -82,6 +82,11 @@ class Inspector:
         max_bytes: int = 32_000_000,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        # The intakes ask for nothing, and the page tells whatever an application tracks.
+        if not is_loopback(host):
+            raise ImproperlyConfigured(
+                f"the inspector is for this machine alone: host must be {HOST} or ::1, got {host!r}"
+            )
         self.records = Records(max_events=max_events, max_bytes=max_bytes)
         self.faults = Faults()
         self.clock = clock

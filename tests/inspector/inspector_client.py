@@ -30,7 +30,7 @@ class Client:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         if self._token is not None:
             named.setdefault("Authorization", f"Bearer {self._token}")
-        connection = HTTPConnection(self.netloc, timeout=30)
+        connection = HTTPConnection(self.netloc, timeout=120)
         try:
             connection.request(method, path, body, named)
             answer = connection.getresponse()

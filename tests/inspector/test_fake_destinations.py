@@ -19,7 +19,7 @@ def track(fake, *names):
         json.dumps({"batch": batch, "writeKey": "k"}).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return answer.status
 
 
