@@ -143,7 +143,8 @@ class DatadogLogsBackend(NetworkBackend):
         who = type(self).__name__
         if not isinstance(service, str):
             raise _wrong(who, "service", "a name", service)
-        if isinstance(tags, str) or not all(isinstance(each, str) for each in tags):
+        is_list = isinstance(tags, Sequence) and not isinstance(tags, str | bytes)
+        if not is_list or not all(isinstance(each, str) for each in tags):
             raise _wrong(who, "tags", "a list of tags such as 'env:production'", tags)
         http = _http(who, api_key, site, endpoint, "http-intake.logs")
         destination = LogsDestination(http, service=service, tags=tags)

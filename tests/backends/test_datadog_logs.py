@@ -239,6 +239,10 @@ def test_a_wrong_key_keeps_everything_and_is_never_shown(building, key, caplog):
         ({"service": None}, "service must be a name, got None"),
         ({"tags": "env:prod"}, "tags must be a list of tags such as 'env:production'"),
         ({"tags": [1]}, "tags must be a list of tags such as 'env:production'"),
+        ({"tags": 5}, "tags must be a list of tags such as 'env:production', got 5"),
+        ({"tags": None}, "tags must be a list of tags such as 'env:production', got None"),
+        ({"tags": b""}, "tags must be a list of tags such as 'env:production', got b''"),
+        ({"tags": {"env": "x"}}, "such as 'env:production', got {'env': 'x'}"),
         ({"batch_events": 1_001}, "batch_events must be a whole number from 1 to 1000"),
     ],
 )
