@@ -75,16 +75,14 @@ class Clients:
         Return what a request says of its client, and whether that client is a pseudonym.
 
         Raises:
-            EventLost: If *context* tells of no browser and of no user.
+            EventLost: If *context* tells of no browser, no user and no visitor.
         """
         client_id = context.get("client_id")
         user = context.get("user_id")
         user = "" if user is None else user if type(user) is str else str(plain(user))
         is_browser = isinstance(client_id, str) and _CLIENT_ID.fullmatch(client_id) is not None
         if not is_browser:
-            if not user:
-                raise EventLost("rejected", "no identity")
-            client_id = self._pseudonym(user)
+            client_id = self._pseudonym(user or _visitor(context))
         head: dict[str, Any] = {"client_id": client_id}
         if user and self._user_id != "off":
             head["user_id"] = self._known_as(user)
@@ -124,6 +122,23 @@ class Clients:
             return self._consent
         answers = {name: _answer(said.get(name)) for name in CONSENTS}
         return {**self._consent, **{name: answer for name, answer in answers.items() if answer}}
+
+
+def _visitor(context: Mapping[Any, Any]) -> str:
+    """
+    Return whom the browser client, or the application, tells from other visitors.
+
+    Raises:
+        EventLost: If neither does.
+    """
+    page = context.get("page_context")
+    client = page.get("eventtracking") if isinstance(page, Mapping) else None
+    for known in (context, client):
+        visitor = plain(known.get("anonymous_id")) if isinstance(known, Mapping) else None
+        if isinstance(visitor, str) and visitor:
+            # As no user is called.
+            return f"anonymous\0{visitor}"
+    raise EventLost("rejected", "no identity")
 
 
 def _answer(value: Any) -> str:

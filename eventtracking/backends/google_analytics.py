@@ -29,8 +29,9 @@ class GoogleAnalyticsBackend(NetworkBackend):
     nothing of it went out; otherwise it is counted as lost, `rejected`. It takes events
     of the last 72 hours: `max_age` is that, unless it is given.
 
-    An event needs a client: `client_id` in its context, or else a `user_id`, which becomes
-    a pseudonym. Otherwise it is counted as lost, `rejected`.
+    An event needs a client: `client_id` in its context, or else a `user_id` or the
+    `anonymous_id` of the browser client, which become a pseudonym. Otherwise it is counted
+    as lost, `rejected`.
 
     Args:
         measurement_id: The id of the web stream, such as `G-ABC1234567`.

@@ -5,6 +5,7 @@ import re
 import time
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -385,6 +386,35 @@ def test_a_user_without_a_client_gets_a_pseudonym(client_id):
     other_user, _ = written(event(client_id=client_id, user_id=8))
     other_secret, _ = written(event(client_id=client_id, user_id=7), pseudonym_secret="other")
     assert len({each["client_id"] for each in (request, other_user, other_secret)}) == 3
+
+
+BY_THE_PAGE = {"page_context": {"eventtracking": {"anonymous_id": "7"}}}
+
+
+@pytest.mark.parametrize(
+    "known", [BY_THE_PAGE, {"anonymous_id": "7"}, {"anonymous_id": UUID(int=7)}]
+)
+def test_a_visitor_whom_nobody_knows_is_told_apart_by_the_anonymous_id(known):
+    """Always the same pseudonym, marked, which is no user's; a user's comes first."""
+    (request, one), (again, _) = (written(event(client_id=None, **known)) for _ in range(2))
+    user, _ = written(event(client_id=None, user_id="7", **known))
+    same_user, _ = written(event(client_id=None, user_id="7"))
+    browser, _ = written(event(**known))
+
+    assert re.fullmatch(r"[0-9]+\.[0-9]+", request["client_id"])
+    assert one["params"]["pseudonymous_client"] == "true"
+    assert again["client_id"] == request["client_id"]
+    assert user["client_id"] == same_user["client_id"] != request["client_id"]
+    assert browser["client_id"] == CLIENT
+
+
+@pytest.mark.parametrize(
+    "page", [None, "text", {"eventtracking": 7}, {"eventtracking": {"anonymous_id": ["x"]}}]
+)
+def test_a_page_that_tells_nobody_apart_gives_no_identity(page):
+    """Whatever it says instead."""
+    with pytest.raises(EventLost, match="no identity"):
+        destination().encode(event(client_id=None, page_context=page, anonymous_id=""))
 
 
 @pytest.mark.parametrize("user_id", [None, ""])

@@ -19,7 +19,7 @@ PAGE = b"""<!doctype html>
 <title>A shop</title>
 <link rel="icon" href="data:,">
 <script src="/event/eventtracking.js" data-endpoint="/event" data-page-views="on"
-  data-batch-seconds="0.1"></script>
+  data-anonymous-id="on" data-batch-seconds="0.1"></script>
 <a href="/cart">Cart</a>
 """
 
@@ -31,19 +31,19 @@ def shop(environ, start_response):
 
 @contextmanager
 def selling(fakes):
-    """Give the address of a site whose events go to *fakes*."""
+    """Give the address of a site whose events go to *fakes*; nobody is logged in."""
     backend = GoogleAnalyticsBackend("G-TEST", uuid4().hex, endpoint=fakes.google_endpoint)
     tracker = Tracker({"google_analytics": backend}, processors=[RequestContext()])
     collecting = CollectorMiddleware(shop, tracker=tracker)
     with Server(0) as server:
-        server.set_app(TrackMiddleware(collecting, user=lambda environ: (7, "ana")))
+        server.set_app(TrackMiddleware(collecting))
         with server.in_background():
             yield server.url
     tracker.close()
 
 
 def test_a_view_tells_google_of_the_page_and_of_where_its_visitor_came_from(browser):
-    """A direct visit has no referrer: the request is the page's own, and would name the page."""
+    """A direct visit has no referrer, for the request is the page's own; its visitor has an id."""
     with FakeDestinations() as fakes, selling(fakes) as url, browser.page(url) as page:
         page.wait_for(READY)
         page.evaluate("eventtracking.flush()")
@@ -53,6 +53,7 @@ def test_a_view_tells_google_of_the_page_and_of_where_its_visitor_came_from(brow
         page.evaluate("eventtracking.flush()")
         received = fakes.wait_for_events(2, "google_analytics", timeout=TIMEOUT)
 
+    assert len({each["payload"]["client_id"] for each in received}) == 1
     # Network addresses stay here.
     url = url.replace("127.0.0.1", "[redacted]")
     about = {
