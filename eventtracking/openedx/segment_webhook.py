@@ -93,7 +93,7 @@ def track_segmentio_event(request: HttpRequest) -> None:
 
 
 def _payload(request: Any) -> Mapping[str, Any]:
-    if "application/json" not in request.META.get("CONTENT_TYPE", ""):
+    if "application/json" not in request.META.get("CONTENT_TYPE", "").lower():
         return {}
     return _mapping(json.loads(request.body.decode("utf-8")))
 
@@ -218,4 +218,5 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 def _setting(name: str) -> Any:
     from django.conf import settings
 
-    return getattr(settings, name, _DEFAULTS[name])
+    value = getattr(settings, name, None)
+    return _DEFAULTS[name] if value is None else value

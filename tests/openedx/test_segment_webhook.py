@@ -207,6 +207,13 @@ def test_bodies_of_other_types_are_not_looked_at(segment):
     assert segment.events() == []
 
 
+@pytest.mark.parametrize("kind", ["APPLICATION/JSON", "Application/Json; charset=utf-8"])
+def test_the_type_of_a_body_may_be_in_capitals(segment, kind):
+    """As of any type on the web. What is not taken was answered 200 all the same."""
+    assert segment.post(kind=kind) == 200
+    assert [event["name"] for event in segment.events()] == ["edx.video.played"]
+
+
 def test_a_type_may_be_in_capitals_and_a_user_in_digits(segment):
     """As they are compared."""
     assert segment.post(changed(type="Track", userId="7")) == 200
@@ -281,6 +288,25 @@ def test_why_an_event_is_not_taken_is_said_to_who_asks(caplog):
         segment_webhook.EventValidationError, match=segment_webhook.ERROR_MISSING_DATA
     ):
         segment_webhook.track_segmentio_event(request)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [segment_webhook.ALLOWED_TYPES, segment_webhook.DISALLOWED_NAMES, segment_webhook.SOURCE_MAP],
+)
+def test_a_setting_that_is_none_is_its_default(name, caplog):
+    """As one that is not there. Segment would take a 500 for a site that is down."""
+    caplog.set_level("DEBUG", segment_webhook.__name__)
+    request = RequestFactory().post(
+        "/segmentio/event?key=k",
+        json.dumps(changed(properties={"name": "edx.video.played"})),
+        content_type="application/json",
+    )
+    with override_settings(**{segment_webhook.SECRET: "k", name: None}):
+        assert segment_webhook.segmentio_event(request).status_code == 200
+
+    # So it came as far as its data: nothing else was in its way.
+    assert caplog.messages == ["Ignored an event from Segment: The event has no data"]
 
 
 def test_what_is_meant_by_missing_is_a_text_of_its_own():
