@@ -6,8 +6,9 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpResponse, RawPostDataException
+from django.http.multipartparser import MultiPartParserError
 from django.middleware.csrf import CsrfViewMiddleware, RejectRequest
 from django.views.decorators.csrf import csrf_exempt
 
@@ -15,7 +16,7 @@ from eventtracking.django._visitor import DjangoVisitor
 from eventtracking.django.collecting import current_collector
 from eventtracking.django.middleware import trusted_proxies
 from eventtracking.request import RequestFacts, current_request
-from eventtracking.web._collector.bodies import FORM
+from eventtracking.web._collector.bodies import FORM, MULTIPART, declared_length
 from eventtracking.web.answer import Answer
 
 _CHUNK = 65_536
@@ -35,7 +36,10 @@ def event(request: Any) -> HttpResponse:
         request.method, headers, facts, has_token=partial(_has_token, request)
     )
     if answer is None:
-        body = _body(request, collector.max_body_bytes + 1)
+        if _is_parsed(request):
+            headers, body = {**headers, "content-type": FORM}, request.POST.urlencode().encode()
+        else:
+            body = _body(request, collector.max_body_bytes + 1)
         answer = collector.take(request.method, headers, body, facts)
     else:
         _pass_over(request, collector.max_expanded_bytes)
@@ -74,24 +78,36 @@ def _facts(request: Any) -> RequestFacts:
 
 def _has_token(request: Any) -> bool:
     """Tell whether *request* has the token of Django's protection against forgery, a valid one."""
-    is_in_header = bool(request.META.get(settings.CSRF_HEADER_NAME))
-    if request.method != "POST" or not (is_in_header or _is_small_form(request)):
+    is_in_header, is_form = (
+        bool(request.META.get(settings.CSRF_HEADER_NAME)),
+        _is_small_form(request),
+    )
+    if request.method != "POST" or not (is_in_header or is_form):
         return False
+    if is_form:
+        # Kept from now on: the check would read the parts of a form, and leave us none.
+        _body(request, current_collector().max_body_bytes)
     check = CsrfViewMiddleware(lambda _: None)
     check.process_request(request)
     try:
         # Not process_view: that asks for the origin first, which we did ourselves.
         check._check_token(request)  # noqa: SLF001
-    except (RejectRequest, RequestDataTooBig):
+    except (RejectRequest, SuspiciousOperation, MultiPartParserError):
         return False
     return True
 
 
 def _is_small_form(request: Any) -> bool:
     """Tell whether *request* is a form that may be read for a token, before it is judged."""
-    length = request.META.get("CONTENT_LENGTH") or ""
-    is_small = length.isdigit() and int(length) <= current_collector().max_body_bytes
-    return is_small and request.content_type == FORM
+    length = declared_length({"content-length": request.META.get("CONTENT_LENGTH") or ""})
+    is_small = length is not None and length <= current_collector().max_body_bytes
+    return is_small and request.content_type in (FORM, MULTIPART)
+
+
+def _is_parsed(request: Any) -> bool:
+    """Tell whether a middleware has read the parts of a form, which Django does not keep."""
+    is_read = hasattr(request, "_post") and not hasattr(request, "_body")
+    return is_read and request.content_type == MULTIPART
 
 
 def _body(request: Any, most: int) -> bytes:

@@ -16,9 +16,11 @@ from eventtracking.tracker import Tracker, default_tracker
 from eventtracking.web._collector.batches import Batch, Rules, called, checked_id
 from eventtracking.web._collector.bodies import (
     FORM,
+    MULTIPART,
     declared_length,
     expanded,
     fields_in,
+    form_in,
     kind_of,
 )
 from eventtracking.web._collector.client_files import ClientFiles
@@ -191,8 +193,8 @@ class Collector:
             if method == "GET":
                 return self._take_fields(fields_in(_query(request)), headers, request)
             kind, whole = kind_of(headers), self._whole(body, headers)
-            if kind == FORM:
-                return self._take_fields(fields_in(whole), headers, request)
+            if kind in (FORM, MULTIPART):
+                return self._take_fields(form_in(whole, headers), headers, request)
             return self._take_batch(self._batch(whole), headers, request)
         except RequestRefused as refused:
             return self._refused(refused.reason, headers, request)

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.middleware.csrf import get_token
 from django.template import Context, Engine
 from django.test import Client, RequestFactory, override_settings
+from django.test.client import MULTIPART_CONTENT
 from django.urls import include, path, reverse
 
 from eventtracking.django import checks
@@ -158,6 +159,45 @@ def test_a_valid_token_may_be_a_field_of_the_form(events):
     assert len(events) == 1
 
 
+def test_a_valid_token_may_be_a_part_of_the_form(events):
+    """Which is there to be read afterwards as well."""
+    made = client(7, enforce_csrf_checks=True)
+    token = made.get("/token").content.decode()
+    fields = {"event_type": "a", "csrfmiddlewaretoken": token}
+
+    sent = made.post("/event", fields)
+    wrong = made.post("/event", {**fields, "csrfmiddlewaretoken": token[::-1]})
+    broken = post(made, b"--x", "multipart/form-data; boundary=x", origin=None)
+
+    statuses = [each.status_code for each in (sent, wrong, broken)]
+    assert statuses == [200, 403, 403]
+    assert [event["name"] for event in events] == ["a"]
+
+
+@pytest.mark.parametrize("length", ["\u00b2", "1" * 5_000, "x"])
+def test_a_length_that_is_none_is_no_error(length):
+    """Not even where a form is looked into for a token."""
+    request = RequestFactory().post("/event", "event_type=a", content_type=FORM)
+    request.META["CONTENT_LENGTH"] = length
+    request.META["HTTP_COOKIE"] = "a=b"
+
+    from eventtracking.django import views
+
+    assert views.event(request).status_code in (400, 403)
+
+
+def test_the_test_clients_own_form_is_read(events):
+    """It sends one in parts, unless told otherwise, as `FormData` does."""
+    response = client(7).post(
+        "/event",
+        {"event_type": "play_video", "event": "[1]"},
+        headers={"origin": "http://testserver"},
+    )
+
+    assert (response.status_code, response.content) == (200, b"success")
+    assert (events[0]["name"], events[0]["data"]) == ("play_video", [1])
+
+
 def test_no_token_is_needed_where_the_origin_is_right(events):
     """A beacon can carry none."""
     assert post(client(7, enforce_csrf_checks=True), kind="text/plain").status_code == 200
@@ -191,7 +231,8 @@ def test_djangos_own_limit_counts_as_well(events):
     assert events == []
 
 
-def test_a_body_that_was_read_before_is_read_again(events):
+@pytest.mark.parametrize("kind", [FORM, MULTIPART_CONTENT])
+def test_a_body_that_was_read_before_is_read_again(events, kind):
     """Some middleware looks into forms."""
 
     class Reader:
@@ -205,8 +246,11 @@ def test_a_body_that_was_read_before_is_read_again(events):
     reader = f"{__name__}.{Reader.__name__}"
     globals()[Reader.__name__] = Reader
     with override_settings(MIDDLEWARE=[*PROJECT["MIDDLEWARE"], reader]):
-        assert post(client(), "event_type=a", FORM).content == b"success"
-    assert len(events) == 1
+        body = (
+            "event_type=a&event=%C3%A9" if kind == FORM else {"event_type": "a", "event": "\u00e9"}
+        )
+        assert post(client(), body, kind).content == b"success"
+    assert [(event["name"], event["data"]) for event in events] == [("a", "\u00e9")]
 
 
 def test_a_body_that_nobody_kept_is_400():

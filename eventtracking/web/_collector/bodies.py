@@ -10,10 +10,14 @@ from urllib.parse import parse_qsl
 
 from orjson import JSONDecodeError, loads
 
+from eventtracking.web._collector.multipart import fields_in_parts
 from eventtracking.web._collector.refusals import RequestRefused
 
 FORM = "application/x-www-form-urlencoded"
 """The type of the old form."""
+
+MULTIPART = "multipart/form-data"
+"""The other type that it may have."""
 
 # Beacons are text: only what counts as such needs no preflight.
 _JSON = ("application/json", "text/plain")
@@ -48,7 +52,7 @@ def kind_of(headers: Mapping[str, str]) -> str:
     """
     kind, _, parameters = headers.get("content-type", "").lower().partition(";")
     kind = kind.strip()
-    if kind not in (*_JSON, FORM) or _charset(parameters) not in _CHARSETS:
+    if kind not in (*_JSON, FORM, MULTIPART) or _charset(parameters) not in _CHARSETS:
         raise RequestRefused("content_type")
     if _encoding(headers) not in ("", "identity", "gzip"):
         raise RequestRefused("content_encoding")
@@ -118,6 +122,18 @@ def with_whole_characters(body: bytes) -> bytes:
         return body
     masked = body.replace(rb"\\", _BACKSLASH)
     return _HALF.sub(rb"\\ufffd", masked).replace(_BACKSLASH, rb"\\")
+
+
+def form_in(body: bytes, headers: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the fields of the form that *body* is, of either type.
+
+    Raises:
+        RequestRefused: If it is none, or has far more fields than any page sends.
+    """
+    if kind_of(headers) == MULTIPART:
+        return fields_in_parts(body, headers["content-type"], max_parts=_MAX_FIELDS)
+    return fields_in(body)
 
 
 def fields_in(body: bytes | str) -> dict[str, str]:
