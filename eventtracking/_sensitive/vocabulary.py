@@ -11,7 +11,7 @@ from eventtracking._sensitive.wordlists import word_set
 SECRETS = word_set(
     "password passwd passwrd passphrase passcode passwort passord pwd pswd psw pw "
     "idrsa iddsa idecdsa "
-    "secret credential authorization csrf xsrf jwt otp totp hotp otc cvv cvc cvn ssn apikey "
+    "secret credential creds authorization csrf xsrf jwt otp totp hotp otc cvv cvc cvn ssn apikey "
     "apisecret mnemonic psk passw "
     "contraseña contrasenya senha motdepasse mdp kennwort wachtwoord parola şifre hasło heslo "
     "salasana lösenord adgangskode jelszo лозинка пароль секрет "
@@ -106,7 +106,7 @@ _USERS_OF_PASSES = word_set(
     "rabbitmq amqp login my old new email mail wifi keystore truststore account client proxy"
 )
 _ANALYTICS = word_set("ga gtm analytics amplitude mixpanel segment google")
-_SESSION_PARTS = word_set("session sess")
+_LESSONS = word_set("training study lecture conference workshop tutoring lesson seminar")
 _SIGNERS = word_set(
     "amz goog hub oauth request webhook url signed stripe slack twilio aws s3 shopify"
 )
@@ -114,7 +114,7 @@ _SIGNERS = word_set(
 _QUALIFIERS = word_set(
     "current confirm confirmation old new user db database admin root login id middleware access "
     "refresh request verification authenticity session sess sessid client app application key code "
-    "number token card credit debit cookie header policy consent my api private public secret auth "
+    "number num token card credit debit cookie header policy consent my api private public secret auth "
     "oauth bearer signin magic device push personal security answer one pin recovery seed phrase "
     "signature sig cc ccn pan php asp net connect sid saml response assertion remember web hook "
     "webhook service server account password policy"
@@ -129,6 +129,7 @@ WORDS = (
     | _OWNERS_OF_CODES
     | (_DECORATIONS - {"b", "v", "x"})
     | (_USERS_OF_PASSES | {"pass", "otp", "hmac"})
+    | {"betoken"}  # a verb
 ) - word_set("at on is ms no n ts min max exp age len fa the")
 """Words that a compound in small letters is made of: `dbpassword`, `sessionid`."""
 
@@ -234,6 +235,11 @@ def _card(_: frozenset[str]) -> Suspicion | None:
     return suspicions.account_number
 
 
+def _security_code(before: frozenset[str]) -> Suspicion | None:
+    # Alone, it is a kind of course in places.
+    return suspicions.always if before & _ACCOUNTS else suspicions.numeric_code
+
+
 def _pin(_: frozenset[str]) -> Suspicion | None:
     return suspicions.numeric_code
 
@@ -253,7 +259,7 @@ def _signature(before: frozenset[str]) -> Suspicion | None:
 
 
 def _session(before: frozenset[str]) -> Suspicion | None:
-    return None if before & _ANALYTICS else suspicions.raw_session
+    return None if before & (_ANALYTICS | _LESSONS) else suspicions.raw_session
 
 
 def _session_cookie(_: frozenset[str]) -> Suspicion | None:
@@ -280,6 +286,9 @@ _RULES: dict[str, Callable[[frozenset[str]], Suspicion | None]] = {
     "debitcard": _card,
     "pan": _card,
     "ccn": _card,
+    "ccno": _card,
+    "cardno": _card,
+    "csc": _security_code,
     "pin": _pin,
     "pass": _pass,
     "auth": _auth,

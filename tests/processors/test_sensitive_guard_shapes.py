@@ -2,6 +2,7 @@
 
 from collections import namedtuple
 
+import pytest
 import sensitive_cases as cases
 
 from eventtracking._sensitive.values import _unused
@@ -93,3 +94,31 @@ def test_named_tuples_within_each_other_are_walked_through_once():
         found = found.second
 
     assert found == Login("ana", MARK)
+
+
+NAMES = [
+    *("creds", "awsCreds", "user_creds", "ccnum", "ccNum", "cardnum", "ccno", "cardno"),
+    *("csc", "card_csc", "cardCsc", "cc_csc"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_short_names_of_secrets_are_known(name):
+    """As programs abbreviate them."""
+    number = cases.card() if "no" in name or "num" in name else "1" + cases.some(2, cases.DIGITS)
+
+    assert guarded({name: number, "n": 1}) == {name: MARK, "n": 1}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"betoken": "x"},
+        {"training_session": "2026-spring-a1b2c3"},
+        {"csc": "Computer Science"},
+        {"csc_grade": 250, "discreds": "x", "sacred": "x"},
+    ],
+)
+def test_names_that_only_look_like_them_are_harmless(data):
+    """A verb, a lesson, a science."""
+    assert guarded(data) == data
