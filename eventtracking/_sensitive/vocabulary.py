@@ -116,8 +116,8 @@ _QUALIFIERS = word_set(
     "refresh request verification authenticity session sess sessid client app application key code "
     "number num token card credit debit cookie header policy consent my api private public secret "
     "auth oauth bearer signin magic device push personal security answer one pin recovery seed "
-    "phrase signature sig cc ccn pan php asp net connect sid saml response assertion remember web hook "
-    "webhook service server account password policy"
+    "phrase signature sig cc ccn pan php asp net connect sid saml response assertion remember web "
+    "hook webhook service server account password policy"
 )
 
 WORDS = (
