@@ -1,6 +1,7 @@
 """A site with pages that use the client, and a collector that answers as a test wants."""
 
 import json
+import socket
 import time
 from collections import Counter, deque
 from contextlib import contextmanager
@@ -68,6 +69,7 @@ class StandIn:
         """Gives the reason to refuse an event."""
         self._lock = Lock()
         self._port = 0
+        self._held_port = None
         self.up()
 
     @property
@@ -82,9 +84,19 @@ class StandIn:
         self._port = self._server.server_address[1]
         self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
+        if self._held_port:
+            self._held_port.close()
 
     def down(self):
         """Listen no more: connections are refused."""
+        self.end()
+        # Bound, so that nobody else gets the port meanwhile.
+        self._held_port = socket.socket()
+        self._held_port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._held_port.bind(("127.0.0.1", self._port))
+
+    def end(self):
+        """Listen no more, and leave the port to others."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(TIMEOUT)
@@ -190,4 +202,4 @@ def stand_in():
     try:
         yield site
     finally:
-        site.down()
+        site.end()

@@ -37,6 +37,10 @@ FLAGS = (
 # For a machine that is busy with other tests.
 TIMEOUT = 60.0
 
+# Without pings: a test that looks elsewhere for a while reads no answers to them either, and a
+# connection that ends for it fails all tests after it.
+PATIENTLY = {"max_size": None, "proxy": None, "open_timeout": TIMEOUT, "ping_interval": None}
+
 
 @contextmanager
 def chromium():
@@ -55,7 +59,7 @@ def chromium():
             start_new_session=True,
         )
         try:
-            with connect(address(process, Path(profile)), max_size=None, proxy=None) as socket:
+            with connect(address(process, Path(profile)), **PATIENTLY) as socket:
                 yield Browser(socket)
         finally:
             with suppress(ProcessLookupError):

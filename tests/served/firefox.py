@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from chromium import PATIENTLY
 from websockets.sync.client import connect
 
 NAMES = ("firefox-esr", "firefox")
@@ -56,7 +57,7 @@ def firefox():
                 start_new_session=True,
             )
         try:
-            with connect(address(process, said), max_size=None, proxy=None) as socket:
+            with connect(address(process, said), **PATIENTLY) as socket:
                 yield Firefox(socket)
         finally:
             with suppress(ProcessLookupError):
