@@ -52,6 +52,15 @@ FULL_STORAGE = """
 Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError"); };
 """
 
+FILLS_STORAGE = """(() => {
+  let text = "x".repeat(1 << 20);
+  for (let number = 0; text.length; number++) {
+    try { localStorage.setItem("app" + number, text); }
+    catch (error) { text = text.slice(0, text.length >> 1); }
+  }
+})()"""
+"""To be evaluated in a page: its storage has room for nothing more."""
+
 NO_RANDOM_UUID = "Object.defineProperty(crypto, 'randomUUID', { value: undefined });"
 
 HIDES = """

@@ -3,7 +3,15 @@
 import json
 
 import pytest
-from page_scripts import FULL_STORAGE, HIDES, HURRIES, NO_STORAGE, SEES_BEACONS, SEES_FETCHES
+from page_scripts import (
+    FILLS_STORAGE,
+    FULL_STORAGE,
+    HIDES,
+    HURRIES,
+    NO_STORAGE,
+    SEES_BEACONS,
+    SEES_FETCHES,
+)
 
 READY = "!!window.eventtracking"
 KEPT = "Object.keys(localStorage).filter((key) => key.includes(':event:')).length"
@@ -142,13 +150,7 @@ def test_what_storage_has_no_room_for_waits_in_memory(browser, site):
     """A real quota: the application filled its storage."""
     with browser.page(site.page(batch_seconds="1000")) as page:
         page.wait_for(READY)
-        page.evaluate("""(() => {
-          let text = "x".repeat(1 << 20);
-          for (let number = 0; text.length; number++) {
-            try { localStorage.setItem("app" + number, text); }
-            catch (error) { text = text.slice(0, text.length >> 1); }
-          }
-        })()""")
+        page.evaluate(FILLS_STORAGE)
         emit(page, *"abc")
         kept = page.evaluate(KEPT)
         left = page.evaluate("eventtracking.flush()")
