@@ -69,7 +69,7 @@ def _segment(site: Mapping[str, Any]) -> dict[str, Any]:
     names = site.get(_SEGMENT_NAMES)
     names = [] if names is None else names
     if not _are_names(names):
-        logger.warning("%s turns nothing on: %s must be a list of names", _SEGMENT, _SEGMENT_NAMES)
+        _say_why(_SEGMENT, f"{_SEGMENT_NAMES} must be a list of names")
         return {}
     segment = {
         "ENGINE": "eventtracking.backends.segment.SegmentBackend",
@@ -112,8 +112,12 @@ def _key(
         fault = f"it must be {expected}"
     else:
         return value.strip()
-    logger.warning("%s turns nothing on: %s", name, fault)
+    _say_why(name, fault)
     return ""
+
+
+def _say_why(name: str, fault: str) -> None:
+    logger.warning("%s turns nothing on: %s", name, fault)
 
 
 def _are_names(value: Any) -> bool:
