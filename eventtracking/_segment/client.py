@@ -59,7 +59,7 @@ class ClientCalls:
         except EventLost as refusal:
             self._lose(event.get("name"), refusal)
             return
-        context = segment_context(facts)
+        context = segment_context(facts, copy)
         if kind == "userId":
             # As event-tracking calls it, to the letter.
             client.track(facts["user_id"], copy["name"], copy, context=context)

@@ -70,7 +70,7 @@ class SegmentDestination(Destination):
         facts = context if type(context) is dict else as_dict(context)
         scene = self._scene
         if scene is None or not scene.is_of(facts):
-            self._scene = scene = Scene(facts, _LIBRARY)
+            self._scene = scene = Scene(facts, _LIBRARY, event)
         name, stamp = event.get("name"), event.get("timestamp")
         if type(stamp) is datetime and stamp.tzinfo is UTC:
             # Written once, though it is there twice. And the encoder takes one date only.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from eventtracking.exceptions import EventLost
 from eventtracking.serialization import plain
@@ -19,11 +20,19 @@ def as_dict(value: Any) -> dict[str, Any]:
     return known if type(known) is dict else {}
 
 
-def segment_context(facts: Mapping[str, Any]) -> dict[str, Any]:
+def segment_context(
+    facts: Mapping[str, Any], event: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """
     Return what *facts* about a request are in Segment's context.
 
     Values stay as they are. What is not known, or `None`, is left out.
+
+    Args:
+        facts: The context of an event.
+        event: The event, if there is one. If it comes from a browser, *facts* tell of the
+            request that brought it, whose path is the collector's and whose referrer is
+            the page; so what is said of the page is then what the page itself said.
     """
     get = facts.get
     context: dict[str, Any] = {}
@@ -33,6 +42,19 @@ def segment_context(facts: Mapping[str, Any]) -> dict[str, Any]:
         context["ip"] = ip
     if (agent := get("agent")) is not None:
         context["userAgent"] = agent
+    page = _page_shown(get("page"), event or {}) if is_of_browser(facts) else _page_asked_for(get)
+    if page:
+        context["page"] = page
+    return context
+
+
+def is_of_browser(facts: Mapping[str, Any]) -> bool:
+    """Tell whether an event with these *facts* was sent by a page, and not for one."""
+    source = facts.get("event_source")
+    return type(source) is str and source == "browser"
+
+
+def _page_asked_for(get: Callable[[str], Any]) -> dict[str, Any]:
     page: dict[str, Any] = {}
     path, url = get("path"), get("page")
     if path is not None:
@@ -42,9 +64,30 @@ def segment_context(facts: Mapping[str, Any]) -> dict[str, Any]:
         page["referrer"] = referrer
     if url is not None:
         page["url"] = url
-    if page:
-        context["page"] = page
-    return context
+    return page
+
+
+def _page_shown(url: Any, event: Mapping[str, Any]) -> dict[str, Any]:
+    page: dict[str, Any] = {}
+    if as_text(url):
+        if path := _path(url):
+            page["path"] = path
+        page["url"] = url
+    if event.get("name") == "page_view":
+        referrer = as_dict(event.get("data")).get("referrer")
+        # An empty one is known as well: the visitor came from nowhere.
+        if type(referrer) is str:
+            page["referrer"] = referrer
+    return page
+
+
+def _path(url: Any) -> str:
+    try:
+        parts = urlsplit(url) if type(url) is str else None
+    except ValueError:
+        return ""
+    # Open edX has tokens such as "x_module" there, too.
+    return parts.path or "/" if parts and parts.netloc else ""
 
 
 def identity(user_id: Any, *anonymous_ids: Any) -> tuple[str, str]:

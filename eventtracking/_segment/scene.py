@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import Any
 
-from eventtracking._segment.facts import identity, segment_context
+from eventtracking._segment.facts import identity, is_of_browser, segment_context
 
 # What Segment is told is made of these facts.
 _FIELDS = (
@@ -19,6 +19,7 @@ _FIELDS = (
     "referer",
     "page",
     "host",
+    "event_source",
 )
 
 # What nobody can change once it is remembered.
@@ -32,6 +33,7 @@ class Scene:
     Args:
         facts: The context of an event.
         library: Who tells Segment.
+        event: The event that has this context.
 
     Raises:
         EventLost: If they do not say who it was.
@@ -39,17 +41,18 @@ class Scene:
 
     __slots__ = ("_is_fixed", "_values", "context", "kind", "who")
 
-    def __init__(self, facts: Mapping[str, Any], library: object) -> None:
+    def __init__(self, facts: Mapping[str, Any], library: object, event: Mapping[str, Any]) -> None:
         self._values = tuple(map(facts.get, _FIELDS))
-        self._is_fixed: bool | None = None
+        # What a page says of itself may be another thing with the next event.
+        self._is_fixed: bool | None = False if is_of_browser(facts) else None
         self.kind, self.who = identity(*self._values[:3])
-        self.context = segment_context(facts)
+        self.context = segment_context(facts, event)
         self.context["library"] = library
 
     def is_of(self, facts: dict[str, Any]) -> bool:
         """Tell whether *facts* are those, the same objects: comparing may run anything."""
         get = facts.get
-        user, anonymous, client, ip, agent, path, referer, page, host = self._values
+        user, anonymous, client, ip, agent, path, referer, page, host, source = self._values
         # Spelled out: a loop takes twice as long.
         return (
             get("path") is path
@@ -61,6 +64,7 @@ class Scene:
             and get("anonymous_id") is anonymous
             and get("page") is page
             and get("host") is host
+            and get("event_source") is source
             and (self._is_fixed or self._can_be_kept())
         )
 

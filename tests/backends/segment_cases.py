@@ -29,6 +29,15 @@ SEGMENTS_WORDS = {
     },
 }
 
+# What is known of the request by which a page tells the collector of an event.
+TOLD = {
+    "event_source": "browser",
+    "host": "lms.example",
+    "path": "/event",
+    "page": "https://lms.example/courses/x?tab=2#top",
+    "referer": "https://lms.example/courses/x?tab=2",
+}
+
 # The facts of a request, and Segment's context made of them.
 MAPPING = [
     ({}, {}),
@@ -52,6 +61,28 @@ MAPPING = [
     ({"referer": "https://r/"}, {"page": {"referrer": "https://r/"}}),
     ({"agent": "", "ip": ""}, {"userAgent": "", "ip": ""}),
     ({"agent": None, "ip": None, "client_id": None, "page": None}, {}),
+    ({**FACTS, "event_source": "server"}, SEGMENTS_WORDS),
+    (
+        {**TOLD, "ip": "i"},
+        {"ip": "i", "page": {"path": "/courses/x", "url": TOLD["page"]}},
+    ),
+    ({**TOLD, "page": "https://h"}, {"page": {"path": "/", "url": "https://h"}}),
+    ({**TOLD, "page": ""}, {}),
+    ({**TOLD, "page": None}, {}),
+    ({**TOLD, "page": "x_module"}, {"page": {"url": "x_module"}}),
+    ({**TOLD, "page": "https://["}, {"page": {"url": "https://["}}),
+    ({**TOLD, "page": 5}, {"page": {"url": 5}}),
+]
+
+# The data of an event from a page, by its name, and the referrer that Segment is told of.
+REFERRERS = [
+    ("page_view", {"title": "t", "referrer": "https://r/"}, {"referrer": "https://r/"}),
+    ("page_view", {"title": "t", "referrer": ""}, {"referrer": ""}),
+    ("page_view", {"title": "t"}, {}),
+    ("page_view", {"referrer": 5}, {}),
+    ("page_view", "text", {}),
+    # Whatever an application means by it.
+    ("friend.invited", {"referrer": "ana"}, {}),
 ]
 
 NOBODY = [

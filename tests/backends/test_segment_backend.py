@@ -1,6 +1,7 @@
 """Events that go to Segment's batch API: what is sent, to whom, and what is refused."""
 
 import base64
+import json
 import logging
 import subprocess
 import sys
@@ -19,8 +20,10 @@ from segment_cases import (
     LIBRARY,
     MAPPING,
     NOBODY,
+    REFERRERS,
     SEGMENTS_WORDS,
     STAMP,
+    TOLD,
     books,
     event,
 )
@@ -31,8 +34,10 @@ from eventtracking._segment.destination import SegmentDestination
 from eventtracking.backends.segment import SegmentBackend
 from eventtracking.exceptions import EventLost
 from eventtracking.openedx import segment as openedx_segment
+from eventtracking.processors.request_context import RequestContext
 from eventtracking.testing import FakeDestinations
 from eventtracking.tracker import Tracker, register_tracker
+from eventtracking.web.collector import Collector
 
 SECONDS = 30
 
@@ -117,6 +122,47 @@ def test_the_facts_of_a_request_become_segments_context(keyed, segment, facts, w
     assert message["properties"]["context"] == {"user_id": 7, **facts}
 
 
+def test_the_referrer_of_an_event_of_a_page_is_what_the_page_said(keyed, segment):
+    """That of the request is the page itself. One request brings many events."""
+    backend = keyed()
+    facts = {"user_id": 7, **TOLD}
+    for name, data, _ in REFERRERS:
+        backend.send({**event(name, facts), "data": data})
+    del facts["event_source"]
+    backend.send(event("by the server", facts))
+    *found, last = [message["context"]["page"] for message in delivered(backend, segment)]
+
+    shown = {"path": "/courses/x", "url": TOLD["page"]}
+    assert found == [{**shown, **referrer} for _, _, referrer in REFERRERS]
+    assert last == {"path": "/event", "url": TOLD["page"], "referrer": TOLD["referer"]}
+
+
+def test_a_view_that_the_collector_takes_tells_segment_of_the_page(keyed, segment):
+    """From what the browser client posts: the page, not the collector that it was posted to."""
+    tracker = Tracker({"segment": keyed()}, processors=[RequestContext()])
+    headers = {"host": "lms.example", "origin": "https://lms.example"}
+    views = [
+        {
+            "id": f"view-{number}",
+            "name": "page_view",
+            "data": {"title": "Welcome", "referrer": referrer},
+            "page": TOLD["page"],
+        }
+        for number, referrer in enumerate(["", "https://search.example/"])
+    ]
+    answer = Collector(tracker=tracker, rate=None)(
+        "POST",
+        {**headers, "content-type": "application/json"},
+        json.dumps({"sent_at": STAMP.isoformat(), "events": views}).encode(),
+        {**FACTS, "path": "/event", "referer": TOLD["referer"]},
+    )
+    pages = [message["context"]["page"] for message in delivered(tracker, segment)]
+
+    assert answer.status == 200
+    shown = {"path": "/courses/x", "url": TOLD["page"]}
+    assert pages == [{**shown, "referrer": ""}, {**shown, "referrer": "https://search.example/"}]
+
+
 def test_events_of_several_requests_do_not_mix(keyed, segment):
     """What is worked out for one request is not told of another, nor after a change."""
     changing = {"user_id": 1, "ip": ["a"], "path": "/1", "host": "h"}
@@ -143,15 +189,16 @@ def test_events_of_several_requests_do_not_mix(keyed, segment):
 
 VALUES = st.sampled_from([None, "", "a", "b", 0, 1, True, 1.0, ["a"], {"a": 1}, b"a", STAMP])
 SOME_FACTS = st.dictionaries(st.sampled_from([*FACTS, "anonymous_id", "page"]), VALUES)
+SOURCES = st.sampled_from([{}, {"event_source": "browser"}, {"event_source": ["browser"]}])
 
 
-@given(st.lists(SOME_FACTS, min_size=2, max_size=5))
+@given(st.lists(st.builds(dict.__or__, SOME_FACTS, SOURCES), min_size=2, max_size=5))
 def test_what_is_written_depends_on_the_event_alone(many_facts):
     """Never on what came before it."""
 
     def written(destination, facts):
         try:
-            return destination.encode(event(context=facts))
+            return destination.encode(event("page_view", facts, referrer="r"))
         except EventLost as refusal:
             return str(refusal)
 
@@ -290,7 +337,7 @@ def test_an_event_whose_name_is_no_text_arrives(keyed, segment):
     assert tracker.stats()["backends"]["segment"]["accepted"] == 2
 
 
-@pytest.mark.parametrize("field", [*FACTS, "anonymous_id", "page"])
+@pytest.mark.parametrize("field", [*FACTS, "anonymous_id", "page", "event_source"])
 @pytest.mark.parametrize("kind", ["no text", "no truth", "surrogates", "huge number", "cycle"])
 def test_strange_facts_arrive(keyed, segment, field, kind):
     """In whichever field, beside an event of the same request."""

@@ -6,7 +6,17 @@ import sys
 from unittest import mock
 
 import pytest
-from segment_cases import FACTS, MAPPING, NOBODY, SEGMENTS_WORDS, STAMP, books, event
+from segment_cases import (
+    FACTS,
+    MAPPING,
+    NOBODY,
+    REFERRERS,
+    SEGMENTS_WORDS,
+    STAMP,
+    TOLD,
+    books,
+    event,
+)
 from strange_data import STRANGE, strange_data
 
 from eventtracking._segment import installed
@@ -51,6 +61,16 @@ def test_an_event_is_a_call_of_track(client, facts, words):
 
     assert client.calls == [("track", (7, "a.b", one), {"context": words})]
     assert backend.stats() == books()
+
+
+@pytest.mark.parametrize(("name", "data", "referrer"), REFERRERS)
+def test_the_referrer_of_an_event_of_a_page_is_what_the_page_said(client, name, data, referrer):
+    """That of the request is the page itself."""
+    backend = SegmentBackend(client=client)
+    backend.send({**event(name, {"user_id": 7, **TOLD}), "data": data})
+    page = {"path": "/courses/x", "url": TOLD["page"], **referrer}
+
+    assert client.calls[0][2] == {"context": {"page": page}}
 
 
 def test_the_module_is_a_name_that_tests_replace():
