@@ -14,6 +14,7 @@ from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from eventtracking.delivery._gate import Gate
 from eventtracking.delivery.destination import (
     Destination,
     Ok,
@@ -45,7 +46,7 @@ _IDLE_SECONDS = 30.0
 _PROBE_SECONDS = 60.0
 _PAUSE_NOTICE_SECONDS = 3600.0
 
-# How soon each of several threads that wait sees that the waiting is over.
+# How soon each of several threads that wait sees that the waiting is over, if nobody says so.
 _OTHERS_SECONDS = 0.25
 
 # Python's own thread switch takes 5 ms; whoever waits for the worker looks as often.
@@ -152,6 +153,7 @@ class Worker:
         # One thread delivers at a time, and one is started at a time.
         self._turn = threading.Lock()
         self._start_turn = threading.Lock()
+        self._gate = Gate()
         self._hurries = count()
         self._hurries_until = 0.0
         self._ends_at = float("inf")
@@ -211,18 +213,15 @@ class Worker:
         with suppress(Empty):
             self._calls.get(timeout=seconds)
 
-    def _wait(self, seconds: float, *, hurries: int | None = None) -> None:
-        """
-        Wait that long, whatever is put in meanwhile, unless it is over before.
-
-        With *hurries*, how many there were, the next one ends it as well.
-        """
-        deadline = time.monotonic() + seconds
-        while (left := min(deadline, self._ends_at) - time.monotonic()) > 0:
-            # A call rouses one thread, and others may wait as well.
-            self._rest(min(left, _OTHERS_SECONDS))
-            if hurries is not None and value(self._hurries) != hurries:
-                break
+    def _may_send(self) -> bool:
+        """Wait until this thread may send; tell whether it may, or all is over."""
+        while not self._is_over():
+            seconds = self._gate.seconds(value(self._hurries))
+            if not seconds:
+                return True
+            left = max(0.0, self._ends_at - time.monotonic())
+            self._rest(min(seconds, left, _OTHERS_SECONDS))
+        return False
 
     def _deliver_here(self, deadline: float) -> None:
         self._ends_at = deadline
@@ -265,17 +264,20 @@ class Worker:
                 with suppress(IndexError):
                     self._carry(batches.popleft())
         finally:
+            self._gate.leave()
             ended.put(None)
 
     def _carry(self, batch: Sequence[Record]) -> None:
         """Send *batch*, whole or in parts, until each of its events arrived or is given up."""
         parts = [batch]
-        while parts and not self._is_over():
+        while parts and self._may_send():
             part = self._without_old(parts.pop())
             if not part:
                 continue
             hurries = value(self._hurries)
             outcome = self._deliver(part)
+            if not isinstance(outcome, Pause | Retry):
+                self._let_pass()
             match outcome:
                 case Ok():
                     self._arrived(part)
@@ -290,15 +292,25 @@ class Worker:
                     # What is asked next time is whether one event may pass.
                     parts += [part[1:], part[:1]]
                     self._say_paused(outcome)
-                    self._wait(_PROBE_SECONDS)
+                    self._gate.close(_PROBE_SECONDS)
                 case Retry():
                     parts.append(part)
                     self._say_unreachable(outcome)
-                    # Whoever flushes has it tried once more at once, but against no request.
-                    self._wait(
-                        self._backoff.seconds(outcome.after),
-                        hurries=hurries if outcome.after is None else None,
-                    )
+                    self._back_off(outcome, hurries)
+
+    def _let_pass(self) -> None:
+        """Say that nothing is wrong with the destination, if there is somebody to be told."""
+        if self._gate.open():
+            for _ in range(self._destination.connections - 1):
+                self._calls.put(None)
+
+    def _back_off(self, outcome: Retry, hurries: int) -> None:
+        if outcome.after is not None:
+            self._gate.close(self._backoff.seconds(outcome.after))
+        elif self._gate.take():
+            # However many fail at once, that is one reason to be more patient. Whoever flushes
+            # has it tried once more at once, but not where the receiver named a time.
+            self._gate.close(self._backoff.seconds(), hurries=hurries)
 
     def _deliver(self, part: Sequence[Record]) -> Outcome:
         self._outbox.begin(part)

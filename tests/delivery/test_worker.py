@@ -274,6 +274,20 @@ class Several(Reception):
         return [[record] for record in records]
 
 
+class Together(Several):
+    """Answers the first of them once all are on their way, and notes which threads ask."""
+
+    def __init__(self, *script, **options):
+        super().__init__(*script, **options)
+        self.threads = []
+
+    def deliver(self, batch, timeout, /):
+        self.threads.append(threading.get_ident())
+        if len(self.threads) <= self.connections:
+            self.meeting.wait()
+        return super().deliver(batch, timeout)
+
+
 def test_several_requests_are_on_their_way_at_once_where_a_destination_takes_them(carrying):
     """Each of the four waits for the other three: one at a time would never end."""
 
@@ -283,7 +297,8 @@ def test_several_requests_are_on_their_way_at_once_where_a_destination_takes_the
             return super().deliver(batch, timeout)
 
     there = Meeting()
-    backend = carrying(there)
+    # They are all there before the first leaves.
+    backend = carrying(there, flush_interval=300.0)
     send(backend, *map(str, range(40)))
 
     assert backend.flush(HANG_SECONDS)
@@ -326,11 +341,43 @@ def test_failures_of_some_of_them_lose_nothing_of_the_others(
 
 def test_closing_ends_all_of_them(carrying):
     """Those that wait for a better time as well."""
-    there = Several(*[Retry(after=HANG_SECONDS)] * 100)
-    backend = carrying(there, flush_interval=0)
+    there = Together(*[Retry(after=HANG_SECONDS)] * 100)
+    backend = carrying(there, flush_interval=300.0)
     send(backend, *map(str, range(40)))
+    backend.hurry(HANG_SECONDS)
     until(lambda: len(there.attempts) == 4)
 
     assert not backend.close(0)
     until(lambda: not backend._worker._runs)
     assert len(there.attempts) == 4
+
+
+def test_while_it_is_paused_one_of_them_asks_for_all(carrying, monkeypatch):
+    """Not each of them, once a minute."""
+    # So that each of them had its turn, if it asked.
+    monkeypatch.setattr(worker_module, "_PROBE_SECONDS", 0.001)
+    there = Together(*[Pause("HTTP 401", 401)] * 24)
+    backend = carrying(there, flush_interval=300.0)
+    send(backend, *map(str, range(40)))
+
+    assert backend.flush(HANG_SECONDS)
+    assert len({*there.threads[4:24]}) == 1
+    assert sorted(there.names, key=int) == [*map(str, range(40))]
+
+
+def test_none_of_them_asks_before_the_time_that_a_receiver_named_to_one(carrying):
+    """What was on its way already arrives; nothing else is sent."""
+    closed = threading.Event()
+    there = Together(
+        Retry(after=HANG_SECONDS * 2), *[lambda _: closed.wait(HANG_SECONDS) and Ok()] * 3
+    )
+    backend = carrying(there, flush_interval=300.0)
+    send(backend, *map(str, range(40)))
+    backend.hurry(HANG_SECONDS)
+    until(lambda: backend._worker._gate.is_closed)
+    closed.set()
+    until(lambda: len(there.arrived) >= 3)
+
+    assert backend.flush(0.05) is False
+    assert len(there.attempts) == 4
+    assert books(backend)["sent"] == 3
