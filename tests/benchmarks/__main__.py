@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.benchmarks import cases, delivery_cases, guard_cases
+from tests.benchmarks import cases, collector_cases, delivery_cases, guard_cases
 
 
 class Row(NamedTuple):
@@ -67,6 +67,8 @@ def rows(folder: Path, rounds: int, events: int):
         yield Row(*row)
     for row in delivery_cases.troubles(events):
         yield Row(*row)
+    for cost in collector_cases.costs(min(rounds, 5)):
+        yield Row(*cost)
     yield Row("growth with a 100 KB payload", *_paired(small, large, rounds, events), 1.15)
     yield Row("import eventtracking.tracker", *cases.import_times(rounds), 3.5, "ms")
 

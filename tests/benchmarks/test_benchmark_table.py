@@ -38,6 +38,8 @@ def test_the_benchmark_prints_a_row_for_each_promise_and_reads_every_line_back()
         "emit, 99th percentile, destination is down",
         "end of a program, ms, destination hangs",
         "end of a program, ms, destination refuses",
+        "the worst body for the collector; floor: 100 ms",
+        "a look at the rate, 10,000 clients; floor: 20 us",
         "growth with a 100 KB payload",
         "import eventtracking.tracker",
     ]
