@@ -19,6 +19,10 @@ _TELEPHONE = 13
 # What may stand between the groups: up to three spaces and one other sign.
 _RUN = re.compile(r"\d(?: ?[-./_+] ?\d|,\d|[ \t]{0,3}\d|[\r\n]{1,2}\d)+")
 _GROUP = re.compile(r"\d+")
+# Or any other sign, once or twice, as long as it is the same throughout. Commas part lists.
+_CHAIN = re.compile(r"(?<!\d)\d++(?P<gap>(?P<sign>[^\w\s,]|_)(?P=sign)?)\d++(?:(?P=gap)\d++)*+")
+# Smaller ones are those of times, and of addresses of hardware.
+_SMALLEST_GROUP = 4
 
 # A number next to these is a part of something else: an id, a float, a key of a course.
 _BEFORE = re.compile(r"(?:[^\W\d]|[@$]|[^\W_][-._])\Z")
@@ -81,11 +85,30 @@ def find(text: str) -> Iterator[Span]:
         start, end = run.span()
         if end - start >= _SHORTEST:
             yield from _in_run(text, start, end)
+    for chain in _CHAIN.finditer(text):
+        groups = [*_groups(text, *chain.span())]
+        if _is_usual(groups) and _is_card(text, groups):
+            yield chain.span()
+
+
+def _groups(text: str, start: int, end: int) -> Iterator[Span]:
+    return (match.span() for match in _GROUP.finditer(text, start, end))
+
+
+def _is_usual(groups: list[Span]) -> bool:
+    """Tell whether *groups* are as on a card, or of equal length but for the last."""
+    first, *others = _lengths(groups)
+    is_even = first >= _SMALLEST_GROUP and {*others[:-1]} <= {first} and others[-1] <= first
+    return is_even or (first, *others) in _GROUPINGS
+
+
+def _lengths(groups: list[Span]) -> tuple[int, ...]:
+    return tuple(end - start for start, end in groups)
 
 
 def _in_run(text: str, start: int, end: int) -> Iterator[Span]:
     """Yield the cards in one run of digits, which may hold other numbers beside them."""
-    groups = [match.span() for match in _GROUP.finditer(text, start, end)]
+    groups = [*_groups(text, start, end)]
     # With commas between them, a row of any numbers is but a list.
     is_list = text.find(",", start, end) >= 0
     if len(groups) <= _LONGEST and not is_list and _is_card(text, groups):
@@ -106,8 +129,7 @@ def _size_of_card(text: str, groups: list[Span], at: int) -> int:
     sizes = (5, 4, 3, 2) if first in _FIRST_GROUPS else (1,) if first >= _SHORTEST else ()
     for size in sizes:
         part = groups[at : at + size]
-        lengths = tuple(end - start for start, end in part)
-        usual = size == 1 or lengths in _GROUPINGS
+        usual = size == 1 or _lengths(part) in _GROUPINGS
         if len(part) == size and usual and _same_gaps(text, part) and _is_card(text, part):
             return size
     return 0

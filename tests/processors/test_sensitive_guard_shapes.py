@@ -122,3 +122,31 @@ def test_short_names_of_secrets_are_known(name):
 def test_names_that_only_look_like_them_are_harmless(data):
     """A verb, a lesson, a science."""
     assert guarded(data) == data
+
+
+# Any pattern makes the guard look closely at each text.
+CLOSELY = {"extra_patterns": ["(?!)"]}
+GAPS = [":", "|", "*", "\u00b7", "--", "::", "~", "#", "..", "//", "__", "\u2022", "="]
+
+
+@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize(("length", "sizes"), [(16, (4, 4, 4, 4)), (15, (4, 6, 5)), (16, (8, 8))])
+def test_a_card_is_found_whatever_stands_between_its_groups(gap, length, sizes):
+    """Any sign, once or twice, as long as it is the same."""
+    number = cases.card("4" if length == 16 else "37", length)
+
+    found = guarded(f"no {cases.grouped(number, sizes, gap)} ok", **CLOSELY)
+
+    assert found == f"no {MARK} ok"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2026:11:23 10:11:12", "2026:11:23:10:11:12", "2019|2020|2021|2022|2023", "00:12:34.567"),
+        *("51:05:10:51:05:10:51:11", "2001:4111:1111:1111:1111:1111:1111:1111", "1*2*3*4*5*6"),
+    ],
+)
+def test_times_and_addresses_between_signs_are_no_cards(text):
+    """A card has long groups, and nothing else behind the same sign."""
+    assert guarded([text, f"at {text}, or so"], **CLOSELY) == [text, f"at {text}, or so"]
