@@ -13,6 +13,9 @@ from eventtracking._sensitive.views import Span
 # (a part that every such token has, the token). The part is looked for first: that is a
 # search for a constant, and most texts have none of them.
 _B = r"(?<![A-Za-z0-9])"
+_PLAIN_WORD = r"(?:[A-Z]?[a-z]{1,15}|[A-Z]{2,5}|\d{1,4})"
+# `learn-tutorial-2026-Advanced-Topics`
+_WORDS = rf"(?:{_PLAIN_WORD}[_-]++){{1,12}}+{_PLAIN_WORD}(?![\w-])"
 _TokenPatterns: TypeAlias = tuple[tuple[str, re.Pattern[str]], ...]
 
 
@@ -80,7 +83,7 @@ LONG_TOKENS = _token_patterns(
     ("PMAK-", _B + r"PMAK-[\w-]{30,}"),
     # Language models
     ("sk-", _B + r"sk-(?:ant|proj|svcacct|admin|or|lf)-[\w-]{16,}"),
-    ("sk-", _B + r"sk-(?=[\w-]{0,80}\d)(?=[\w-]{0,80}[A-Z])[\w-]{20,}"),
+    ("sk-", _B + rf"sk-(?!{_WORDS})(?=[\w-]{{0,80}}\d)(?=[\w-]{{0,80}}[A-Z])[\w-]{{20,}}"),
     ("sk-", _B + r"sk-[0-9a-f]{32}(?![\w-])"),
     ("hf_", _B + r"hf_[A-Za-z0-9]{24,}"),
     ("r8_", _B + r"r8_\w{30,}"),

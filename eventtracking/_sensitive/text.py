@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
+from math import isinf
 from typing import Any
 
 from eventtracking._sensitive import cards, credentials, people
@@ -90,7 +91,7 @@ class Texts:
         if not _JSON.match(text):
             return None
         try:
-            value = json.loads(text, object_pairs_hook=_object)
+            value = json.loads(text, object_pairs_hook=_object, parse_float=_finite)
             if _is_deeper(value, MAX_DEPTH):
                 return None
             before, after = _dumped(text, value), _dumped(text, self._scrub_value(value))
@@ -105,6 +106,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         # The first of two values under one name would be lost, or overlooked.
         raise ValueError("a name stands twice")
     return found
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if isinf(number):
+        # It would be written as Infinity, which is no JSON.
+        raise ValueError(f"{digits} is too large")
+    return number
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

@@ -150,3 +150,23 @@ def test_a_card_is_found_whatever_stands_between_its_groups(gap, length, sizes):
 def test_times_and_addresses_between_signs_are_no_cards(text):
     """A card has long groups, and nothing else behind the same sign."""
     assert guarded([text, f"at {text}, or so"], **CLOSELY) == [text, f"at {text}, or so"]
+
+
+def test_words_behind_the_beginning_of_a_key_are_no_key():
+    """They are the name of a course; a key is one long word."""
+    slug, key = "sk-learn-tutorial-2026-Advanced-Topics", "sk" + "-" + cases.some(48)
+
+    assert guarded([slug, f"see {slug}.", key, f"sk-learn-{key}"]) == [
+        slug,
+        f"see {slug}.",
+        MARK,
+        MARK,
+    ]
+
+
+def test_a_number_too_large_for_a_float_stays_in_a_text_of_json():
+    """Written as Infinity, it would make the text one that nobody reads."""
+    secret = cases.word()
+    text = f'{{"password": "{secret}", "e": 1e400, "f": [-1E999]}}'
+
+    assert guarded(text) == text.replace(secret, MARK)
