@@ -110,6 +110,24 @@ def test_a_tab_that_is_not_seen_leaves_its_events_to_one_that_is(browser, site):
     assert accepted == {1}
 
 
+def test_a_tab_says_that_it_is_there_before_it_stores_an_event(browser, site):
+    """Another tab may look between the two."""
+    first = """
+      window.written = [];
+      const set = Storage.prototype.setItem;
+      Storage.prototype.setItem = function (key, text) {
+        written.push(key.split(":")[2]);
+        return set.call(this, key, text);
+      };
+    """
+    with browser.page(site.page(batch_seconds="1000"), first=first) as page:
+        page.wait_for(READY)
+        emit(page, "a")
+        written = page.evaluate("written")
+
+    assert written == ["lease", "mark", "event"]
+
+
 def test_a_tab_that_is_seen_keeps_its_events(browser, site):
     """Another tab leaves them alone for as long as it is there."""
     with browser.page(site.page("/slow", batch_seconds="1000")) as page:

@@ -143,14 +143,14 @@
   }
 
   function optOut() {
-    remove(ANONYMOUS_ID);
-    // Last: other tabs that hear of it see the rest done.
     note(CHOICE, "out");
     forget();
   }
 
-  /** Forget the visit and what waits: the visitor chose so, here or in another tab. */
+  /** Forget the ids and what waits: the visitor chose so, here or in another tab. */
   function forget() {
+    // Each tab for itself: browsers remove nothing that another tab wrote a moment ago.
+    remove(ANONYMOUS_ID);
     remove(SESSION, "sessionStorage");
     discard("opt_out");
     beat();
@@ -254,9 +254,10 @@
     entry.bytes = encoder.encode(entry.text).length;
     waiting.set(id, entry);
     waitingBytes += entry.bytes;
+    // Before it is stored: an event of a page that says nothing is anybody's.
+    if (!pulse) beat();
     if (entry.kept) stored += entry.text.length;
     else keep(id, entry);
-    if (!pulse) beat();
     while (waiting.size > QUEUE_EVENTS) {
       count();
       settle(waiting.keys().next().value, "dropped", "full");
