@@ -1,4 +1,10 @@
-"""Scripts that run before a page's own: a browser that is set up otherwise, or tells more."""
+"""Scripts for pages: to ask them, and to run before theirs in a browser set up otherwise."""
+
+READY = "!!window.eventtracking && document.readyState === 'complete'"
+"""The client is there, and what it left for the document to be read has happened."""
+
+KEPT = "Object.keys(localStorage).filter((key) => key.includes(':event:')).length"
+"""How many events wait in storage."""
 
 SEES_FETCHES = """
 window.fetches = [];

@@ -12,7 +12,7 @@ from eventtracking.tracker import Tracker
 from eventtracking.web.wsgi import CollectorMiddleware, TrackMiddleware
 
 # For a machine that is busy with other tests.
-TIMEOUT = 120.0
+TIMEOUT = 180.0
 
 PAGE = b"""<!doctype html>
 <title>A shop</title>

@@ -16,7 +16,7 @@ import eventtracking
 STATIC = Path(eventtracking.__file__).parent / "web/static"
 
 # For a machine that is busy with other tests.
-TIMEOUT = 60.0
+TIMEOUT = 180.0
 
 PAGE = """<!doctype html>
 <html lang="en">

@@ -3,13 +3,11 @@
 from uuid import uuid4
 
 import pytest
+from page_scripts import KEPT, READY
 from shop import Shop, until
 
 from eventtracking.backends.segment import SegmentBackend
 from eventtracking.inspector.server import Inspector
-
-READY = "!!window.eventtracking"
-KEPT = "Object.keys(localStorage).filter((key) => key.includes(':event:')).length"
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from pathlib import Path
 from textwrap import dedent, indent
 
 import pytest
+from page_scripts import READY
 from stand_in_collector import STATIC
 
 DOCS = Path(__file__).parents[2] / "docs/howto/browser.rst"
@@ -35,7 +36,7 @@ def test_the_code_of_the_page_does_what_it_says(browser, site):
     site.page("/next")
     page_url = site.page(scripts=script.replace("/event/eventtracking.js", "/eventtracking.js"))
     with browser.page(page_url) as page:
-        page.wait_for("!!window.eventtracking")
+        page.wait_for(READY)
         for code in blocks("javascript"):
             body = indent(code, "  ")
             page.evaluate(f"(async () => {{\n{body}}})()")

@@ -4,9 +4,8 @@ import json
 import re
 
 import pytest
-from page_scripts import NO_RANDOM_UUID, SEES_FETCHES
+from page_scripts import NO_RANDOM_UUID, READY, SEES_FETCHES
 
-READY = "!!window.eventtracking"
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
 

@@ -1,9 +1,7 @@
 """Pages that were written for the older logger work unchanged, and need no jQuery."""
 
 import pytest
-from page_scripts import SEES_BEACONS, SEES_FETCHES
-
-READY = "!!window.Logger"
+from page_scripts import READY, SEES_BEACONS, SEES_FETCHES
 
 
 def test_old_calls_become_events(browser, site):

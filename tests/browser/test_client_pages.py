@@ -1,6 +1,6 @@
 """Page views, also of pages that change without being loaded."""
 
-READY = "!!window.eventtracking"
+from page_scripts import READY
 
 
 def views(site):

@@ -4,9 +4,7 @@ import json
 import re
 
 import pytest
-from page_scripts import NO_STORAGE, SEES_FETCHES, signals
-
-READY = "!!window.eventtracking"
+from page_scripts import NO_STORAGE, READY, SEES_FETCHES, signals
 
 # What is left of a visitor who chose to be left alone.
 STORED = "Object.keys(localStorage).sort().join()"

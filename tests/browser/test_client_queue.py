@@ -8,13 +8,12 @@ from page_scripts import (
     FULL_STORAGE,
     HIDES,
     HURRIES,
+    KEPT,
     NO_STORAGE,
+    READY,
     SEES_BEACONS,
     SEES_FETCHES,
 )
-
-READY = "!!window.eventtracking"
-KEPT = "Object.keys(localStorage).filter((key) => key.includes(':event:')).length"
 
 
 def emit(page, *names):
@@ -245,7 +244,7 @@ def test_each_failure_is_waited_for_longer_up_to_a_minute(browser, site):
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_server_that_says_when_is_not_asked_before(browser, site, status):
     """Neither by another tab, nor by the next page, nor when the network comes back."""
-    site.answers.append((status, {"Retry-After": "120"}, b""))
+    site.answers.append((status, {"Retry-After": "3000"}, b""))
     url = site.page(batch_seconds="1000")
     still = f"{HURRIES} window.holdsStill = true;"
     with browser.page(url, first=still) as page:
@@ -254,9 +253,9 @@ def test_a_server_that_says_when_is_not_asked_before(browser, site, status):
         page.evaluate("window.jump = 0, dispatchEvent(new Event('online'))")
         left.append(page.evaluate("eventtracking.flush()"))
         page.go(site.page("/next", batch_seconds="1000"))
-        left.append(page.evaluate("window.jump = 100000, eventtracking.flush()"))
+        left.append(page.evaluate("window.jump = 1000000, eventtracking.flush()"))
         asked = len(site.requests)
-        left.append(page.evaluate("window.jump = 121000, eventtracking.flush()"))
+        left.append(page.evaluate("window.jump = 3001000, eventtracking.flush()"))
 
     assert left == [1, 1, 1, 0]
     assert asked == 1

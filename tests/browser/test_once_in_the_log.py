@@ -1,11 +1,8 @@
 """Whatever happens between, every event of a page is in the server's log exactly once."""
 
 import pytest
-from page_scripts import FILLS_STORAGE
+from page_scripts import FILLS_STORAGE, KEPT, READY
 from shop import Shop, until
-
-READY = "!!window.eventtracking"
-KEPT = "Object.keys(localStorage).filter((key) => key.includes(':event:')).length"
 
 # Without waiting until it is time for another try.
 TRIES_NOW = "dispatchEvent(new Event('online')), eventtracking.flush()"

@@ -20,7 +20,7 @@ DRIVER = "WebKitWebDriver"
 SHOW = "xvfb-run"
 
 # For a machine that is busy with other tests.
-TIMEOUT = 60.0
+TIMEOUT = 180.0
 
 OPEN = build_opener(ProxyHandler({}))
 
