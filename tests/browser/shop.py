@@ -3,6 +3,7 @@
 import socket
 import time
 from contextlib import ExitStack
+from threading import Lock
 
 from eventtracking.backends.log_file import LogFileBackend
 from eventtracking.demo.server import HOST, Server
@@ -51,6 +52,8 @@ class Shop:
         log = LogFileBackend(path=str(self.log))
         self._tracker = Tracker({"log": log, **backends}, processors=[RequestContext()])
         self._ids = folder / "ids"
+        self._answering = Lock()
+        self._app = None
         self._port = 0
         self._held_port = ExitStack()
         self._running = ExitStack()
@@ -75,13 +78,16 @@ class Shop:
         collecting = CollectorMiddleware(
             page, tracker=self._tracker, duplicates_path=str(self._ids)
         )
+        self._app = collecting
         server.set_app(TrackMiddleware(self._breaking(collecting), user=lambda _: (7, "ana")))
         self._running.enter_context(server.in_background())
         self._held_port.close()
 
     def down(self):
-        """Listen no more: connections are refused."""
+        """Listen no more: connections are refused, and what came late is not looked at."""
         self._running.close()
+        with self._answering:
+            self._app = None
         # Bound, so that nobody else gets the port meanwhile.
         held = self._held_port.enter_context(socket.socket())
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -93,7 +99,11 @@ class Shop:
 
     def _breaking(self, app):
         def answer(environ, start_response):
-            body = app(environ, start_response)
+            # One after the other, so that none is under way when the server is down.
+            with self._answering:
+                if self._app is not app:
+                    raise ConnectionAbortedError
+                body = app(environ, start_response)
             if self.loses_answers and environ["REQUEST_METHOD"] == "POST":
                 self.lost_answers += 1
                 raise ConnectionAbortedError
