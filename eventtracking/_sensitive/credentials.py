@@ -140,8 +140,8 @@ _PEM_BEGIN = re.compile(
 _PEM_END = re.compile(r"-{4,5} ?END [A-Z0-9 ]{0,60}-{0,5}")
 _PEM_BODY_BACKWARDS = re.compile(r"[A-Za-z0-9+/=\s]*")
 
-# One URL ends where the next begins, which may stand in its query.
-_URL = re.compile(r"://((?:(?!://)[^\s\"'<>`|\\^{}])+)")
+# One URL ends where the next begins, which may stand in its query. It may have no scheme.
+_URL = re.compile(r"(?:://|(?<![\w:/.)\\])//)((?:(?!://)[^\s\"'<>`|\\^{}])+)")
 _PORT = re.compile(r"[^:@]*:\d{1,5}(?:[/?#]|\Z)")
 _USER = re.compile(
     r"(?<![\w:/+@.-])[\w.-]{1,64}:([^\s:@/\"']{3,128})"

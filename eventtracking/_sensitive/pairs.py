@@ -38,6 +38,18 @@ _AUTHORIZATION = re.compile(
 _GAP = re.compile(r"[ \t]{1,8}|\+(?=[\"'\\])|(?<=\)=)\(")
 _CLOSING = ")]}.,;:!?*"
 
+# `password==hunter2`, which is a comparison if something else stands there.
+_COMPARED = re.compile(r"=([^\s=\"'`<>&;,?#()\[\]{}]{6,128})")
+_VERSION = re.compile(r"v?\d+\.")
+# A word on the next line, further in, and a block of lines as YAML has them.
+_BELOW = re.compile(
+    r"[ \t]{0,4}\r?\n[ \t]{1,40}([\"']?)([^\s\"':=<>{}\[\],|#-][^\s\"':=]{5,127})\1"
+    r"[ \t]{0,40}(?![^\r\n])"
+)
+_BLOCK = re.compile(
+    r"[ \t]{0,4}[|>][+-]?[ \t]{0,4}\r?\n[ \t]++([^\r\n]++(?:\r?\n[ \t]+[^\r\n]++)*+)"
+)
+
 _PLACEHOLDER = re.compile(
     r"<[^<>]*>?|\$\{.*|\$\([A-Za-z].*|\$[A-Z_]+|\{+[\w .-]*\}*|%[sdr]|%\(.*|\[[\w .-]*\]?"
     r"|\*+|\.{2,}"
@@ -81,7 +93,7 @@ _ELEMENT = re.compile(
     r"<([\w:.-]{1,64})(?:\s[^<>]{0,200})?>\s{0,20}(?:<!\[CDATA\[)?([^<>]+?)\s{0,20}(?=\]\]>|</)"
 )
 _FIELD = re.compile(
-    r"\bname=[\"']?([\w.\[\]-]{1,64})[\"']?[^<>\r\n]{0,200}?\s(?:value|content)=(?:\"([^\"]+)\"|'([^']+)')",
+    r"\b(?:name|key|id)=[\"']?([\w.\[\]-]{1,64})[\"']?[^<>\r\n]{0,200}?\s(?:value|content)=(?:\"([^\"]+)\"|'([^']+)')",
     re.IGNORECASE,
 )
 _PART = re.compile(
@@ -189,6 +201,7 @@ class Pairs:
     def _value(self, text: str, sign: _Sign, patience: _Patience) -> Iterator[Span]:
         at = sign.place
         if text.startswith(("=", "//"), at) and text[at - 1 : at + 1] != ":=":
+            yield from self._compared(text, at)
             return
         at += text[at : at + 1] in ("=", ">")
         is_tight = text[at : at + 1] not in (" ", "\t")
@@ -199,14 +212,32 @@ class Pairs:
             return
         if _is_opened(text, at, sign):
             yield from self._enclosed(text, at, sign)
+        elif below := _BELOW.match(text, sign.place) or _BLOCK.match(text, sign.place):
+            yield from self._below(below, sign, patience)
         elif bare := _extent(text, sign).match(text, at):
             # A text made to be read over and over is hidden instead, from here to its end.
             is_hidden = patience.is_lost(len(bare[0]))
             yield from [bare.span()] if is_hidden else self._bare(text, bare, sign, is_tight)
 
+    def _compared(self, text: str, at: int) -> Iterator[Span]:
+        match = _COMPARED.match(text, at)
+        if match is None or _VERSION.match(match[1]) or match[1].isdigit() or _is_code(match[1]):
+            return
+        # `password1==password2` tells of no more than its names do.
+        if _looks_made_up(match[1]) and self._names.suspicion(match[1]) is None:
+            yield match.span(1)
+
+    def _below(self, match: re.Match[str], sign: _Sign, patience: _Patience) -> Iterator[Span]:
+        value = match[match.lastindex or 0]
+        if patience.is_lost(len(value)) or (
+            not self._is_harmless(value, sign)
+            and (match.re is _BLOCK or (_looks_made_up(value) and not _is_code(value)))
+        ):
+            yield match.span(match.lastindex or 0)
+
     def _enclosed(self, text: str, at: int, sign: _Sign) -> Iterator[Span]:
-        if text[at] == "\\":
-            yield from self._escaped(text, at, sign)
+        if quote := _long_quote(text, at, sign):
+            yield from self._until(quote, text, at, sign)
         elif text[at] in _QUOTED:
             yield from self._quoted(text, at, sign)
         else:
@@ -220,11 +251,12 @@ class Pairs:
         if is_closed or (match[0][:1].isalnum() and "\n" not in match[0]):
             yield match.span()
 
-    def _escaped(self, text: str, at: int, sign: _Sign) -> Iterator[Span]:
-        end = text.find(text[at : at + 2], at + 2)
+    def _until(self, quote: str, text: str, at: int, sign: _Sign) -> Iterator[Span]:
+        start = at + len(quote)
+        end = text.find(quote, start)
         end = len(text) if end < 0 else end
-        if not self._is_harmless(text[at + 2 : end], sign):
-            yield at + 2, end
+        if not self._is_harmless(text[start:end], sign):
+            yield start, end
 
     def _container(self, text: str, at: int) -> Iterator[Span]:
         """Find a whole object or list, to the bracket that closes it or the end of the text."""
@@ -324,6 +356,18 @@ def _is_opened(text: str, at: int, sign: _Sign) -> bool:
     return opening in _QUOTED or (opening == "\\" and text[at + 1 : at + 2] in _QUOTED)
 
 
+def _long_quote(text: str, at: int, sign: _Sign) -> str:
+    """Return the quote of more than one letter that opens the value here, or an empty text."""
+    if text[at] == "\\":
+        return text[at : at + 2]
+    quote = text[at]
+    # In a cell of CSV, quotes are doubled; four of them are an empty text.
+    if text[sign.place - 3 : sign.place] == quote * 2 + ":" and text.startswith(quote * 2, at):
+        return quote * 2
+    is_tripled = text.startswith(quote * 3, at) and text[at + 3 : at + 4] not in ("", quote)
+    return quote * 3 if is_tripled and quote in _QUOTED else ""
+
+
 def _extent(text: str, sign: _Sign) -> re.Pattern[str]:
     """Return how far the value of *sign* reaches: a header has more than one word."""
     if text[sign.place - 1] != ":":
@@ -352,7 +396,9 @@ def _is_code(value: str) -> bool:
 def _is_sentence(value: str, name: str) -> bool:
     """Tell whether *value* is a word as it follows *name* where no secret is told."""
     word = value.split(maxsplit=1)[0].strip(_CLOSING + "('\"").casefold()
-    return not word or word in _WORDS_OF_SENTENCES or word == name.casefold()
+    # `token: 3` tells which one, or how many.
+    is_number = len(word) == 1 and word.isdigit()
+    return not word or is_number or word in _WORDS_OF_SENTENCES or word == name.casefold()
 
 
 def _is_mixed_word(value: str) -> bool:

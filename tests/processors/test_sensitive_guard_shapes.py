@@ -170,3 +170,49 @@ def test_a_number_too_large_for_a_float_stays_in_a_text_of_json():
     text = f'{{"password": "{secret}", "e": 1e400, "f": [-1E999]}}'
 
     assert guarded(text) == text.replace(secret, MARK)
+
+
+FORMS = {
+    "a doubled sign": "pip password=={} -q",
+    "three quotes": 'api_key="""{}""" + x',
+    "three single quotes": "api_key = '''{}''' + x",
+    "on the next line": "user: ana\npassword:\n  {}\nhost: x",
+    "on the next line, in quotes": 'password:\r\n\t"{}"\r\nhost: x',
+    "a block of YAML": "password: >\n  {}\nhost: x",
+    "a block of YAML in lines": "password: |-\n    {}\nhost: x",
+    "an element of .NET": "<add key='ApiKey' value='{}'/>",
+    "an element by its id": '<input id="password" type="text" value="{}">',
+    "an address without a scheme": "//ana:{}@example.org/x",
+    "an address without a scheme, in a text": 'src="//ana:{}@example.org/x"',
+    "JSON in a cell of CSV": '7,"{{""user"":""ana"",""password"":""{}"",""n"":1}}",x',
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_value_is_found_in_forms_that_are_seldom_seen(form):
+    """And nothing around it goes."""
+    assert guarded(form.format(cases.word(12))) == form.format(MARK)
+
+
+def test_each_line_of_a_block_is_hidden():
+    """Up to the one that is no further in than the name."""
+    block = f"secret: |\n  {cases.word()} a\n  {cases.word()} b\nhost: x"
+
+    assert guarded(block) == f"secret: |\n  {MARK}\nhost: x"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("if password1==password2:", "pyjwt==2.8.0 django-otp==1.5.4", "len(token)==1024"),
+        *("password:\n  required: true\n  min: 8", "PASSWORD=\nDEBUG=1", "Password\n========"),
+        *("token:\n   see the docs", "// TODO: ask ana@example.org", "ratio 16:9, token: 3"),
+        *('x,"{""password"":"""",""a"":""b""}"', 'password="" token=""', "password:\n\nnext1x"),
+        *("assert token==expected_token1", "https://example.org//a:b/c@d", "a // b:c d@e"),
+    ],
+)
+def test_what_only_looks_like_such_a_form_stays(text):
+    """Comparisons, versions, empty values, headings, comments."""
+    data = {"a": text, "b": f"{text}\n", "c": f"x {text}"}
+
+    assert guarded(data) == data
