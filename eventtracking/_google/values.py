@@ -62,7 +62,6 @@ def _anonymous(text: str) -> str:
     # In a URL, `@` is written so.
     if "%40" in text:
         text = text.replace("%40", "@")
-    if people.may_be_named(text):
-        for start, end in sorted(people.find(text), reverse=True):
-            text = text[:start] + _REDACTED + text[end:]
+    for start, end in sorted(people.find(text), reverse=True):
+        text = text[:start] + _REDACTED + text[end:]
     return text
