@@ -16,6 +16,11 @@ _B = r"(?<![A-Za-z0-9])"
 _PLAIN_WORD = r"(?:[A-Z]?[a-z]{1,15}|[A-Z]{2,5}|\d{1,4})"
 # `learn-tutorial-2026-Advanced-Topics`
 _WORDS = rf"(?:{_PLAIN_WORD}[_-]++){{1,12}}+{_PLAIN_WORD}(?![\w-])"
+_CUSTOMARY = (
+    _B + r"[A-Za-z][A-Za-z0-9]{1,11}[_-](?:[a-z0-9]{1,8}[_-])?"
+    r"(?:live|api|pat|secret|sk|token|tkn|tok|oauth|key|priv|prod)[_-]"
+    r"(?=[A-Za-z_-]{0,40}\d)(?=[0-9a-z_-]{0,60}[A-Z])[\w-]{20,}"
+)
 _TokenPatterns: TypeAlias = tuple[tuple[str, re.Pattern[str]], ...]
 
 
@@ -33,7 +38,7 @@ BROKEN_TOKENS = _token_patterns(
     ("eyJ", r"(?<![\w-])(?>[\w-]*?eyJ)[\w-]{8,}+(?:\.[\w-]{2,}+){1,4}+\.?"),
     ("gl", _B + r"gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|soat|oas|ffct|rtr)-[\w.-]{16,}"),
     ("AT", _B + r"AT(?:ATT|CTT|BB)[\w=-]{20,}"),
-    ("xox", _B + r"xox[a-z](?:\.xox[a-z])?-[\w-]{8,}"),
+    ("xox", _B + r"xox[a-z](?:\.xox[a-z])?-(?=[\w-]{0,80}\d)[\w-]{8,}"),
     ("hooks.slack.com", r"(?<=hooks\.slack\.com/)(?:services|workflows|triggers)/[\w/-]{16,}"),
     ("webhook.office.com", r"(?<=webhook\.office\.com/)webhookb2/[\w@/-]{30,}"),
     ("whsec_", _B + r"whsec_[\w+/=]{16,}"),
@@ -47,7 +52,10 @@ LONG_TOKENS = _token_patterns(
     (".eJ", r"\.eJ[\w-]{16,}(?:[.:][\w-]{5,}){1,2}"),
     # Amazon: key ids, and the secret that somebody wrote behind one.
     ("A", _B + r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
-    ("A", r"(?<=[A-Z0-9]{16})[\s:,;/|\"']{1,4}[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])"),
+    (
+        "A",
+        r"(?<=(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16})[\s:,;/|\"']{1,4}[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])",
+    ),
     ("bedrock-api-key-", _B + r"bedrock-api-key-[\w=+/-]{16,}"),
     # GitHub, GitLab, Bitbucket and Atlassian
     ("gh", _B + r"gh[oprsu]_\w{16,}"),
@@ -104,12 +112,8 @@ LONG_TOKENS = _token_patterns(
     ("NRAK-", _B + r"NRAK-[A-Z0-9]{20,}"),
     ("PuTTY-User-Key-File-", r"PuTTY-User-Key-File-\d: [\s\S]*"),
     # And whoever follows the custom: letters, a kind, many letters and digits.
-    (
-        "_",
-        _B + r"[A-Za-z][A-Za-z0-9]{1,11}[_-](?:[a-z0-9]{1,8}[_-])?"
-        r"(?:live|api|pat|secret|sk|token|tkn|tok|oauth|key|priv|prod)[_-]"
-        r"(?=[A-Za-z_-]{0,40}\d)(?=[0-9a-z_-]{0,60}[A-Z])[\w-]{20,}",
-    ),
+    ("_", _CUSTOMARY),
+    ("-", _CUSTOMARY),
     (
         "_",
         _B + r"(?:lin_api|dd_api|sb_secret|ghost|sntrys|sntryu|glsa|figd|figu|ntn|sbp|tfp|rpa|"
@@ -148,6 +152,7 @@ _USER = re.compile(
     r"@(?:(?:tcp|unix)\(|(?:localhost|[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}):\d{2,5}(?!\d)|localhost\b"
     r"|\d{1,3}(?:\.\d{1,3}){3})"
 )
+_HOST_OF_USER = re.compile(_USER.pattern[_USER.pattern.index("@(") :])
 _NO_USERS = re.compile(r"(?:mailto|acct|sips?|xmpp|im|https?|[\w-]*v\d)\Z", re.IGNORECASE)
 
 _QUERY = re.compile(r"[?&#](code|key)=([^\s&#\"'<>]{16,})")
@@ -234,7 +239,7 @@ def _in_urls(text: str) -> Iterator[Span]:
         found = _password(match[1])
         if found:
             yield match.start(1) + found[0], match.start(1) + found[1]
-    for match in _USER.finditer(text):
+    for match in _USER.finditer(text) if _HOST_OF_USER.search(text) else ():
         user = text[match.start() : match.start(1) - 1]
         if not _NO_USERS.match(user):
             yield match.span(1)
@@ -279,9 +284,7 @@ def _links(text: str) -> Iterator[Span]:
 
 # (what the text must hold, in small letters, and who looks then)
 FINDERS: tuple[tuple[str, Callable[[str], Iterator[Span]]], ...] = (
-    ("-begin ", _pem),
-    (" begin ", _pem),
-    ("-end ", _pem),
+    ("----", _pem),
     ("@", _in_urls),
     ("code=", _in_queries),
     ("key=", _in_queries),

@@ -8,7 +8,7 @@ at its sign, and where it begins is only known from there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from eventtracking._sensitive import suspicions
@@ -18,10 +18,8 @@ from eventtracking._sensitive.views import Span
 from eventtracking._sensitive.wordlists import word_set
 
 # Backwards: the sign, spaces, quotes, the name, and two more words of it.
-SIGN = re.compile(
-    r"""(?:[=:]|>-)[ \t]{0,4}["'`\\)]{0,4}(?P<name>[\w.\-\[\]%$@]{1,64})"""
-    r"(?:[ ](?P<second>[\w.-]{1,32}))?(?:[ ](?P<third>[\w.-]{1,32}))?"
-)
+NAME = re.compile(r"""[=:>](?:(?<!>)|-)[ \t]{0,4}["'`\\)]{0,4}(?P<name>[\w.\-\[\]%$@]{1,64})""")
+SIGN = re.compile(NAME.pattern + r"(?:[ ](?P<second>[\w.-]{1,32}))?(?:[ ](?P<third>[\w.-]{1,32}))?")
 
 # The last word of a name in several words: `API key`, `card number`, `one-time code`.
 _HEADS = word_set("key code number token cookie pin no num phrase id answer card")
@@ -109,10 +107,10 @@ _CELL = re.compile(
     r"[ \t]{0,20}+([^|\s]++)[ \t]{0,20}+(?=\|)"
 )
 _FLAG = re.compile(
-    r"(?<![\w-])--?([A-Za-z][\w-]{1,63})[ \t]+(?:\"([^\"]+)\"|'([^']+)'|([^\s-]\S*))"
+    r"-(?<![\w-]-)-?([A-Za-z][\w-]{1,63})[ \t]+(?:\"([^\"]+)\"|'([^']+)'|([^\s-]\S*))"
 )
 _LOGIN_FLAG = re.compile(
-    r"(?<![\w-])(?:-u|--user|--proxy-user)[ =][\"']?[^\s:\"']{1,64}:([^\s\"']+)"
+    r"-(?<![\w-]-)(?:u|-user|-proxy-user)[ =][\"']?[^\s:\"']{1,64}:([^\s\"']+)"
 )
 _SQL = re.compile(
     r"\b(?:identified\s{1,4}by|password)\s{1,4}(?:to\s{1,4}|for\s{1,4}\S{1,64}\s{1,4}=\s{1,4})?'([^']+)'",
@@ -121,8 +119,11 @@ _SQL = re.compile(
 _SENTENCE = re.compile(r" is(?: now)? ?:?\s{0,3}[\"'`(]?([^\s\"'`)]{4,128})")
 _SAID = re.compile(
     r"\b(?:pass(?:word|wd|phrase)|pwd)\s{1,3}[\"'`]?([^\s\"'`=:]{8,128})"
-    r"|\b(?:otp|pin|passcode)\s{1,3}#?(\d{4,8})\b"
-    r"|\b(?:[A-Z]-)?(\d{4,8}) is (?:your|the) [\w .-]{0,40}?\b(?:code|otp|pin|password|passcode)\b",
+    r"|\b(?:otp|pin|passcode)\s{1,3}#?(\d{4,8})\b",
+    re.IGNORECASE,
+)
+_CODE_SAID = re.compile(
+    r"(\d(?<!\w\d)\d{3,7}) is (?:your|the) [\w .-]{0,40}?\b(?:code|otp|pin|password|passcode)\b",
     re.IGNORECASE,
 )
 _SPOKEN = word_set("password passwd pwd passphrase passcode pin otp token secret")
@@ -165,22 +166,20 @@ class Pairs:
 
     def find(self, text: str) -> Iterator[Span]:
         """Yield where in *text* the values of sensitive names stand."""
-        yield from self._behind_signs(text)
-        for sign, pattern in _FORMS:
-            if sign in text:
-                yield from self._in_form(pattern, text)
-        if "<" in text and "</" in text:
-            yield from self._in_form(_ELEMENT, text)
-        if "-u" in text:
-            yield from (match.span(1) for match in _LOGIN_FLAG.finditer(text))
-        yield from (match.span(1) for match in _SQL.finditer(text) if "'" in text)
-        yield from self._in_sentences(text)
+        yield from self.behind_signs(text)
+        low = folded(text)
+        for form in FORMS:
+            for sign in form.signs:
+                if sign in low:
+                    yield from form.find(self, form.pattern, text)
+                    break
 
-    def is_hint(self, name: str) -> bool:
-        """Tell whether *name* before a sign makes a text worth a closer look."""
-        return self._names.suspicion(name) is not None or words(name)[-1:] in _HEADS_ALONE
+    def is_sensitive(self, name: str, second: str = "", third: str = "") -> bool:
+        """Tell whether *name*, with the words before it, is a sensitive one before a sign."""
+        spellings = _spellings(name, second, third)
+        return any(self._names.suspicion(spelling) is not None for spelling in spellings)
 
-    def _behind_signs(self, text: str) -> Iterator[Span]:
+    def behind_signs(self, text: str) -> Iterator[Span]:
         done, patience = 0, _Patience(_READINGS * len(text))
         for sign in reversed([*self._signs(text)]):
             # What an earlier value covers is gone already, and need not be read again.
@@ -193,7 +192,7 @@ class Pairs:
     def _signs(self, text: str) -> Iterator[_Sign]:
         size = len(text)
         for match in SIGN.finditer(text[::-1]):
-            for name in _spellings(match):
+            for name in _spellings(*(word and word[::-1] for word in match.groups())):
                 suspicion = self._names.suspicion(name)
                 if suspicion is not None:
                     yield _Sign(name, size - match.end("name"), size - match.start(), suspicion)
@@ -301,14 +300,21 @@ class Pairs:
             return True
         return not suspicion(value) or bool(_PLACEHOLDER.fullmatch(value)) or _is_code(value)
 
-    def _in_sentences(self, text: str) -> Iterator[Span]:
+    def _whatever_the_name(self, pattern: re.Pattern[str], text: str) -> Iterator[Span]:
+        for match in pattern.finditer(text):
+            yield match.span(1)
+
+    def _in_sentences(self, pattern: re.Pattern[str], text: str) -> Iterator[Span]:
         """Find `my password is ...`, if what follows is not written like a word."""
-        for match in _SENTENCE.finditer(text):
+        for match in pattern.finditer(text):
             value = _trimmed(match[1])
             before = _AFTER_NAME.search(text[max(0, match.start() - 48) : match.start()])
             if before and _looks_made_up(value) and self._is_spoken(before[0]):
                 yield match.start(1), match.start(1) + len(value)
-        for match in _SAID.finditer(text):
+
+    def _said(self, pattern: re.Pattern[str], text: str) -> Iterator[Span]:
+        """Find `password ...` and `PIN ...`, if what follows is not written like a word."""
+        for match in pattern.finditer(text):
             group = match.lastindex or 0
             value = _trimmed(match[group])
             if group > 1 or (_looks_made_up(value) and _is_mixed_word(value)):
@@ -323,30 +329,46 @@ class Pairs:
 
 _HEADS_ALONE = frozenset((head,) for head in _HEADS)
 
-# (what the text must hold, the form)
-_FORMS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("-", _FLAG),
-    ("value=", _FIELD),
-    ("content=", _FIELD),
-    ("name=", _PART),
-    ("value:", _YAML),
-    ("|", _CELL),
-    ('"', _NAMED),
-    ("'", _NAMED),
-    ("[", _LISTED),
-    ("(", _LISTED),
+
+class Form(NamedTuple):
+    """A way to write a name and a value: one of its signs is in the text, in small letters."""
+
+    signs: tuple[str, ...]
+    pattern: re.Pattern[str]
+    find: Callable[[Pairs, re.Pattern[str], str], Iterator[Span]] = Pairs._in_form  # noqa: SLF001
+
+
+FORMS = (
+    Form(("-",), _FLAG),
+    Form(("value=", "content="), _FIELD),
+    Form(("name=",), _PART),
+    Form(("value:",), _YAML),
+    Form(("|",), _CELL),
+    Form(('"', "'"), _NAMED),
+    Form(("[", "("), _LISTED),
+    Form(("</",), _ELEMENT),
+    Form(("-u",), _LOGIN_FLAG, Pairs._whatever_the_name),  # noqa: SLF001
+    Form(("identified", "password"), _SQL, Pairs._whatever_the_name),  # noqa: SLF001
+    Form((" is",), _SENTENCE, Pairs._in_sentences),  # noqa: SLF001
+    Form(("pass", "pwd", "otp", "pin"), _SAID, Pairs._said),  # noqa: SLF001
+    Form((" is ",), _CODE_SAID, Pairs._whatever_the_name),  # noqa: SLF001
 )
 
 
-def _spellings(match: re.Match[str]) -> Iterator[str]:
+def folded(text: str) -> str:
+    """Return *text* in small letters, as an expression reads it that ignores case."""
+    low = text.lower()
+    # Turkish has an i with a dot and one without.
+    return low if text.isascii() else low.replace("i\u0307", "i").replace("\u0131", "i")
+
+
+def _spellings(name: str, second: str | None, third: str | None) -> Iterator[str]:
     """Yield the names that the words before a sign may be: the last one, the last two or three."""
-    name = match["name"][::-1]
     yield name
-    if match["second"] and words(name)[-1:] in _HEADS_ALONE:
-        second = match["second"][::-1]
+    if second and words(name)[-1:] in _HEADS_ALONE:
         yield f"{second} {name}"
-        if match["third"]:
-            yield f"{match['third'][::-1]} {second} {name}"
+        if third:
+            yield f"{third} {second} {name}"
 
 
 def _is_opened(text: str, at: int, sign: _Sign) -> bool:

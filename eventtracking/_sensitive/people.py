@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import AddressValueError, IPv6Address
 
 from eventtracking._sensitive.views import Span
@@ -53,17 +53,17 @@ _IBAN_LENGTHS = {
     for country in countries.split()
 }
 
-HINT = re.compile(r"@|\d\.\d{1,3}\.|\d[- ]\d\d[- ]\d|[A-Za-z]{2}\d\d|:[0-9A-Fa-f]{0,4}:")
-"""Without one of these, no text names a person."""
-
 
 def find(text: str) -> Iterator[Span]:
     """Yield where in *text* a person is named."""
-    if HINT.search(text):
-        yield from _mail_addresses(text)
-        yield from _bank_accounts(text)
-        yield from (match.span() for match in _SSN.finditer(text))
-        yield from _internet_addresses(text)
+    for sign, finder in FINDERS:
+        if sign.search(text):
+            yield from finder(text)
+
+
+def may_be_named(text: str) -> bool:
+    """Tell from a quick look whether a person may be named in *text*."""
+    return any(sign.search(text) for sign, _ in FINDERS)
 
 
 def _mail_addresses(text: str) -> Iterator[Span]:
@@ -107,11 +107,19 @@ def _has_checksum(account: str) -> bool:
     return int("".join(str(int(sign, 36)) for sign in letters[4:] + letters[:4])) % 97 == 1
 
 
-def _internet_addresses(text: str) -> Iterator[Span]:
+def _social_security_numbers(text: str) -> Iterator[Span]:
+    for match in _SSN.finditer(text):
+        yield match.span()
+
+
+def _old_internet_addresses(text: str) -> Iterator[Span]:
     for match in _IPV4.finditer(text):
         before = text[max(0, match.start() - 48) : match.start()]
         if not _VERSION_BEFORE.search(before) or _URL_OR_QUERY.search(before):
             yield match.span()
+
+
+def _new_internet_addresses(text: str) -> Iterator[Span]:
     for match in _IPV6.finditer(text):
         if _is_ipv6(match[0]):
             yield match.span()
@@ -125,3 +133,14 @@ def _is_ipv6(text: str) -> bool:
     except AddressValueError:
         return False
     return True
+
+
+# (what the text must hold, and who looks then). Each begins with one of a few letters, which
+# is what is found fast.
+FINDERS: tuple[tuple[re.Pattern[str], Callable[[str], Iterator[Span]]], ...] = (
+    (re.compile(r"@"), _mail_addresses),
+    (re.compile(r"\d(?<=[A-Za-z]{2}\d)(?<![A-Za-z0-9]{3}\d)\d", re.ASCII), _bank_accounts),
+    (re.compile(r"\d[- ]\d\d[- ]\d", re.ASCII), _social_security_numbers),
+    (re.compile(r"\.\d{1,3}\.\d", re.ASCII), _old_internet_addresses),
+    (re.compile(r":[0-9A-Fa-f]{0,4}:"), _new_internet_addresses),
+)

@@ -7,16 +7,15 @@ from types import NoneType
 from typing import Any
 
 from eventtracking._sensitive import cards, suspicions
-from eventtracking._sensitive.glance import Glance
 from eventtracking._sensitive.names import Names
 from eventtracking._sensitive.suspicions import Suspicion
-from eventtracking._sensitive.values import is_pair
+from eventtracking._sensitive.text import Texts
+from eventtracking._sensitive.values import is_card, is_pair, is_version
 
-# Between two texts that are looked at as one.
+# Between the names of a mapping.
 _SEPARATOR = "\0"
 
 _REMEMBERED = 1024
-_LONGEST_REMEMBERED = 128
 _MOST_NAMES = 64
 _MOST_LEVELS = 50
 
@@ -27,36 +26,31 @@ _HARMLESS = frozenset({bool, NoneType, float, datetime, date})
 
 class QuickLook:
     """
-    See that an event is harmless without looking at each of its parts alone.
+    Hide the secrets in an event that has them in its texts alone, as nearly all events do.
 
     It collects the texts of an event, while it sees that there is nothing else to look at,
-    and has them judged as one. The names in a mapping are judged once, together: the next
+    and has them judged together. The names in a mapping are judged once, too: the next
     event of the same kind has the same ones.
     """
 
-    def __init__(self, names: Names, glance: Glance) -> None:
+    def __init__(self, names: Names, texts: Texts) -> None:
         self._names = names
-        self._glance = glance
-        # The agent, the host, the course: most texts of an event stood in an earlier one.
-        self._clean: set[str] = set()
+        self._texts = texts
         self._known: dict[str, tuple[tuple[str, Suspicion], ...]] = {}
 
-    def is_harmless(self, event: Any) -> bool:
-        """Tell whether *event* certainly holds no secret. When in doubt it says no."""
+    def scrubbed(self, value: Any) -> Any:
+        """Return *value*, or a copy of it without its secrets; `None` if it needs a closer look."""
         found: list[str] = []
-        if type(event) is not dict or not self._mapping(event, found, _MOST_LEVELS):
-            return False
-        return self._clean.issuperset(found) or self._are_clean(found)
+        if not self._is_harmless(value, found, _MOST_LEVELS):
+            return None
+        changed = self._texts.changed(found)
+        return _with_changes(value, changed) if changed else value
 
-    def _are_clean(self, found: list[str]) -> bool:
-        clean = self._clean
-        new = [text for text in found if text not in clean]
-        if not self._glance.is_clean(_SEPARATOR.join(new)):
-            return False
-        if len(clean) >= _REMEMBERED:
-            clean.clear()
-        clean.update([text for text in new if len(text) <= _LONGEST_REMEMBERED])
-        return True
+    def _is_harmless(self, value: Any, found: list[str], levels: int) -> bool:
+        """Tell whether *value* is harmless but for the texts that are added to *found*."""
+        if type(value) is dict:
+            return self._mapping(value, found, levels)
+        return type(value) is list and self._list(value, found, levels)
 
     def _mapping(self, mapping: dict[Any, Any], found: list[str], levels: int) -> bool:
         """Tell whether *mapping* is harmless but for the texts that are added to *found*."""
@@ -82,18 +76,16 @@ class QuickLook:
     def _other(self, value: Any, found: list[str], levels: int) -> bool:
         kind = type(value)
         if kind is int:
-            return bool(value < cards.SMALLEST)
-        if not levels:
-            return False
-        if kind is dict:
-            return self._mapping(value, found, levels - 1)
-        return kind is list and self._list(value, found, levels - 1)
+            return value < cards.SMALLEST or not is_card(value)
+        return levels > 0 and self._is_harmless(value, found, levels - 1)
 
     def _list(self, values: list[Any], found: list[str], levels: int) -> bool:
         if len(values) == _PAIR and self._names.suspicion(str(values[0])[:200]) is not None:
             return False
         for value in values:
             if type(value) is str:
+                if value.startswith("--"):
+                    return False
                 found.append(value)
             elif type(value) not in _HARMLESS and not self._other(value, found, levels):
                 return False
@@ -106,7 +98,7 @@ class QuickLook:
         names = [*mapping]
         if len(names) > _MOST_NAMES or joined.count(_SEPARATOR) > len(names) - bool(names):
             return None
-        if is_pair(mapping) or not self._glance.is_clean(joined):
+        if is_pair(mapping) or self._texts.changed(joined.split(_SEPARATOR)):
             return None
         found = [(name, self._names.suspicion(name)) for name in names]
         asked = tuple((name, each) for name, each in found if each is not None)
@@ -116,6 +108,21 @@ class QuickLook:
             self._known.clear()
         self._known[joined] = asked
         return asked
+
+
+def _with_changes(value: Any, changed: dict[str, str]) -> Any:
+    """Return a copy of *value* with the texts in it that are *changed*."""
+    if type(value) is list:
+        return [_with_changes(item, changed) for item in value]
+    if type(value) is dict:
+        return {name: _with_changes_under(name, item, changed) for name, item in value.items()}
+    return changed.get(value, value) if type(value) is str else value
+
+
+def _with_changes_under(name: str, value: Any, changed: dict[str, str]) -> Any:
+    if type(value) is str and (value not in changed or is_version(name, value)):
+        return value
+    return _with_changes(value, changed)
 
 
 def _allays(mapping: dict[str, Any], asked: tuple[tuple[str, Suspicion], ...]) -> bool:

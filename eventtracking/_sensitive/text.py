@@ -18,6 +18,10 @@ from eventtracking.event import MAX_DEPTH
 _JSON = re.compile(r"\s*(?:[\[{].*[\]}]|\".*\")\s*\Z", re.DOTALL)
 _INDENT = re.compile(r"[\[{]\r?\n([ \t]+)[\"\[{\w-]")
 _BEGINNING = 256
+_BEGINNINGS = frozenset('[{" \t\n\r')
+
+_REMEMBERED = 1024
+_LONGEST_REMEMBERED = 128
 
 
 class Texts:
@@ -49,11 +53,37 @@ class Texts:
         self._patterns = tuple(patterns)
         self._pii = pii
         self._scrub_value = scrub_value
+        # The agent, the host, the course: most texts of an event stood in an earlier one.
+        self._clean: set[str] = set()
 
     def scrubbed(self, text: str) -> str:
         """Return *text* with everything in it replaced that is secret; *text* if nothing is."""
-        if not self._patterns and self._glance.is_clean(text):
-            return text
+        if self._patterns:
+            return self._scrubbed_closely(text)
+        return self.changed([text]).get(text, text)
+
+    def changed(self, texts: list[str]) -> dict[str, str]:
+        """Return what becomes of those of *texts* that hold a secret."""
+        if self._clean.issuperset(texts):
+            return {}
+        new = [text for text in texts if text not in self._clean]
+        as_json = {text for text in new if text[:1] in _BEGINNINGS and _JSON.match(text)}
+        plain = [text for text in new if text not in as_json] if as_json else new
+        changed = {}
+        for text in [*as_json, *self._glance.doubtful(plain)]:
+            scrubbed = self._scrubbed_closely(text)
+            if scrubbed != text:
+                changed[text] = scrubbed
+        self._remember([text for text in new if text not in changed])
+        return changed
+
+    def _remember(self, clean: list[str]) -> None:
+        if len(self._clean) >= _REMEMBERED:
+            self._clean.clear()
+        short = [text for text in clean if len(text) <= _LONGEST_REMEMBERED]
+        self._clean.update(short[:_REMEMBERED])
+
+    def _scrubbed_closely(self, text: str) -> str:
         as_json = self._json(text)
         if as_json is not None:
             return as_json
@@ -94,7 +124,10 @@ class Texts:
             value = json.loads(text, object_pairs_hook=_object, parse_float=_finite)
             if _is_deeper(value, MAX_DEPTH):
                 return None
-            before, after = _dumped(text, value), _dumped(text, self._scrub_value(value))
+            scrubbed = self._scrub_value(value)
+            if scrubbed is value:
+                return text
+            before, after = _dumped(text, value), _dumped(text, scrubbed)
         except (ValueError, RecursionError):
             return None
         return text if before == after else after

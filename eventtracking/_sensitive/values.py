@@ -109,7 +109,7 @@ class Values:
         number = int.__int__(value)
         if self._hides(number, suspicion):
             return self._replacement
-        if number >= cards.SMALLEST and number < 10**19 and cards.is_number(str(number)):
+        if is_card(number):
             return self._replacement
         return self._number(value, suspicion, _)
 
@@ -150,7 +150,7 @@ class Values:
         for key, item in items.items():
             name = _name(key)
             found = self._of_field(name, suspicion, named)
-            safe = self._version(name, item)
+            safe = is_version(name, item)
             scrubbed[_unused(self._key(key, name), scrubbed, clashes)] = (
                 item if safe else self._walk(item, found, inside)
             )
@@ -194,15 +194,6 @@ class Values:
         if scrubbed == name:
             return key if type(key) in _PLAIN_NAMES else name
         return scrubbed
-
-    def _version(self, name: str, item: Any) -> bool:
-        """Tell whether *item* is a version: four numbers may also be an address."""
-        return (
-            type(item) is str
-            and len(item) < _LONGEST_VERSION
-            and _VERSION.match(item) is not None
-            and not _VERSION_WORDS.isdisjoint(words(name))
-        )
 
     def _other_mapping(
         self, value: Mapping[Any, Any], suspicion: Suspicion | None, above: Above
@@ -336,6 +327,21 @@ def is_pair(mapping: Mapping[Any, Any]) -> bool:
     if _VALUES.isdisjoint(names):
         return False
     return not _NAMING.isdisjoint(names) or not _KINDS.isdisjoint(names)
+
+
+def is_card(number: int) -> bool:
+    """Tell whether *number* is that of a payment card."""
+    return cards.SMALLEST <= number < 10**19 and cards.is_number(str(number))
+
+
+def is_version(name: str, item: Any) -> bool:
+    """Tell whether *item* is a version: four numbers may also be an address."""
+    return (
+        type(item) is str
+        and len(item) < _LONGEST_VERSION
+        and _VERSION.match(item) is not None
+        and not _VERSION_WORDS.isdisjoint(words(name))
+    )
 
 
 def _name(key: Any) -> str:

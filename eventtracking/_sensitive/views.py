@@ -21,15 +21,16 @@ Span: TypeAlias = tuple[int, int]
 # A body in a parameter in a URL in a JSON text in a log line is five.
 MAX_LAYERS = 8
 
-_ESCAPE = re.compile(
-    r"%[0-7][0-9A-Fa-f]"
-    r"|(?:%[89A-Fa-f][0-9A-Fa-f])+"
-    r"|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|\\[\"'\\/nrt]"
-    r"|&(?:quot|amp|apos|lt|gt|colon|equals|commat|nbsp|#[0-9]{1,6}|#x[0-9A-Fa-f]{1,5});"
-    r"|[^\x00-\x7f]"
+# Each begins with one of a few letters, and is told by what stands behind it.
+_ESCAPES = (
+    r"(?<=%)(?:[0-7][0-9A-Fa-f]|[89A-Fa-f][0-9A-Fa-f](?:%[89A-Fa-f][0-9A-Fa-f])*)"
+    r"|(?<=\\)(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2}|[\"'\\/nrt])"
+    r"|(?<=&)(?:quot|amp|apos|lt|gt|colon|equals|commat|nbsp|#[0-9]{1,6}|#x[0-9A-Fa-f]{1,5});"
+    r"|(?<=[^\x00-\x7f])"
 )
+_ESCAPE = re.compile(rf"[%\\&\x80-\U0010ffff](?:{_ESCAPES})")
 # A form writes a space as a plus.
-_ESCAPE_IN_FORM = re.compile(rf"{_ESCAPE.pattern}|(?<=\S)\+(?=\S)")
+_ESCAPE_IN_FORM = re.compile(rf"[%\\&+\x80-\U0010ffff](?:{_ESCAPES}|(?<=\S\+)(?=\S))")
 _ENTITIES = dict(
     zip("quot amp apos lt gt colon equals commat nbsp".split(), "\"&'<>:=@ ", strict=True)  # noqa: SIM905
 )
@@ -78,6 +79,15 @@ def views(text: str) -> Iterator[tuple[str, list[View]]]:
 
 class TooManyLayersError(Exception):
     """Nobody can tell what a text holds that is escaped over and over."""
+
+
+def may_be_escaped(text: str) -> bool:
+    """Tell whether there may be a second view of *text*, from a quick look."""
+    if "%" in text or "\\" in text or "&" in text or ("+" in text and "=" in text):
+        return True
+    if text.isascii():
+        return False
+    return any(_meaning(letter) != letter for letter in {*text} if letter > "\x7f")
 
 
 def _unescaped(text: str) -> View | None:

@@ -77,17 +77,16 @@ class SensitiveFieldGuard:
         self._values = Values(
             names=names, texts=texts, replacement=replacement, numbers_as_text=bool(self._patterns)
         )
-        self._quick = None if self._patterns else QuickLook(names, glance)
+        self._quick = None if self._patterns else QuickLook(names, texts)
 
     def __call__(self, event: Event, /) -> Event:
         """Return *event*, or a copy of it without its secrets."""
-        if self._quick is not None and self._quick.is_harmless(event):
-            return event
-        return self._values.scrubbed(event)  # type: ignore[no-any-return]  # a dict in, a dict out
+        return self._scrub(event)  # type: ignore[no-any-return]  # a dict in, a dict out
 
     def _scrub(self, value: Any) -> Any:
         # Texts and values need each other: a JSON text holds values, and those hold texts.
-        return self._values.scrubbed(value)
+        scrubbed = self._quick.scrubbed(value) if self._quick is not None else None
+        return self._values.scrubbed(value) if scrubbed is None else scrubbed
 
     def __repr__(self) -> str:
         return f"<SensitiveFieldGuard pii={self.pii} extra_patterns={len(self._patterns)}>"

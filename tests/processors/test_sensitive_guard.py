@@ -483,8 +483,9 @@ def test_many_names_are_not_remembered_for_ever():
     for number in range(5000):
         own(event({f"name_{number}": f"text {number} of name_{number}: x"}))
 
-    look = own._quick
-    assert max(len(look._clean), len(look._known), len(look._glance._harmless_names)) <= 2048
+    texts = own._quick._texts
+    remembered = (texts._clean, own._quick._known, texts._glance._harmless_names)
+    assert max(map(len, remembered)) <= 2048
 
 
 ATTACKS = [
