@@ -206,7 +206,7 @@ def test_each_line_of_a_block_is_hidden():
     [
         *("if password1==password2:", "pyjwt==2.8.0 django-otp==1.5.4", "len(token)==1024"),
         *("password:\n  required: true\n  min: 8", "PASSWORD=\nDEBUG=1", "Password\n========"),
-        *("token:\n   see the docs", "// TODO: ask ana@example.org", "ratio 16:9, token: 3"),
+        *("token:\n   see the docs", "// Reminder: ask ana@example.org", "ratio 16:9, token: 3"),
         *('x,"{""password"":"""",""a"":""b""}"', 'password="" token=""', "password:\n\nnext1x"),
         *("assert token==expected_token1", "https://example.org//a:b/c@d", "a // b:c d@e"),
     ],
