@@ -25,6 +25,8 @@ def sensitive_cases() -> list[Case]:
     return [
         _sensitive("SensitiveFieldGuard, the same event", _ordinary),
         _sensitive("SensitiveFieldGuard, each of another user", _of_new_user),
+        *(_sensitive(f"SensitiveFieldGuard, with {what}", make) for what, make in _with_signs()),
+        _sensitive("SensitiveFieldGuard, pii=True", _of_new_user, pii=True),
     ]
 
 
@@ -63,13 +65,14 @@ def hostile_cases() -> list[Case]:
     ]
 
 
-def _sensitive(work: str, make: Make) -> Case:
-    guard = SensitiveFieldGuard()
+def _sensitive(work: str, make: Make, *, pii: bool = False) -> Case:
+    guard = SensitiveFieldGuard(pii=pii)
 
     def check() -> None:
         event = make(0)
-        if guard(event) is not event:
-            raise AssertionError("the guard changed an event without secrets")
+        # Each event has the address of its sender, which names a person.
+        if (guard(event) is event) is pii:
+            raise AssertionError(f"{work}: the guard changed too little, or too much")
 
     return Case(work, _timed(make, _dumps), _timed(make, guard), 2.0, check)
 
@@ -124,6 +127,38 @@ def _of_new_user(number: int) -> dict[str, Any]:
         "client_id": f"{1162820436 + number}.1749482504",
     }
     return event
+
+
+def _with_signs() -> list[tuple[str, Make]]:
+    """Return events that are ordinary, and hold the signs that secrets have."""
+
+    def with_text(name: str, text: Callable[[int], str]) -> Make:
+        def make(number: int) -> dict[str, Any]:
+            event = _of_new_user(number)
+            event["data"][name] = text(number)
+            return event
+
+        return make
+
+    site = "https://learn.example.org"
+    block = "block-v1:ExampleX+CS101+2026_T3+type@video+block@"
+    return [
+        ("a usage key", with_text("usage_key", lambda _: block + uuid4().hex)),
+        (
+            "a query",
+            with_text("url", lambda n: f"{site}/search?q=linear+algebra&page={n}&utm_source=x"),
+        ),
+        (
+            "a URL in a query",
+            with_text("url", lambda n: f"{site}/login?next=%2Fcourses%2Fweek_{n}"),
+        ),
+        ("an apostrophe", with_text("answer", lambda n: f"It's the user's choice, number {n}")),
+        ("a mail address", with_text("email", lambda n: f"ana{n}@example.org")),
+        (
+            "a text of JSON",
+            with_text("event", lambda n: json.dumps({"id": "video", "time": n / 8})),
+        ),
+    ]
 
 
 def _guards_text(text: str) -> Timed:
