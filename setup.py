@@ -31,7 +31,7 @@ EXTRAS = {
         "trustme>=1.1",
         "urllib3>=2.2",
         "uvicorn>=0.34",
-        "websockets>=14.0",
+        "websockets>=15.0",
     ],
     "docs": ["furo>=2024.8", "sphinx>=8.0"],
 }

@@ -9,6 +9,8 @@ from django.conf import settings
 
 from eventtracking._imports import did_you_mean
 from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking.settings import ENABLED
+from eventtracking.tracker import DEFAULT_TRACKER_NAME, TRACKERS, Tracker, default_tracker
 from eventtracking.web.collector import Collector
 from eventtracking.web.options import CollectorOptions
 
@@ -55,10 +57,19 @@ def new_collector() -> Collector:
                 f"{COLLECTOR} has no option {name!r}.{did_you_mean(str(name), known)}"
             )
     try:
-        return Collector(**options)
+        return Collector(**{"tracker": _tracker, **options})
     except ImproperlyConfigured as error:
         raise ImproperlyConfigured(f"{COLLECTOR}: {error}") from error
 
+
+def _tracker() -> Tracker | None:
+    """Return where events go: nowhere, and that is right, where tracking is switched off."""
+    is_off = not getattr(settings, ENABLED, False)
+    return _nowhere if is_off and DEFAULT_TRACKER_NAME not in TRACKERS else default_tracker()
+
+
+# Pages go on as if it were on, and have nothing to send again.
+_nowhere = Tracker()
 
 # None or one: what the collector of this process was made from, and the collector.
 _current: list[tuple[Any, Collector]] = []

@@ -87,7 +87,8 @@ class Collector:
         duplicates: How many ids are remembered, at least, so that what is sent again counts once.
         duplicates_path: A file that all processes of the site share for that. Without one,
             each process knows only what it got itself.
-        tracker: Where events go. Default: to the default tracker of that moment.
+        tracker: Where events go, or what returns it at each request. Default: to the default
+            tracker of that moment.
         clock: Monotonic seconds, for the rate.
         wall_clock: The time, aware, for the events.
 
@@ -114,7 +115,7 @@ class Collector:
         burst: int = 100,
         duplicates: int = 50_000,
         duplicates_path: str | None = None,
-        tracker: Tracker | None = None,
+        tracker: Tracker | Callable[[], Tracker | None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], datetime] | None = None,
     ) -> None:
@@ -139,7 +140,7 @@ class Collector:
         self._page_close_by_get = page_close_by_get
         self._rates = _rate_limit(rate, _whole("burst", burst), clock)
         self._duplicates = Duplicates(size=_whole("duplicates", duplicates), path=duplicates_path)
-        self._tracker = tracker
+        self._tracker = default_tracker if tracker is None else tracker
         self._now = wall_clock or _now
         self._tally = Tally()
 
@@ -333,7 +334,7 @@ class Collector:
         return Answer(200, [kind, *_NO_STORE, *self._origins.cors(headers)], b"success")
 
     def _way(self, headers: Mapping[str, str], facts: RequestFacts | None) -> Way:
-        tracker = default_tracker() if self._tracker is None else self._tracker
+        tracker = self._tracker() if callable(self._tracker) else self._tracker
         return Way(tracker, self._privacy.choice(headers), facts)
 
 

@@ -31,6 +31,6 @@ class CollectorOptions(TypedDict, total=False):
     burst: int
     duplicates: int
     duplicates_path: str | None
-    tracker: Tracker | None
+    tracker: Tracker | Callable[[], Tracker | None] | None
     clock: Callable[[], float]
     wall_clock: Callable[[], datetime]

@@ -25,6 +25,7 @@ def files(tmp_path):
     [
         ("eventtracking.js", "text/javascript; charset=utf-8"),
         ("eventtracking.mjs", "text/javascript; charset=utf-8"),
+        ("eventtracking.d.mts", "application/typescript; charset=utf-8"),
         ("eventtracking.d.ts", "application/typescript; charset=utf-8"),
     ],
 )

@@ -89,6 +89,17 @@ def test_a_pages_event_is_emitted_within_its_request(events):
     assert len(event["context"]["session"]) == 32
 
 
+@pytest.mark.parametrize(
+    ("enabled", "status"), [(False, 200), (True, 503)], ids=["switched_off", "not_configured"]
+)
+def test_without_a_tracker_pages_come_again_unless_that_is_meant(enabled, status):
+    """Where tracking is switched off, nothing waits in browsers for the day it is on."""
+    with override_settings(EVENT_TRACKING_ENABLED=enabled):
+        answer = post(client())
+
+    assert answer.status_code == status
+
+
 def test_the_old_form_is_answered_as_ever(events):
     """With the user who is logged in."""
     response = post(client(7), "event_type=play_video&event=%5B1%5D&page=", FORM)

@@ -15,6 +15,7 @@ FOLDER = Path(__file__).parents[1] / "static"
 TYPES = {
     "eventtracking.js": "text/javascript; charset=utf-8",
     "eventtracking.mjs": "text/javascript; charset=utf-8",
+    "eventtracking.d.mts": "application/typescript; charset=utf-8",
     "eventtracking.d.ts": "application/typescript; charset=utf-8",
 }
 """The files there are, with their media types."""
