@@ -180,6 +180,7 @@ class Pairs:
         return any(self._names.suspicion(spelling) is not None for spelling in spellings)
 
     def behind_signs(self, text: str) -> Iterator[Span]:
+        """Yield where in *text* values stand behind a sensitive name and a sign."""
         done, patience = 0, _Patience(_READINGS * len(text))
         for sign in reversed([*self._signs(text)]):
             # What an earlier value covers is gone already, and need not be read again.
