@@ -27,6 +27,9 @@ _URL_OR_QUERY = re.compile(r"(?:://|[?&;]\w{1,40}=|\bip\w{0,12}=|addr\w{0,12}=|h
 _IPV6 = re.compile(r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{2,39}(?:\.\d{1,3}){0,3}(?![\w:])")
 
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d\d(?:[ -]?[A-Za-z0-9]){11,40}", re.ASCII)
+_BEGINNING_OF_IBAN = re.compile(
+    r"\d(?<=[A-Za-z]{2}\d)(?<![A-Za-z0-9]{3}\d)\d(?:[ -]?[A-Za-z0-9]){11}", re.ASCII
+)
 # https://en.wikipedia.org/wiki/International_Bank_Account_Number
 _IBAN_LENGTHS = {
     country: length
@@ -59,11 +62,6 @@ def find(text: str) -> Iterator[Span]:
     for sign, finder in FINDERS:
         if sign.search(text):
             yield from finder(text)
-
-
-def may_be_named(text: str) -> bool:
-    """Tell from a quick look whether a person may be named in *text*."""
-    return any(sign.search(text) for sign, _ in FINDERS)
 
 
 def _mail_addresses(text: str) -> Iterator[Span]:
@@ -139,7 +137,7 @@ def _is_ipv6(text: str) -> bool:
 # is what is found fast.
 FINDERS: tuple[tuple[re.Pattern[str], Callable[[str], Iterator[Span]]], ...] = (
     (re.compile(r"@"), _mail_addresses),
-    (re.compile(r"\d(?<=[A-Za-z]{2}\d)(?<![A-Za-z0-9]{3}\d)\d", re.ASCII), _bank_accounts),
+    (_BEGINNING_OF_IBAN, _bank_accounts),
     (re.compile(r"\d[- ]\d\d[- ]\d", re.ASCII), _social_security_numbers),
     (re.compile(r"\.\d{1,3}\.\d", re.ASCII), _old_internet_addresses),
     (re.compile(r":[0-9A-Fa-f]{0,4}:"), _new_internet_addresses),

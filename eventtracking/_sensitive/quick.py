@@ -111,18 +111,16 @@ class QuickLook:
 
 
 def _with_changes(value: Any, changed: dict[str, str]) -> Any:
-    """Return a copy of *value* with the texts in it that are *changed*."""
-    if type(value) is list:
-        return [_with_changes(item, changed) for item in value]
-    if type(value) is dict:
-        return {name: _with_changes_under(name, item, changed) for name, item in value.items()}
-    return changed.get(value, value) if type(value) is str else value
-
-
-def _with_changes_under(name: str, value: Any, changed: dict[str, str]) -> Any:
-    if type(value) is str and (value not in changed or is_version(name, value)):
-        return value
-    return _with_changes(value, changed)
+    """Return a copy of *value*, a mapping or list, with the texts in it that are *changed*."""
+    copy = value.copy()
+    for key, item in value.items() if type(value) is dict else enumerate(value):
+        kind = type(item)
+        if kind is str:
+            if item in changed and not (type(key) is str and is_version(key, item)):
+                copy[key] = changed[item]
+        elif kind is dict or kind is list:
+            copy[key] = _with_changes(item, changed)
+    return copy
 
 
 def _allays(mapping: dict[str, Any], asked: tuple[tuple[str, Suspicion], ...]) -> bool:
