@@ -22,6 +22,7 @@ _MOST_LEVELS = 50
 _PAIR = 2
 
 _HARMLESS = frozenset({bool, NoneType, float, datetime, date})
+_UNCHANGED = _HARMLESS | {int}
 
 
 class QuickLook:
@@ -112,15 +113,22 @@ class QuickLook:
 
 def _with_changes(value: Any, changed: dict[str, str]) -> Any:
     """Return a copy of *value*, a mapping or list, with the texts in it that are *changed*."""
-    copy = value.copy()
-    for key, item in value.items() if type(value) is dict else enumerate(value):
-        kind = type(item)
-        if kind is str:
-            if item in changed and not (type(key) is str and is_version(key, item)):
-                copy[key] = changed[item]
-        elif kind is dict or kind is list:
-            copy[key] = _with_changes(item, changed)
-    return copy
+    if type(value) is list:
+        return [_with_change(None, item, changed) for item in value]
+    # One by one, and not in a copy: who knows whether a name of a strange kind is found there.
+    return {
+        name: item if type(item) in _UNCHANGED else _with_change(name, item, changed)
+        for name, item in value.items()
+    }
+
+
+def _with_change(name: str | None, item: Any, changed: dict[str, str]) -> Any:
+    kind = type(item)
+    if kind is not str:
+        return _with_changes(item, changed) if kind is dict or kind is list else item
+    if item not in changed or (name is not None and is_version(name, item)):
+        return item
+    return changed[item]
 
 
 def _allays(mapping: dict[str, Any], asked: tuple[tuple[str, Suspicion], ...]) -> bool:

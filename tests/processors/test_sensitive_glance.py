@@ -1,5 +1,6 @@
 """What a glance calls clean, a close look calls clean, too."""
 
+import itertools
 import json
 import re
 import string
@@ -159,6 +160,29 @@ def test_a_secret_behind_a_word_is_seen_whatever_stands_between_them(text, secre
     event = SensitiveFieldGuard()({"name": "a", "data": {"text": text}, "context": {}})
 
     assert secret not in event["data"]["text"]
+
+
+class Unfindable(str):
+    """A name that no mapping finds again."""
+
+    __slots__ = ()
+
+    def __hash__(self):
+        return id(object()) + next(COUNT)
+
+    __eq__ = object.__eq__
+
+
+COUNT = itertools.count()
+
+
+def test_a_text_under_a_name_of_a_strange_kind_is_hidden_too():
+    """A copy of the event is made, and nothing is put right in it afterwards."""
+    data = {Unfindable("note"): f"Bearer {cases.some(24)}1a"}
+
+    found = SensitiveFieldGuard()({"name": "a", "data": data, "context": {}})["data"]
+
+    assert [*found.values()] == ["Bearer [redacted]"]
 
 
 NAMES = st.sampled_from([*"abc", "note", "card", "pin", "session", "version", "password", "tokens"])
