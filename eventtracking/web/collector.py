@@ -214,7 +214,7 @@ class Collector:
         Answer a request for a file of the client.
 
         Args:
-            name: `eventtracking.js`, `eventtracking.mjs` or `eventtracking.d.ts`.
+            name: One of those in `eventtracking/web/static`, such as `eventtracking.js`.
             method: `GET` or `HEAD`.
             headers: The headers of the request.
         """
