@@ -14,7 +14,8 @@ from functools import partial
 from typing import TypeAlias
 
 from eventtracking._sensitive import cards, credentials, people, runs, views
-from eventtracking._sensitive.pairs import FORMS, NAME, SIGN, Pairs, folded
+from eventtracking._sensitive.forms import FORMS, folded
+from eventtracking._sensitive.pairs import NAME, SIGN, Pairs
 from eventtracking._sensitive.views import Span, TooManyLayersError
 
 Finder: TypeAlias = Callable[[str], Iterator[Span]]
@@ -111,7 +112,7 @@ def _signs(pairs: Pairs) -> Iterator[tuple[str, Search | None, Finder]]:
     for sign, finder in credentials.FINDERS:
         yield sign, None, finder
     for form in FORMS:
-        finder = partial(form.find, pairs, form.pattern)
+        finder = partial(form.find, pairs.forms, form.pattern)
         yield from ((sign, form.pattern.search, finder) for sign in form.signs)
 
 

@@ -79,7 +79,6 @@ class CheckedOptions:
 
 # What each option must be, as a check and in words.
 _AMOUNTS = ("max_pending_events", "max_pending_bytes", "max_outbox_bytes")
-_SECONDS = ("timeout", "block_timeout", "exit_timeout", "flush_interval")
 _ZERO_ALLOWED = ("block_timeout", "exit_timeout", "flush_interval")
 
 

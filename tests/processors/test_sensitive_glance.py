@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eventtracking._sensitive import credentials, people
+from eventtracking._sensitive.forms import FORMS
 from eventtracking._sensitive.glance import Glance
 from eventtracking._sensitive.names import Names
-from eventtracking._sensitive.pairs import FORMS, Pairs
+from eventtracking._sensitive.pairs import Pairs
 from eventtracking._sensitive.text import Texts
 from eventtracking._sensitive.views import TooManyLayersError
 from eventtracking.processors.sensitive_guard import SensitiveFieldGuard

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from orjson import JSONDecodeError, loads
 
-from eventtracking.web._collector.bodies import with_whole_characters
+from eventtracking.web._collector.bodies import json_in, with_whole_characters
 from eventtracking.web._collector.refusals import RequestRefused
 
 # The batch, the list in it, and what stands in that: an event.
@@ -65,13 +65,9 @@ def batch_in(body: bytes) -> Any:
         RequestRefused: If what is around the events cannot be read either.
     """
     try:
-        return loads(body)
-    except JSONDecodeError:
-        body = with_whole_characters(body)
-    try:
-        return loads(body)
-    except JSONDecodeError:
-        return _in_pieces(body)
+        return json_in(body)
+    except RequestRefused:
+        return _in_pieces(with_whole_characters(body))
 
 
 def _in_pieces(body: bytes) -> Any:
