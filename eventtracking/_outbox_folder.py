@@ -16,6 +16,7 @@ from orjson import Fragment, dumps
 from eventtracking.delivery import journals
 from eventtracking.delivery.dead_letters import NAME, DeadLetters, Letter
 from eventtracking.delivery.destination import Record
+from eventtracking.delivery.journal_header import SETTLED, Foreign
 from eventtracking.delivery.journal_lines import line_of
 
 
@@ -119,7 +120,7 @@ class OutboxFolder:
     def _events(self, *, dead: bool, waiting: bool) -> Iterator[str]:
         if waiting:
             for path in self._paths():
-                with suppress(journals.Foreign, FileNotFoundError):
+                with suppress(Foreign, FileNotFoundError):
                     for record in journals.waiting(path):
                         if record:
                             yield _shown(record, None, None)
@@ -148,16 +149,16 @@ class OutboxFolder:
         """Delete what is older than *before* from the journal at *path*, if nobody has it."""
         try:
             journal = journals.adopt(path)
-        except journals.Foreign:
+        except Foreign:
             return 0
         if journal is None:
             return 0
         number = 0
         while entry := journal.next():
             journal.take()
-            if entry.state != journals.SETTLED and (not entry.record or entry.record.time < before):
+            if entry.state != SETTLED and (not entry.record or entry.record.time < before):
                 number += entry.record is not None
-                entry.state = journals.SETTLED
+                entry.state = SETTLED
         if really:
             # All were read, so what is noted of those that stay is written again.
             journal.advance(with_marks=True)
@@ -175,7 +176,7 @@ def _file(path: str) -> dict[str, Any] | None:
         found = [*journals.waiting(path)]
     except FileNotFoundError:
         return None
-    except (journals.Foreign, OSError):
+    except (Foreign, OSError):
         is_live, found = None, []
     times = [record.time for record in found if record]
     return {

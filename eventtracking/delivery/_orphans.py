@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from eventtracking.delivery import journals
 from eventtracking.delivery._reports import Reports
+from eventtracking.delivery.journal_header import Foreign
 from eventtracking.delivery.journals import Journal
 
 # How often to look for more.
@@ -71,7 +72,7 @@ class Orphans:
         path = os.path.join(self._folder, name)
         try:
             return journals.adopt(path)
-        except (journals.Foreign, OSError) as error:
+        except (Foreign, OSError) as error:
             self._left_alone.add(name)
             self._reports.warn("%s is left alone: %s", path, error)
             return None

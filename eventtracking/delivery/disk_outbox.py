@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from eventtracking.delivery import _folders, journals
+from eventtracking.delivery import _folders
 from eventtracking.delivery._journal_writer import JournalWriter
 from eventtracking.delivery._orphans import Orphans
 from eventtracking.delivery._reports import Reports
 from eventtracking.delivery.dead_letters import DeadLetters
 from eventtracking.delivery.destination import Record
+from eventtracking.delivery.journal_header import BEGUN, MOST_MARKS, SETTLED, WAITS
 from eventtracking.delivery.journals import Entry, Journal
 from eventtracking.delivery.losses import Losses
 from eventtracking.stats import Ledger
@@ -133,11 +134,11 @@ class DiskOutbox:
 
     def begin(self, batch: Sequence[Record], /) -> None:
         """Note in the journals that *batch* is sent now, and never again."""
-        self._mark(batch, journals.BEGUN)
+        self._mark(batch, BEGUN)
 
     def release(self, batch: Sequence[Record], /) -> None:
         """Take `begin` back."""
-        self._mark(batch, journals.WAITS)
+        self._mark(batch, WAITS)
 
     def settle(self, batch: Sequence[Record], /) -> int:
         """Move the cursor behind *batch*, and return how many of it were still here."""
@@ -146,7 +147,7 @@ class DiskOutbox:
                 return 0
             entries = [entry for record in batch if (entry := self._window.pop(record.id, None))]
             for entry in entries:
-                entry.state = journals.SETTLED
+                entry.state = SETTLED
             self._advance({entry.journal for entry in entries if entry.journal})
             if not self._window:
                 self._tidy()
@@ -221,7 +222,7 @@ class DiskOutbox:
     def _fill(self, max_events: int, max_bytes: int) -> None:
         """Bring the oldest events into the window."""
         if not self._idempotent:
-            max_events = min(max_events, journals.MOST_MARKS)
+            max_events = min(max_events, MOST_MARKS)
         self._orphans.look(self._held())
         room = max_bytes
         for journal in self._sources():
@@ -244,7 +245,7 @@ class DiskOutbox:
         except OSError as error:
             self._abandon(journal, error)
         self._accept(journal)
-        if journal.is_read and all(each.state == journals.SETTLED for each in journal.entries):
+        if journal.is_read and all(each.state == SETTLED for each in journal.entries):
             self._finish(journal)
         return room
 
@@ -253,7 +254,7 @@ class DiskOutbox:
         window = self._window
         while entry := journal.next():
             record = entry.record
-            if record is None or (entry.state != journals.WAITS and not self._may_repeat(entry)):
+            if record is None or (entry.state != WAITS and not self._may_repeat(entry)):
                 journal.take()
                 self._refuse(entry)
             elif (
@@ -273,25 +274,25 @@ class DiskOutbox:
         return room
 
     def _may_repeat(self, entry: Entry) -> bool:
-        return self._idempotent and entry.state == journals.BEGUN
+        return self._idempotent and entry.state == BEGUN
 
     def _has_marks(self, journal: Journal) -> bool:
         """Tell whether one more of *journal* can be on its way."""
-        if len(journal.entries) >= journals.MOST_MARKS:
+        if len(journal.entries) >= MOST_MARKS:
             # Damaged ones, and those that were begun, may be behind us.
             self._advance({journal})
-        return len(journal.entries) < journals.MOST_MARKS
+        return len(journal.entries) < MOST_MARKS
 
     def _refuse(self, entry: Entry) -> None:
         """Give *entry* up, which cannot, or must not, be sent."""
-        if entry.state == journals.SETTLED:
+        if entry.state == SETTLED:
             return
         if entry.record is not None:
             explanation = "it may have arrived before its process ended"
             self._reports.lose("rejected", [entry.record], explanation)
         elif entry.journal and not entry.journal.is_own:
             self._reports.lose("corrupt", [_DAMAGED], "a damaged line in the outbox")
-        entry.state = journals.SETTLED
+        entry.state = SETTLED
 
     def _write_off(self, journal: Journal, expected: int) -> None:
         """Give up what was written to *journal* and is not there any more."""
@@ -399,11 +400,11 @@ class DiskOutbox:
         try:
             while entry := journal.next():
                 journal.take()
-                if entry.record and entry.state != journals.SETTLED:
+                if entry.record and entry.state != SETTLED:
                     dropped.append(entry.record)
                 else:
                     self._refuse(entry)
-                entry.state = journals.SETTLED
+                entry.state = SETTLED
         except OSError as error:
             self._abandon(journal, error)
             return dropped

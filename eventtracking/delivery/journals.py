@@ -1,9 +1,8 @@
 """
 The files in which events wait: one writer each, a line with a checksum for each event.
 
-A journal begins with a header of fixed length. It says how far the events were settled,
-and what is known of the next few; it is written anew in place, so that a full disk does
-not hinder it. Behind it stands one line an event, as `journal_lines` writes it.
+A journal begins with a header, as `journal_header` writes it: how far the events were
+settled. Behind it stands one line an event, as `journal_lines` writes it.
 
 Who delivers from a journal holds a lock on it, from before it has its name until it is
 gone. So a journal that nobody has locked is one that nobody delivers.
@@ -11,7 +10,6 @@ gone. So a journal that nobody has locked is one that nobody delivers.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import re
@@ -21,13 +19,23 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
-from typing import Final, NamedTuple
+from typing import Final
 from weakref import ref
-from zlib import crc32
 
 from eventtracking._open_files import OpenFile
 from eventtracking.delivery.destination import Record
-from eventtracking.delivery.journal_lines import LINE_START, record_of, salvage
+from eventtracking.delivery.journal_header import (
+    BEGUN,
+    HEADER_BYTES,
+    SETTLED,
+    WAITS,
+    Foreign,
+    Header,
+    move_cursor,
+    read_header,
+    write_header,
+)
+from eventtracking.delivery.journal_lines import record_of, salvage
 from eventtracking.stats import value
 
 SUFFIX = ".journal"
@@ -35,36 +43,10 @@ SUFFIX = ".journal"
 # So that the order of names is that of age.
 _NAME = re.compile(r"\d{20}-[0-9a-f]+\.journal(\.tmp)?")
 
-# The header. What comes before the state never changes, so that it can be told whether
-# another version of this library wrote the file, or a disk damaged it.
-_KIND = b"eventtracking-outbox"
-_VERSION = b"%b\t1" % _KIND
-_TITLE = b"%b\t%08x\t" % (_VERSION, crc32(_VERSION))
-_TITLE_FORM = re.compile(rb"(%b\t\d+)\t([0-9a-f]{8})\t" % _KIND)
-_STATE = b"%020d\t%b"
-MOST_MARKS = 256
-_STATE_BYTES = 8 + 1 + 20 + 1 + MOST_MARKS
-HEADER_BYTES = len(_TITLE) + _STATE_BYTES + 1
-
-# What an event behind the cursor is: it waits, it was begun to be sent, it is settled.
-WAITS, BEGUN, SETTLED = b".", b"b", b"s"
-
 _BLOCK_BYTES = 1 << 18
 
 # A file without a final name that is as old was left by a process that was killed.
 _LEFT_SECONDS = 3600.0
-
-
-class Foreign(Exception):
-    """The file is none of ours, or of a version that is not known here."""
-
-
-class Header(NamedTuple):
-    """How far the events of a journal are settled, and what is known of the next ones."""
-
-    cursor: int
-    marks: bytes
-    is_damaged: bool = False
 
 
 class Pen(OpenFile):
@@ -195,7 +177,7 @@ class Journal:
             self._cursor = entries.popleft().end
         if with_marks or self._cursor != before:
             marks = b"".join([entry.state for entry in entries]) if with_marks else b""
-            os.pwrite(self._file.descriptor, _state(self._cursor, marks), len(_TITLE))
+            move_cursor(self._file.descriptor, self._cursor, marks)
 
     def remove(self) -> None:
         """
@@ -294,7 +276,7 @@ def create(folder: str, room: int) -> tuple[Journal, Pen]:
     file = OpenFile(os.open(f"{path}.tmp", flags, 0o600))
     try:
         fcntl.flock(file.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _write_header(file)
+        write_header(file.descriptor)
         append = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         pen = Pen(os.open(f"{path}.tmp", append), room)
         os.rename(f"{path}.tmp", path)
@@ -303,12 +285,6 @@ def create(folder: str, room: int) -> tuple[Journal, Pen]:
         with suppress(OSError):
             os.unlink(f"{path}.tmp")
     return Journal(path, file, Header(HEADER_BYTES, b""), pen), pen
-
-
-def _write_header(file: OpenFile) -> None:
-    header = b"%b%b\n" % (_TITLE, _state(HEADER_BYTES, b""))
-    if os.write(file.descriptor, header) != HEADER_BYTES:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def adopt(path: str) -> Journal | None:
@@ -331,23 +307,6 @@ def adopt(path: str) -> Journal | None:
         return None
     # Somebody may have delivered and removed it between opening and locking.
     return Journal(path, file, read_header(file.descriptor)) if file.is_at(path) else None
-
-
-def read_header(descriptor: int) -> Header:
-    """
-    Return the header of a journal; if that is damaged, one with which all is read again.
-
-    Raises:
-        Foreign: If the file is none, or none that can be read here.
-    """
-    start = os.pread(descriptor, HEADER_BYTES, 0)
-    title = _TITLE_FORM.match(start)
-    if title and int(title[2], 16) == crc32(title[1]) and title[1] != _VERSION:
-        raise Foreign("another version of this library wrote it")
-    header = _parsed(start)
-    if header and _is_line_start(descriptor, header.cursor):
-        return header
-    return Header(_first_line(descriptor), b"", is_damaged=True)
 
 
 def waiting(path: str) -> Iterator[Record | None]:
@@ -398,44 +357,6 @@ def is_locked(path: str) -> bool:
     except BlockingIOError:
         return True
     return False
-
-
-def _state(cursor: int, marks: bytes) -> bytes:
-    state = _STATE % (cursor, marks[:MOST_MARKS].ljust(MOST_MARKS, WAITS))
-    return b"%08x\t%b" % (crc32(state), state)
-
-
-def _parsed(start: bytes) -> Header | None:
-    if len(start) != HEADER_BYTES or not start.startswith(_TITLE):
-        return None
-    checksum, _, state = start[len(_TITLE) : -1].partition(b"\t")
-    if checksum != b"%08x" % crc32(state):
-        return None
-    cursor, _, marks = state.partition(b"\t")
-    return Header(int(cursor), marks)
-
-
-def _is_line_start(descriptor: int, offset: int) -> bool:
-    if not HEADER_BYTES <= offset <= os.fstat(descriptor).st_size:
-        return False
-    return os.pread(descriptor, 1, offset - 1) == b"\n"
-
-
-def _first_line(descriptor: int) -> int:
-    """Return where the first whole line begins, for nothing that stands before is known."""
-    start = os.pread(descriptor, _BLOCK_BYTES, 0)
-    if not start or _begins_ours(start):
-        return min(HEADER_BYTES, len(start))
-    for found in LINE_START.finditer(start):
-        if record_of(start[found.start() :].partition(b"\n")[0]):
-            return min(HEADER_BYTES, found.start())
-    raise Foreign("no event of ours is in it")
-
-
-def _begins_ours(start: bytes) -> bool:
-    # Most of it, for one byte or a few of it are damaged.
-    same = sum(a == b for a, b in zip(start, _TITLE, strict=False))
-    return same > len(_TITLE) // 2
 
 
 def _close(file: OpenFile) -> None:

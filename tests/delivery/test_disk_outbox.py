@@ -23,7 +23,7 @@ from outbox_programs import (
     start,
 )
 
-from eventtracking.delivery import journals
+from eventtracking.delivery import journal_header, journals
 from eventtracking.delivery.destination import Destination, Limits, Ok, Retry
 from eventtracking.delivery.network_backend import NetworkBackend
 from eventtracking.exceptions import ImproperlyConfigured
@@ -149,7 +149,7 @@ class TestOneProcess:
         kept.put(*many(5))
         kept.deliver(5)
         kept.put(*many(5, writer="gone"))
-        os.truncate(files(tmp_path)[0], journals.HEADER_BYTES)
+        os.truncate(files(tmp_path)[0], journal_header.HEADER_BYTES)
 
         assert kept.deliver() == []
         assert kept.deliver() == []
@@ -268,11 +268,12 @@ class TestTakingOver:
         result = run(
             """
             import json, os, resource, sys
+            from eventtracking.delivery import journal_header
             from eventtracking.delivery.journal_lines import line_of
-            from outbox_programs import ANY, Kept, journals, record
+            from outbox_programs import ANY, Kept, record
 
             folder = sys.argv[1]
-            header = journals.HEADER_BYTES
+            header = journal_header.HEADER_BYTES
             kept = Kept(folder)
             kept.put(record(0))
             kept.die()

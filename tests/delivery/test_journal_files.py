@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from outbox_programs import files, ids, left_behind, record
 
-from eventtracking.delivery import journals
+from eventtracking.delivery import journal_header, journals
 from eventtracking.delivery.destination import Record
 from eventtracking.delivery.journal_lines import line_of
 
@@ -51,10 +51,10 @@ def test_a_file_cut_at_any_byte_keeps_the_whole_records_before_it(records, data)
     """A kill or a lost end costs the record in which it struck, and no other."""
     with tempfile.TemporaryDirectory() as folder:
         path = left_behind(folder, record(0), *records)
-        lines = path.read_bytes()[journals.HEADER_BYTES :].splitlines(keepends=True)
-        size = data.draw(st.integers(journals.HEADER_BYTES, path.stat().st_size))
+        lines = path.read_bytes()[journal_header.HEADER_BYTES :].splitlines(keepends=True)
+        size = data.draw(st.integers(journal_header.HEADER_BYTES, path.stat().st_size))
         os.truncate(path, size)
-        left = size - journals.HEADER_BYTES
+        left = size - journal_header.HEADER_BYTES
         ends = [sum(map(len, lines[: number + 1])) for number in range(len(lines))]
         # One that misses nothing but its newline is whole.
         whole = sum(end - 1 <= left for end in ends)
@@ -77,7 +77,7 @@ def test_a_flipped_bit_costs_one_record_at_most(number, data):
 
         found = [each for each in read(path) if each]
 
-        damaged = place >= journals.HEADER_BYTES and not was_newline
+        damaged = place >= journal_header.HEADER_BYTES and not was_newline
         assert len(found) >= len(records) - damaged
         assert set(found) <= set(records)
 
@@ -86,11 +86,11 @@ def test_a_header_that_names_another_version_is_left_alone(tmp_path):
     """What a newer version of the library wrote is for that version to read."""
     path = left_behind(tmp_path, record(0))
     title = b"eventtracking-outbox\t2"
-    path.write_bytes(b"%b\t%08x\twhatever it is then\n" % (title, journals.crc32(title)))
+    path.write_bytes(b"%b\t%08x\twhatever it is then\n" % (title, journal_header.crc32(title)))
 
-    with pytest.raises(journals.Foreign, match="another version"):
+    with pytest.raises(journal_header.Foreign, match="another version"):
         read(path)
-    with pytest.raises(journals.Foreign):
+    with pytest.raises(journal_header.Foreign):
         journals.adopt(str(path))
 
 
@@ -99,7 +99,7 @@ def test_a_file_of_somebody_else_is_left_alone(tmp_path):
     path = left_behind(tmp_path, record(0))
     path.write_text("a diary\n" * 100)
 
-    with pytest.raises(journals.Foreign, match="no event of ours"):
+    with pytest.raises(journal_header.Foreign, match="no event of ours"):
         read(path)
 
 
@@ -107,10 +107,10 @@ def test_a_file_of_somebody_else_is_left_alone(tmp_path):
 def test_a_cursor_that_points_nowhere_counts_for_nothing(tmp_path, cursor):
     """Beyond the end, or into the header: everything is read again."""
     path = left_behind(tmp_path, record(0), record(1))
-    state = b"%b\t%b" % (cursor, b"." * journals.MOST_MARKS)
+    state = b"%b\t%b" % (cursor, b"." * journal_header.MOST_MARKS)
     content = path.read_bytes()
-    start = len(journals._TITLE)
-    state = b"%08x\t%b" % (journals.crc32(state), state)
+    start = len(journal_header._TITLE)
+    state = b"%08x\t%b" % (journal_header.crc32(state), state)
     path.write_bytes(content[:start] + state + content[start + len(state) :])
 
     assert ids(read(path)) == ["w-0", "w-1"]

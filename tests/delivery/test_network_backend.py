@@ -8,7 +8,7 @@ from outbox_programs import files, left_behind, record
 from reception import HANG_SECONDS, Reception, books, event, send, until
 
 from eventtracking.delivery.destination import Limits, Retry, new_id
-from eventtracking.delivery.journals import HEADER_BYTES
+from eventtracking.delivery.journal_header import HEADER_BYTES
 from eventtracking.delivery.network_backend import NetworkBackend
 from eventtracking.exceptions import EventLost, ImproperlyConfigured
 

@@ -6,12 +6,12 @@ import random
 import pytest
 from outbox_programs import ANY, Kept, files, left_behind, record
 
-from eventtracking.delivery import journals
+from eventtracking.delivery import journal_header, journals
 from eventtracking.delivery.journal_lines import line_of
 
 SEEDS = 20
 MANY_SEEDS = 500
-HEADER = journals.HEADER_BYTES
+HEADER = journal_header.HEADER_BYTES
 
 
 def flip_byte(content, chance):
@@ -81,8 +81,8 @@ def stale_cursor(content, chance):
 
 
 def set_cursor(content, cursor):
-    state = journals._state(cursor, b"")
-    start = len(journals._TITLE)
+    state = journal_header._state(cursor, b"")
+    start = len(journal_header._TITLE)
     content[start : start + len(state)] = state
 
 
