@@ -249,8 +249,8 @@ def _emit(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     settings = load_settings(options)
-    from eventtracking._guards import unguarded
     from eventtracking.settings import BACKENDS, ENABLED, build, describe, is_disabled
+    from eventtracking.settings.unguarded import unguarded
 
     print(describe(settings), flush=True)
     disabled = is_disabled(settings)

@@ -39,6 +39,9 @@ from eventtracking.serialization import encode
 from eventtracking.stats import Notices
 from eventtracking.tracker import Tracker, context, emit, get_tracker, register_tracker
 
+# What loading the settings calls.
+BUILD = "eventtracking.settings.building.build"
+
 
 @pytest.fixture
 def kept():
@@ -870,7 +873,7 @@ def test_the_settings_are_loaded_once_for_all_threads_and_no_first_event_is_lost
             everyone.set()
         emit(str(number))
 
-    with mock.patch("eventtracking.settings.build", side_effect=build_when_all_are_there) as build:
+    with mock.patch(BUILD, side_effect=build_when_all_are_there) as build:
         in_threads([lambda n=n: arrive_and_emit(n) for n in range(20)])
     names = [event["name"] for event in get_tracker().get_backend("memory").events]
 
@@ -938,7 +941,7 @@ def test_a_child_forked_while_settings_are_loaded_does_not_hang(config):
             go_on.wait(60)
         return real(given)
 
-    with mock.patch("eventtracking.settings.build", build):
+    with mock.patch(BUILD, build):
         thread = threading.Thread(target=emit, args=("parent",), daemon=True)
         thread.start()
         assert loading.wait(60)

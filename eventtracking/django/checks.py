@@ -11,9 +11,6 @@ from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured as DjangoImproperlyConfigured
 from django.urls import NoReverseMatch, reverse
 
-from eventtracking._assembly import Assembly
-from eventtracking._guards import unguarded
-from eventtracking._problems import Problem
 from eventtracking.django.collecting import COLLECTOR, NAMESPACE, new_collector
 from eventtracking.django.django_tracker import DjangoTracker, current
 from eventtracking.django.middleware import TRUSTED_PROXIES, trusted_proxies
@@ -28,6 +25,9 @@ from eventtracking.settings import (
     truth,
     unknown_names,
 )
+from eventtracking.settings.assembly import Assembly
+from eventtracking.settings.problems import Problem
+from eventtracking.settings.unguarded import unguarded
 from eventtracking.tracker import DEFAULT_TRACKER_NAME, TRACKERS
 
 TAG = "eventtracking"

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.conf import settings
 
-from eventtracking._assembly import Assembly
 from eventtracking.locator import ContextVarLocator
 from eventtracking.serialization import read_naive_in
 from eventtracking.settings import BACKENDS, ENABLED, PROCESSORS, TIME_ZONE
+from eventtracking.settings.assembly import Assembly
 from eventtracking.tracker import Tracker, register_tracker
 
 DJANGO_BACKEND_SETTING_NAME = BACKENDS

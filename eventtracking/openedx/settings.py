@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eventtracking._provider_keys import turned_on
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.settings import load
+from eventtracking.settings.open_edx_keys import turned_on
 
 __all__ = ["load", "providers"]
 

@@ -5,13 +5,13 @@ from uuid import uuid4
 
 import pytest
 
-from eventtracking._guards import unguarded
 from eventtracking.backends.memory import MemoryBackend
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.processors.legacy import LegacyFieldMappingProcessor
 from eventtracking.processors.sensitive_guard import SensitiveFieldGuard
 from eventtracking.processors.size_guard import SizeGuard
 from eventtracking.settings import GUARDS, RECOMMENDED_PROCESSORS, build
+from eventtracking.settings.unguarded import unguarded
 
 BOTH = " sends over a network without SensitiveFieldGuard and SizeGuard: "
 

@@ -29,8 +29,19 @@ def is_package(name):
     return (PACKAGE.parent.joinpath(*name.split(".")) / "__init__.py").exists()
 
 
+# Packages of which users import the face alone, and those of which they import nothing.
+FACES = ("eventtracking.settings",)
+INTERNAL = ()
+
+
 def is_public(name):
     return not any(part.startswith("_") for part in name.split("."))
+
+
+def is_for_users(module):
+    """Tell whether *module* is one that users import from."""
+    is_hidden = module.startswith(tuple(f"{name}." for name in (*FACES, *INTERNAL)))
+    return is_public(module) and not is_hidden and module not in INTERNAL
 
 
 def functions():

@@ -7,12 +7,15 @@ from package_source import functions, inside, modules
 # The three places on an event's way (Tracker.emit, RoutingBackend, and the worker of a
 # delivery), and what guards one call of somebody else's code: a leaf, a class, a method.
 REASONS = {
-    ("eventtracking._assembly", "Assembly._close"): "what was built must all be given up",
-    ("eventtracking._assembly", "Assembly._construct"): "anyone's class; the rest is looked at",
-    ("eventtracking._assembly", "_said"): "the error's own text may fail",
+    ("eventtracking.settings.assembly", "Assembly._close"): "what was built must all be given up",
+    (
+        "eventtracking.settings.assembly",
+        "Assembly._construct",
+    ): "anyone's class; the rest is looked at",
+    ("eventtracking.settings.assembly", "_said"): "the error's own text may fail",
     ("eventtracking._imports", "_import_module"): "a module runs anything while it is imported",
     ("eventtracking._imports", "import_string"): "a module may import its names when asked",
-    ("eventtracking._secrets", "representation"): "an error must not fail over its subject",
+    ("eventtracking.settings.secrets", "representation"): "an error must not fail over its subject",
     ("eventtracking.backends.routing", "RoutingBackend._hand_out"): "a backend spoils no other",
     ("eventtracking.backends.routing", "RoutingBackend._send_another_way"): "as its `send`",
     ("eventtracking.backends.routing", "RoutingBackend.process_event"): "a processor may fail",

@@ -6,7 +6,7 @@ import sys
 import sysconfig
 
 import pytest
-from package_source import PACKAGE, is_public, modules
+from package_source import PACKAGE, is_for_users, modules
 
 FRAMEWORKS = {"aiohttp", "asgiref", "celery", "django", "fastapi", "flask", "pytest", "starlette"}
 
@@ -87,7 +87,7 @@ def leaves():
     return [
         name
         for name in modules()
-        if is_public(name) and not any(f"{name}.".startswith(f"{door}.") for door in doors)
+        if is_for_users(name) and not any(f"{name}.".startswith(f"{door}.") for door in doors)
     ]
 
 

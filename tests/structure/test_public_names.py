@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from package_source import FUNCTIONS, is_public, modules
+from package_source import FUNCTIONS, REPOSITORY, is_for_users, is_package, is_public, modules
 
 # `logger` is left out everywhere: it is a convention of logging, not a promise.
 NAMES = {
@@ -238,7 +238,7 @@ NAMES = {
 # Programs to look at: nothing in them is there to be imported.
 PROGRAMS = ("eventtracking.demo", "eventtracking.inspector")
 
-PUBLIC = [name for name in modules() if is_public(name) and not name.startswith(PROGRAMS)]
+PUBLIC = [name for name in modules() if is_for_users(name) and not name.startswith(PROGRAMS)]
 
 
 def defined(tree):
@@ -261,6 +261,14 @@ def test_a_module_has_exactly_the_public_names_of_the_list(module):
     """A new name is a promise, a missing one a broken promise: neither happens by accident."""
     assert module in modules(), "the list names a module that is not there"
     assert sorted(set(defined(modules()[module]))) == NAMES.get(module)
+
+
+def test_the_reference_names_every_module_that_users_import():
+    """What can be imported can be looked up."""
+    text = REPOSITORY.joinpath("docs", "reference", "modules.rst").read_text("utf-8")
+    filled = [name for name in PUBLIC if NAMES[name] or not is_package(name)]
+
+    assert [name for name in filled if f"module:: {name}\n" not in text] == []
 
 
 def test_the_package_has_no_name_tracker_until_the_module_is_imported():

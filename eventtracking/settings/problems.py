@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, TypeAlias
 
-from eventtracking._secrets import Mask, one_line, representation
 from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking.settings.secrets import Mask, one_line, representation
 
 Keys: TypeAlias = tuple[Any, ...]
 """The keys that lead to a setting, its top-level name first."""

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from eventtracking._imports import import_string
-from eventtracking._problems import Keys, written
 from eventtracking.backends.routing import RoutingBackend
-from eventtracking.settings import BACKENDS, GUARDS, PROCESSORS
+from eventtracking.settings.names import BACKENDS, GUARDS, PROCESSORS
+from eventtracking.settings.problems import Keys, written
 
 
 def unguarded(backends: Mapping[str, Any], processors: Iterable[Any]) -> list[str]:

@@ -9,12 +9,12 @@ from inspect import Parameter, Signature, signature
 from typing import Any
 
 from eventtracking._imports import did_you_mean, import_string
-from eventtracking._problems import UNSHOWN, Keys, Problems
-from eventtracking._secrets import MAX_DEPTH, Reference, reference
 from eventtracking._timeouts import call_within
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.exceptions import ImproperlyConfigured
-from eventtracking.settings import BACKENDS, ENABLED, PROCESSORS, TIME_ZONE, truth
+from eventtracking.settings.names import BACKENDS, ENABLED, PROCESSORS, TIME_ZONE, truth
+from eventtracking.settings.problems import UNSHOWN, Keys, Problems
+from eventtracking.settings.secrets import MAX_DEPTH, Reference, reference
 
 logger = logging.getLogger(__name__)
 

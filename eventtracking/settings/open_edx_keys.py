@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from eventtracking._key_forms import is_key, is_measurement_id
-from eventtracking.settings import BACKENDS, truth
+from eventtracking.settings.names import BACKENDS, truth
 
 logger = logging.getLogger(__name__)
 
