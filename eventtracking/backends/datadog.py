@@ -6,17 +6,17 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Unpack
 
-from eventtracking._datadog import rows
-from eventtracking._datadog.agent import AgentDestination
-from eventtracking._datadog.intake import IntakeDestination
-from eventtracking._datadog.logs import MAX_AGE_SECONDS, LogsDestination
-from eventtracking._datadog.names import metric_name
-from eventtracking._datadog.table import Table
-from eventtracking._key_forms import is_key
 from eventtracking.delivery.destination import Destination
 from eventtracking.delivery.http import HttpClient
 from eventtracking.delivery.network_backend import NetworkBackend
 from eventtracking.delivery.options import DeliveryOptions
+from eventtracking.destinations.datadog import rows
+from eventtracking.destinations.datadog.agent import AgentDestination
+from eventtracking.destinations.datadog.intake import IntakeDestination
+from eventtracking.destinations.datadog.logs import MAX_AGE_SECONDS, LogsDestination
+from eventtracking.destinations.datadog.names import metric_name
+from eventtracking.destinations.datadog.table import Table
+from eventtracking.destinations.key_forms import is_key
 from eventtracking.exceptions import ImproperlyConfigured
 
 _SITE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")

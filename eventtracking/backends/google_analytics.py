@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Unpack
 
-from eventtracking._google.clients import Clients, UserId
-from eventtracking._google.destination import MeasurementProtocol
-from eventtracking._google.events import MAX_AGE_SECONDS, Events
-from eventtracking._google.names import EventNames
-from eventtracking._google.parameters import Parameters
-from eventtracking._key_forms import is_key, is_measurement_id
 from eventtracking.delivery.http import HttpClient
 from eventtracking.delivery.network_backend import NetworkBackend
 from eventtracking.delivery.options import DeliveryOptions
+from eventtracking.destinations.google_analytics.clients import Clients, UserId
+from eventtracking.destinations.google_analytics.destination import MeasurementProtocol
+from eventtracking.destinations.google_analytics.events import MAX_AGE_SECONDS, Events
+from eventtracking.destinations.google_analytics.names import EventNames
+from eventtracking.destinations.google_analytics.parameters import Parameters
+from eventtracking.destinations.key_forms import is_key, is_measurement_id
 from eventtracking.exceptions import ImproperlyConfigured
 
 _WHO = "GoogleAnalyticsBackend"

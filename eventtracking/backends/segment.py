@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Unpack
 
-from eventtracking._segment.client import ClientCalls
-from eventtracking._segment.delivery import SegmentDelivery
-from eventtracking._segment.destination import LIMITS, SegmentDestination
-from eventtracking._segment.facts import as_dict
-from eventtracking._segment.installed import InstalledClient, installed_client
-from eventtracking._segment.options import HOST, check_client_options, check_key_options
 from eventtracking.delivery.options import DeliveryOptions, check
+from eventtracking.destinations.segment.client import ClientCalls
+from eventtracking.destinations.segment.delivery import SegmentDelivery
+from eventtracking.destinations.segment.destination import LIMITS, SegmentDestination
+from eventtracking.destinations.segment.facts import as_dict
+from eventtracking.destinations.segment.installed import InstalledClient, installed_client
+from eventtracking.destinations.segment.options import HOST, check_client_options, check_key_options
 from eventtracking.types import Event
 
 

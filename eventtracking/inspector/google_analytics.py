@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeGuard
 
-from eventtracking._google import reserved
+from eventtracking.destinations.google_analytics import reserved
 from eventtracking.inspector.intake import (
     Answer,
     Intake,

@@ -19,8 +19,8 @@ from time import perf_counter
 from typing import Any
 
 from eventtracking import tracker
-from eventtracking._datadog.names import metric_name, tag
-from eventtracking._datadog.values import number
+from eventtracking.destinations.datadog.names import metric_name, tag
+from eventtracking.destinations.datadog.values import number
 from eventtracking.serialization import plain
 from eventtracking.stats import Notices
 

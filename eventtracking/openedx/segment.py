@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import Any
 
 from eventtracking import tracker
-from eventtracking._segment.facts import segment_context
-from eventtracking._segment.installed import installed_client, speaks
+from eventtracking.destinations.segment.facts import segment_context
+from eventtracking.destinations.segment.installed import installed_client, speaks
 from eventtracking.processors.request_context import RequestContext
 from eventtracking.stats import Notices
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from eventtracking._key_forms import is_key, is_measurement_id
+from eventtracking.destinations.key_forms import is_key, is_measurement_id
 from eventtracking.settings.names import BACKENDS, truth
 
 logger = logging.getLogger(__name__)

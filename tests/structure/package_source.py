@@ -31,7 +31,7 @@ def is_package(name):
 
 # Packages of which users import the face alone, and those of which they import nothing.
 FACES = ("eventtracking.settings",)
-INTERNAL = ()
+INTERNAL = ("eventtracking.destinations",)
 
 
 def is_public(name):

@@ -8,11 +8,11 @@ from package_source import inside, is_package, modules
 
 # The longest prefix counts.
 FLOORS = {
+    "eventtracking.destinations": 2,
     "eventtracking": 0,
     "eventtracking.exceptions": 0,
     "eventtracking.types": 0,
     "eventtracking._imports": 0,
-    "eventtracking._key_forms": 0,
     "eventtracking._open_files": 1,
     "eventtracking._salvage": 1,
     "eventtracking._timeouts": 0,
@@ -27,9 +27,6 @@ FLOORS = {
     "eventtracking.journal": 1,
     "eventtracking.catalog": 1,
     "eventtracking.delivery": 2,
-    "eventtracking._segment": 2,
-    "eventtracking._datadog": 2,
-    "eventtracking._google": 2,
     "eventtracking.processors": 3,
     "eventtracking.backends": 3,
     "eventtracking.tracker": 4,

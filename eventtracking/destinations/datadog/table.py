@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 
 from orjson import dumps
 
-from eventtracking._datadog.names import TagValues, metric_name, tag
-from eventtracking._datadog.rows import Row, prefixed
-from eventtracking._datadog.values import at, number, text
+from eventtracking.destinations.datadog.names import TagValues, metric_name, tag
+from eventtracking.destinations.datadog.rows import Row, prefixed
+from eventtracking.destinations.datadog.values import at, number, text
 from eventtracking.serialization import encode, plain
 from eventtracking.stats import Notices
 from eventtracking.types import Event

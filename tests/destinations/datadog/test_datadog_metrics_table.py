@@ -10,8 +10,8 @@ from datadog_agent import event, udp_agent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventtracking._datadog.names import MAX_CHARACTERS, TagValues, metric_name, tag
 from eventtracking.backends.datadog import DatadogBackend
+from eventtracking.destinations.datadog.names import MAX_CHARACTERS, TagValues, metric_name, tag
 from eventtracking.exceptions import ImproperlyConfigured
 
 pytest.importorskip("datadog")

@@ -9,9 +9,6 @@ from typing import Any, NamedTuple
 
 from orjson import dumps
 
-from eventtracking._datadog.points import Announcement, Gathered, Key, gather, has_announcement
-from eventtracking._datadog.seconds import Seconds, Series
-from eventtracking._datadog.table import Table
 from eventtracking.delivery.destination import (
     Destination,
     Limits,
@@ -22,6 +19,15 @@ from eventtracking.delivery.destination import (
     Split,
 )
 from eventtracking.delivery.http import HttpClient, meaning
+from eventtracking.destinations.datadog.points import (
+    Announcement,
+    Gathered,
+    Key,
+    gather,
+    has_announcement,
+)
+from eventtracking.destinations.datadog.seconds import Seconds, Series
+from eventtracking.destinations.datadog.table import Table
 from eventtracking.types import Event
 
 MAX_BODY_BYTES = 500_000

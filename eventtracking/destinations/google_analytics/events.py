@@ -9,9 +9,9 @@ from typing import Any
 
 from orjson import JSONEncodeError, dumps
 
-from eventtracking._google.clients import Clients
-from eventtracking._google.names import EventNames
-from eventtracking._google.parameters import Parameters
+from eventtracking.destinations.google_analytics.clients import Clients
+from eventtracking.destinations.google_analytics.names import EventNames
+from eventtracking.destinations.google_analytics.parameters import Parameters
 from eventtracking.exceptions import EventLost
 from eventtracking.serialization import plain
 from eventtracking.types import Event

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Unpack
 
-from eventtracking._segment.destination import SegmentDestination
-from eventtracking._segment.facts import as_text, identity, required_name
 from eventtracking.delivery.network_backend import NetworkBackend
 from eventtracking.delivery.options import DeliveryOptions
+from eventtracking.destinations.segment.destination import SegmentDestination
+from eventtracking.destinations.segment.facts import as_text, identity, required_name
 from eventtracking.exceptions import EventLost
 
 

@@ -19,11 +19,11 @@ from segment_cases import (
 )
 from strange_data import STRANGE, strange_data
 
-from eventtracking._segment import installed
 from eventtracking.backends import segment
 from eventtracking.backends.memory import MemoryBackend
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.backends.segment import SegmentBackend
+from eventtracking.destinations.segment import installed
 from eventtracking.event import copy_event
 from eventtracking.openedx import segment as openedx_segment
 from eventtracking.stats import Notices
@@ -261,7 +261,7 @@ def test_without_a_key_and_without_a_client_every_event_is_counted_and_the_cure_
 ALONE = """
 import sys
 sys.modules["segment"] = sys.modules["analytics"] = None
-from eventtracking._segment import installed
+from eventtracking.destinations.segment import installed
 from eventtracking.backends import segment
 assert segment.analytics is None
 backend = segment.SegmentBackend()

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from eventtracking._datadog.names import tag
-from eventtracking._datadog.values import at, text
 from eventtracking.delivery.destination import Destination, Limits, Outcome, Record
 from eventtracking.delivery.http import HttpClient, meaning
+from eventtracking.destinations.datadog.names import tag
+from eventtracking.destinations.datadog.values import at, text
 from eventtracking.serialization import encode
 from eventtracking.types import Event
 

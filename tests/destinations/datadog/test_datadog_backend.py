@@ -15,8 +15,8 @@ import pytest
 from datadog_agent import HANG_SECONDS, books, event, udp_agent, unix_agent, until
 from sink_server import reset, sink
 
-from eventtracking._datadog.intake import MAX_BODY_BYTES, Item, bodies
 from eventtracking.backends.datadog import DatadogBackend
+from eventtracking.destinations.datadog.intake import MAX_BODY_BYTES, Item, bodies
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.tracker import Tracker
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
-from eventtracking._google import reserved
+from eventtracking.destinations.google_analytics import reserved
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.stats import Notices
 

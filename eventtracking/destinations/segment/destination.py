@@ -10,15 +10,15 @@ from typing import Any
 from orjson import Fragment, dumps
 
 from eventtracking import __version__
-from eventtracking._segment.facts import (
+from eventtracking.delivery.answers import meaning
+from eventtracking.delivery.destination import Destination, Limits, Outcome, Record
+from eventtracking.delivery.http import HttpClient
+from eventtracking.destinations.segment.facts import (
     as_dict,
     moment,
     required_name,
 )
-from eventtracking._segment.scene import Scene
-from eventtracking.delivery.answers import meaning
-from eventtracking.delivery.destination import Destination, Limits, Outcome, Record
-from eventtracking.delivery.http import HttpClient
+from eventtracking.destinations.segment.identity import Scene
 from eventtracking.serialization import encode
 from eventtracking.types import Event
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import translate
 from typing import Any, NamedTuple
 
-from eventtracking._datadog.names import is_tag_key, metric_name
-from eventtracking._datadog.values import Path
 from eventtracking._imports import did_you_mean
+from eventtracking.destinations.datadog.names import is_tag_key, metric_name
+from eventtracking.destinations.datadog.values import Path
 from eventtracking.exceptions import ImproperlyConfigured
 
 KINDS = ("increment", "gauge", "histogram", "distribution", "timing")

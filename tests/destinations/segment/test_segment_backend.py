@@ -30,8 +30,8 @@ from segment_cases import (
 from sink_server import reset, sink
 from strange_data import STRANGE, Hostile, strange_data
 
-from eventtracking._segment.destination import SegmentDestination
 from eventtracking.backends.segment import SegmentBackend
+from eventtracking.destinations.segment.destination import SegmentDestination
 from eventtracking.exceptions import EventLost
 from eventtracking.openedx import segment as openedx_segment
 from eventtracking.processors.request_context import RequestContext
@@ -399,7 +399,7 @@ def test_ids_are_short_and_no_two_are_the_same(keyed, segment):
 
 FORK = """
 import os, sys, warnings
-from eventtracking._segment.destination import SegmentDestination
+from eventtracking.destinations.segment.destination import SegmentDestination
 from eventtracking.backends.segment import SegmentBackend
 warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside a thread
 host, key = sys.argv[1:]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from eventtracking._key_forms import is_key
-from eventtracking._segment.installed import speaks
+from eventtracking.destinations.key_forms import is_key
+from eventtracking.destinations.segment.installed import speaks
 from eventtracking.exceptions import ImproperlyConfigured
 
 HOST = "https://api.segment.io"

@@ -8,9 +8,13 @@ from collections.abc import Mapping, Sequence
 from types import NoneType
 from typing import Any, TypeAlias
 
-from eventtracking._google.items import ITEMS, Item, items_of
-from eventtracking._google.names import is_parameter_name, parameter_name, texts
-from eventtracking._google.values import Value, written_text, written_value
+from eventtracking.destinations.google_analytics.items import ITEMS, Item, items_of
+from eventtracking.destinations.google_analytics.names import (
+    is_parameter_name,
+    parameter_name,
+    texts,
+)
+from eventtracking.destinations.google_analytics.values import Value, written_text, written_value
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.serialization import plain
 from eventtracking.stats import Notices

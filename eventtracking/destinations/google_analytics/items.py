@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from eventtracking._google.values import Value, written_value
+from eventtracking.destinations.google_analytics.values import Value, written_value
 from eventtracking.serialization import plain
 
 Item: TypeAlias = dict[str, Value]

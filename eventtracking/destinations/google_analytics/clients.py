@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Literal, get_args
 
-from eventtracking._google.names import texts
-from eventtracking._google.values import written_value
+from eventtracking.destinations.google_analytics.names import texts
+from eventtracking.destinations.google_analytics.values import written_value
 from eventtracking.exceptions import EventLost, ImproperlyConfigured
 from eventtracking.serialization import plain
 

@@ -5,11 +5,11 @@ import random
 
 import pytest
 
-from eventtracking._datadog.intake import IntakeDestination
-from eventtracking._datadog.seconds import _MANY, MAX_LEAD_SECONDS, Seconds
-from eventtracking._datadog.table import Table
 from eventtracking.delivery.answers import Answer
 from eventtracking.delivery.destination import Ok, Record
+from eventtracking.destinations.datadog.intake import IntakeDestination
+from eventtracking.destinations.datadog.seconds import _MANY, MAX_LEAD_SECONDS, Seconds
+from eventtracking.destinations.datadog.table import Table
 
 START = 1_800_000_000.0
 

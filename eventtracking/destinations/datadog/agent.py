@@ -6,8 +6,6 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from eventtracking._datadog.points import Announcement, Key, gather
-from eventtracking._datadog.table import Table
 from eventtracking._imports import require
 from eventtracking.delivery.destination import (
     Destination,
@@ -18,6 +16,8 @@ from eventtracking.delivery.destination import (
     Reject,
     Retry,
 )
+from eventtracking.destinations.datadog.points import Announcement, Key, gather
+from eventtracking.destinations.datadog.table import Table
 from eventtracking.types import Event
 
 # How long a packet waits for an agent whose socket is full. Meanwhile no thread of this

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from eventtracking._google.events import EVENTS, TOO_OLD, Events, is_too_old
 from eventtracking.delivery.answers import at_most_once, failure, meaning
 from eventtracking.delivery.destination import (
     Destination,
@@ -20,6 +19,7 @@ from eventtracking.delivery.destination import (
     Split,
 )
 from eventtracking.delivery.http import Answer, HttpClient, NoAnswer, NotSent
+from eventtracking.destinations.google_analytics.events import EVENTS, TOO_OLD, Events, is_too_old
 from eventtracking.stats import Notices
 from eventtracking.types import Event
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventtracking._google.names import (
+from eventtracking.destinations.google_analytics.names import (
     EventNames,
     event_name,
     is_event_name,

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eventtracking._segment.facts import (
+from eventtracking.delivery.destination import Record, new_id
+from eventtracking.delivery.losses import Losses
+from eventtracking.destinations.segment.facts import (
     as_dict,
     as_text,
     identity,
@@ -14,8 +16,6 @@ from eventtracking._segment.facts import (
     required_name,
     segment_context,
 )
-from eventtracking.delivery.destination import Record, new_id
-from eventtracking.delivery.losses import Losses
 from eventtracking.event import copy_event, copy_value
 from eventtracking.exceptions import EventLost
 from eventtracking.stats import Ledger

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import Any
 
-from eventtracking._segment.facts import identity, is_of_browser, segment_context
+from eventtracking.destinations.segment.facts import identity, is_of_browser, segment_context
 
 # What Segment is told is made of these facts.
 _FIELDS = (

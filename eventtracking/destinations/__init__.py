@@ -1,0 +1,1 @@
+"""Receivers of events: what each service takes, and how it gets there."""
