@@ -6,10 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Unpack
 
-from eventtracking.delivery.destination import Destination
-from eventtracking.delivery.http import HttpClient
-from eventtracking.delivery.network_backend import NetworkBackend
-from eventtracking.delivery.options import DeliveryOptions
+from eventtracking.delivery import DeliveryOptions, Destination, HttpClient, NetworkBackend
 from eventtracking.destinations.datadog import rows
 from eventtracking.destinations.datadog.agent import AgentDestination
 from eventtracking.destinations.datadog.intake import IntakeDestination
@@ -51,7 +48,7 @@ class DatadogBackend(NetworkBackend):
         prefix: What the names of the metrics begin with.
         max_tag_values: How many values a tag may have; further ones become `other`.
         event_names: Events that are Datadog events as well; `*` and `?` are wildcards.
-        delivery: The options of `eventtracking.delivery.options.DeliveryOptions`.
+        delivery: The options of `eventtracking.delivery.DeliveryOptions`.
 
     Raises:
         ImproperlyConfigured: If an option is wrong, or the client is not installed.
@@ -124,7 +121,7 @@ class DatadogLogsBackend(NetworkBackend):
         endpoint: A URL instead of that of the site.
         service: The entries' `service`.
         tags: Tags of every entry, such as `env:production`.
-        delivery: The options of `eventtracking.delivery.options.DeliveryOptions`.
+        delivery: The options of `eventtracking.delivery.DeliveryOptions`.
 
     Raises:
         ImproperlyConfigured: If an option is wrong.

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Unpack
 
-from eventtracking.delivery.http import HttpClient
-from eventtracking.delivery.network_backend import NetworkBackend
-from eventtracking.delivery.options import DeliveryOptions
+from eventtracking.delivery import DeliveryOptions, HttpClient, NetworkBackend
 from eventtracking.destinations.google_analytics.clients import Clients, UserId
 from eventtracking.destinations.google_analytics.destination import MeasurementProtocol
 from eventtracking.destinations.google_analytics.events import MAX_AGE_SECONDS, Events
@@ -50,7 +48,7 @@ class GoogleAnalyticsBackend(NetworkBackend):
             for all events but those whose context has a `consent` of its own.
         validate: Send events to Google's validation server instead, which puts them
             into no report, and log what it says of them.
-        delivery: The options of `eventtracking.delivery.options.DeliveryOptions`.
+        delivery: The options of `eventtracking.delivery.DeliveryOptions`.
 
     Raises:
         ImproperlyConfigured: If an option is wrong, or the extra `http` is not installed.

@@ -6,11 +6,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Unpack, get_args
 
-from eventtracking.delivery.answers import at_most_once, failure
-from eventtracking.delivery.destination import Destination, Limits, Outcome, Record
-from eventtracking.delivery.http import HttpClient, meaning
-from eventtracking.delivery.network_backend import NetworkBackend
-from eventtracking.delivery.options import DeliveryOptions
+from eventtracking.delivery import (
+    DeliveryOptions,
+    Destination,
+    HttpClient,
+    Limits,
+    NetworkBackend,
+    Outcome,
+    Record,
+    at_most_once,
+    failure,
+    meaning,
+)
 from eventtracking.exceptions import EventLost, ImproperlyConfigured
 from eventtracking.serialization import encode, plain
 from eventtracking.types import Event
@@ -96,7 +103,7 @@ class HttpBackend(NetworkBackend):
         compress: Whether to send gzip.
         idempotent: Whether the receiver drops repeats of an `id`. If not, nothing is sent
             again that may have arrived: it is lost, counted as `rejected`.
-        delivery: The options of `eventtracking.delivery.options.DeliveryOptions`.
+        delivery: The options of `eventtracking.delivery.DeliveryOptions`.
 
     Raises:
         ImproperlyConfigured: If an option is wrong, or `urllib3` is not installed.

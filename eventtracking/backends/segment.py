@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Unpack
 
-from eventtracking.delivery.options import DeliveryOptions, check
+from eventtracking.delivery import DeliveryOptions
+from eventtracking.delivery.options import check
 from eventtracking.destinations.segment.client import ClientCalls
 from eventtracking.destinations.segment.delivery import SegmentDelivery
 from eventtracking.destinations.segment.destination import LIMITS, SegmentDestination
@@ -34,7 +35,7 @@ class SegmentBackend:
         compress: Compress requests with gzip.
         integrations: Which of Segment's destinations get the events, such as
             `{"All": True, "Mixpanel": False}`. Default: all that are on in Segment.
-        delivery: The options of `eventtracking.delivery.options.DeliveryOptions`. They
+        delivery: The options of `eventtracking.delivery.DeliveryOptions`. They
             need a *write_key*, as `host`, `compress` and `integrations` do.
 
     Raises:

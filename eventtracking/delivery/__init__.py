@@ -1,1 +1,54 @@
-"""The way of events to other machines: kept until they arrived, sent again, never lost unseen."""
+"""
+Deliver events over a network: batches, retries, an outbox, and a count of every event.
+
+A backend for a new receiver is a `Destination`, which says how an event is written and sent,
+and a subclass of `NetworkBackend`, which does the rest.
+"""
+
+from eventtracking.delivery.destination import (
+    Destination,
+    Limits,
+    Ok,
+    Outcome,
+    Pause,
+    Record,
+    Reject,
+    Retry,
+    Split,
+)
+from eventtracking.delivery.http.client import HttpClient
+from eventtracking.delivery.http.outcomes import (
+    Answer,
+    NoAnswer,
+    NotSent,
+    at_most_once,
+    failure,
+    meaning,
+)
+from eventtracking.delivery.losses import OnLoss
+from eventtracking.delivery.network_backend import NetworkBackend
+from eventtracking.delivery.options import DeliveryOptions
+from eventtracking.delivery.signals import install_signal_handlers
+
+__all__ = [
+    "Answer",
+    "DeliveryOptions",
+    "Destination",
+    "HttpClient",
+    "Limits",
+    "NetworkBackend",
+    "NoAnswer",
+    "NotSent",
+    "Ok",
+    "OnLoss",
+    "Outcome",
+    "Pause",
+    "Record",
+    "Reject",
+    "Retry",
+    "Split",
+    "at_most_once",
+    "failure",
+    "install_signal_handlers",
+    "meaning",
+]

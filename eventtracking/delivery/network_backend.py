@@ -9,13 +9,13 @@ import time
 from os import getpid
 from typing import Any, Unpack
 
-from eventtracking.delivery import ends, options
+from eventtracking.delivery import lifecycle, options
 from eventtracking.delivery.destination import Destination, Record, new_id
-from eventtracking.delivery.disk_outbox import DiskOutbox
 from eventtracking.delivery.losses import Losses
-from eventtracking.delivery.memory_outbox import MemoryOutbox
 from eventtracking.delivery.options import CheckedOptions, DeliveryOptions
-from eventtracking.delivery.outbox import Outbox
+from eventtracking.delivery.outbox.disk import DiskOutbox
+from eventtracking.delivery.outbox.memory import MemoryOutbox
+from eventtracking.delivery.outbox.protocol import Outbox
 from eventtracking.delivery.worker import Worker
 from eventtracking.exceptions import EventLost
 from eventtracking.serialization import plain
@@ -44,7 +44,7 @@ class NetworkBackend:
 
     Args:
         destination: How events are written and sent.
-        delivery: The options of `eventtracking.delivery.options.DeliveryOptions`.
+        delivery: The options of `eventtracking.delivery.DeliveryOptions`.
 
     Raises:
         ImproperlyConfigured: If an option is wrong, or the outbox cannot be used.
@@ -70,7 +70,7 @@ class NetworkBackend:
         self._losses = Losses(destination.label, self._ledger, checked.on_loss)
         self._outbox = _outbox(who, checked, self._losses, self._ledger, destination)
         self._worker = Worker(destination, self._outbox, self._losses, self._ledger, checked)
-        ends.watch(self)
+        lifecycle.watch(self)
 
     @property
     def outbox(self) -> str | os.PathLike[str] | None:
@@ -94,7 +94,7 @@ class NetworkBackend:
     def put(self, name: str, payload: bytes) -> None:
         """Take *payload*, which the destination would send for an event called *name*."""
         if self._forks_unseen and self._pid != getpid():
-            ends.in_child()
+            lifecycle.in_child()
         next(self._ledger.accepted)
         # As `Record(...)`, in half the time.
         record = _new(Record, (new_id(), time.time(), name, payload))

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterable
 from types import FrameType
 
-from eventtracking.delivery.ends import finish_all, flush_all
+from eventtracking.delivery.lifecycle import finish_all, flush_all
 
 
 def install_signal_handlers(signals: Iterable[int] = (signal.SIGTERM,)) -> None:

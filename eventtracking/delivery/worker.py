@@ -14,7 +14,8 @@ from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from eventtracking.delivery._gate import Gate
+from eventtracking.delivery.backoff import Backoff
+from eventtracking.delivery.circuit_breaker import Gate
 from eventtracking.delivery.destination import (
     Destination,
     Ok,
@@ -27,8 +28,7 @@ from eventtracking.delivery.destination import (
 )
 from eventtracking.delivery.losses import Losses
 from eventtracking.delivery.options import CheckedOptions
-from eventtracking.delivery.outbox import Outbox
-from eventtracking.delivery.retry import Backoff
+from eventtracking.delivery.outbox.protocol import Outbox
 from eventtracking.stats import Ledger, Notices, value
 
 logger = logging.getLogger(__name__)

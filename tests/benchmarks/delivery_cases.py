@@ -23,7 +23,7 @@ import orjson
 
 from eventtracking.backends.http import HttpBackend
 from eventtracking.backends.segment import SegmentBackend
-from eventtracking.delivery.options import DeliveryOptions
+from eventtracking.delivery import DeliveryOptions
 from eventtracking.tracker import Tracker
 from tests.benchmarks import cases
 from tests.benchmarks.cases import DATA, NAME, PROCESS, REQUEST, Case, Timed

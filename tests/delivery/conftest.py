@@ -3,7 +3,7 @@
 import pytest
 from reception import Reception
 
-from eventtracking.delivery.network_backend import NetworkBackend
+from eventtracking.delivery import NetworkBackend
 
 
 @pytest.fixture

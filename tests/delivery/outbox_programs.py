@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 from textwrap import dedent
 
-from eventtracking.delivery import _folders, journals
-from eventtracking.delivery.destination import Record
-from eventtracking.delivery.disk_outbox import DiskOutbox
+from eventtracking.delivery import Record
 from eventtracking.delivery.losses import Losses
+from eventtracking.delivery.outbox import folders, segment_file
+from eventtracking.delivery.outbox.disk import DiskOutbox
 from eventtracking.stats import Ledger
 
 HERE = Path(__file__).parent
@@ -82,7 +82,7 @@ class Kept:
     def die(self):
         """Give the files up as the end of a process does, without a word."""
         self.outbox.forget()
-        _folders._owners.discard(self.outbox)
+        folders._owners.discard(self.outbox)
 
     def books(self):
         """Return the books, which must be even."""
@@ -99,7 +99,7 @@ def ids(records):
 
 def files(folder):
     """Return the journals in *folder*, the oldest first."""
-    return sorted(Path(folder, name) for name in journals.names(str(folder)))
+    return sorted(Path(folder, name) for name in segment_file.names(str(folder)))
 
 
 def left_behind(folder, *records, **options):

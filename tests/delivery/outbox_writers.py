@@ -8,8 +8,7 @@ from itertools import count
 
 from outbox_programs import record
 
-from eventtracking.delivery.destination import Destination, Limits, Ok, Reject, Retry
-from eventtracking.delivery.network_backend import NetworkBackend
+from eventtracking.delivery import Destination, Limits, NetworkBackend, Ok, Reject, Retry
 
 
 class SinkDestination(Destination):

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from eventtracking.delivery.destination import Destination, Limits, Ok
+from eventtracking.delivery import Destination, Limits, Ok
 from eventtracking.exceptions import EventLost
 from eventtracking.serialization import encode
 

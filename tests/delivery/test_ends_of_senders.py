@@ -113,7 +113,7 @@ def test_what_an_exit_hook_emits_after_ours_is_said_to_be_lost_in_memory(there):
 
 
 HANDLER = """
-from eventtracking.delivery.signals import install_signal_handlers
+from eventtracking.delivery import install_signal_handlers
 install_signal_handlers()
 install_signal_handlers()
 emit(0, 100)

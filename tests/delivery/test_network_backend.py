@@ -7,9 +7,9 @@ import pytest
 from outbox_programs import files, left_behind, record
 from reception import HANG_SECONDS, Reception, books, event, send, until
 
-from eventtracking.delivery.destination import Limits, Retry, new_id
-from eventtracking.delivery.journal_header import HEADER_BYTES
-from eventtracking.delivery.network_backend import NetworkBackend
+from eventtracking.delivery import Limits, NetworkBackend, Retry
+from eventtracking.delivery.destination import new_id
+from eventtracking.delivery.outbox.segment_header import HEADER_BYTES
 from eventtracking.exceptions import EventLost, ImproperlyConfigured
 
 

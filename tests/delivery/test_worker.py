@@ -6,9 +6,9 @@ import threading
 import pytest
 from reception import HANG_SECONDS, Reception, books, event, send, until
 
+from eventtracking.delivery import Ok, Pause, Reject, Retry, Split
 from eventtracking.delivery import worker as worker_module
-from eventtracking.delivery.destination import Ok, Pause, Reject, Retry, Split
-from eventtracking.delivery.retry import Backoff
+from eventtracking.delivery.backoff import Backoff
 
 
 @pytest.fixture(autouse=True)

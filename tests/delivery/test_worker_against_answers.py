@@ -12,11 +12,9 @@ import trustme
 from reception import HANG_SECONDS, LIMITS, books, event, until
 from sink_server import drip, reset, sink
 
+from eventtracking.delivery import Destination, HttpClient, at_most_once, failure, meaning
 from eventtracking.delivery import worker as worker_module
-from eventtracking.delivery.answers import at_most_once, failure
-from eventtracking.delivery.destination import Destination
-from eventtracking.delivery.http import HttpClient, meaning
-from eventtracking.delivery.retry import Backoff
+from eventtracking.delivery.backoff import Backoff
 from eventtracking.serialization import encode
 
 NAMES = ["a", "b", "c", "d"]

@@ -30,8 +30,8 @@ def is_package(name):
 
 
 # Packages of which users import the face alone, and those of which they import nothing.
-FACES = ("eventtracking.settings",)
-INTERNAL = ("eventtracking.destinations",)
+FACES = ("eventtracking.delivery", "eventtracking.settings")
+INTERNAL = ("eventtracking.destinations", "eventtracking.commands")
 
 
 def is_public(name):

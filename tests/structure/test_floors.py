@@ -4,7 +4,7 @@ import ast
 import sys
 
 import pytest
-from package_source import inside, is_package, modules
+from package_source import FACES, inside, is_package, modules
 
 # The longest prefix counts.
 FLOORS = {
@@ -45,10 +45,7 @@ FLOORS = {
     "eventtracking.integrations": 6,
     "eventtracking.openedx": 6,
     "eventtracking.cli": 6,
-    "eventtracking._command_line": 6,
-    "eventtracking._outbox_command": 6,
-    "eventtracking._outbox_delivery": 6,
-    "eventtracking._outbox_folder": 6,
+    "eventtracking.commands": 6,
     "eventtracking.demo": 6,
     "eventtracking.__main__": 6,
 }
@@ -59,18 +56,18 @@ ROOMS = ("eventtracking.processors", "eventtracking.backends")
 # Whoever is not named here imports the standard library and these.
 CORE_DEPENDENCIES = {"orjson", "pytz", "six"}
 GUESTS = {
-    "eventtracking.delivery._connections": {"urllib3"},
+    "eventtracking.delivery.http.connections": {"urllib3"},
     # Whoever has Django has asgiref.
     "eventtracking.django": {"asgiref", "django"},
     "eventtracking.openedx.management": {"django"},
     "eventtracking.openedx.segment_webhook": {"django"},
     "eventtracking.openedx.views": {"django"},
-    "eventtracking._outbox_delivery": {"tqdm"},
+    "eventtracking.delivery.outbox.draining": {"tqdm"},
     "eventtracking.pytest_plugin": {"pytest"},
 }
 
 # What they hold beyond a docstring.
-FILLED_INITS = {"eventtracking", "eventtracking.django", "eventtracking.settings"}
+FILLED_INITS = {"eventtracking", "eventtracking.django", *FACES}
 
 
 def floor(module):

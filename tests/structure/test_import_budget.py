@@ -37,9 +37,8 @@ HEAVY |= {"six", "tempfile", "tomllib", "unittest", "uuid", "zoneinfo"}
 DOORS = ("eventtracking.django", "eventtracking.openedx.management", "eventtracking.pytest_plugin")
 
 # Programs, not leaves: whoever runs one wants all of it.
-PROGRAMS = ("eventtracking.cli", "eventtracking.demo", "eventtracking.inspector")
-PROGRAMS += ("eventtracking.__main__", "eventtracking._command_line")
-PROGRAMS += ("eventtracking._outbox_command",)
+PROGRAMS = ("eventtracking.cli", "eventtracking.__main__")
+PROGRAMS += ("eventtracking.demo", "eventtracking.inspector")
 
 PROBE = """
 import json, sys

@@ -7,15 +7,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from eventtracking._imports import require
-from eventtracking.delivery.destination import (
-    Destination,
-    Limits,
-    Ok,
-    Outcome,
-    Record,
-    Reject,
-    Retry,
-)
+from eventtracking.delivery import Destination, Limits, Ok, Outcome, Record, Reject, Retry
 from eventtracking.destinations.datadog.points import Announcement, Key, gather
 from eventtracking.destinations.datadog.table import Table
 from eventtracking.types import Event

@@ -9,16 +9,17 @@ from typing import Any, NamedTuple
 
 from orjson import dumps
 
-from eventtracking.delivery.destination import (
+from eventtracking.delivery import (
     Destination,
+    HttpClient,
     Limits,
     Ok,
     Outcome,
     Record,
     Reject,
     Split,
+    meaning,
 )
-from eventtracking.delivery.http import HttpClient, meaning
 from eventtracking.destinations.datadog.points import (
     Announcement,
     Gathered,

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from eventtracking.delivery.destination import Destination, Limits, Outcome, Record
-from eventtracking.delivery.http import HttpClient, meaning
+from eventtracking.delivery import Destination, HttpClient, Limits, Outcome, Record, meaning
 from eventtracking.destinations.datadog.names import tag
 from eventtracking.destinations.datadog.values import at, text
 from eventtracking.serialization import encode

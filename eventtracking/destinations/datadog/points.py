@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from orjson import loads
 
-from eventtracking.delivery.destination import Record
+from eventtracking.delivery import Record
 
 
 class Key(NamedTuple):

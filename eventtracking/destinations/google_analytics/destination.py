@@ -8,17 +8,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from eventtracking.delivery.answers import at_most_once, failure, meaning
-from eventtracking.delivery.destination import (
+from eventtracking.delivery import (
+    Answer,
     Destination,
+    HttpClient,
     Limits,
+    NoAnswer,
+    NotSent,
     Ok,
     Outcome,
     Record,
     Reject,
     Split,
+    at_most_once,
+    failure,
+    meaning,
 )
-from eventtracking.delivery.http import Answer, HttpClient, NoAnswer, NotSent
 from eventtracking.destinations.google_analytics.events import EVENTS, TOO_OLD, Events, is_too_old
 from eventtracking.stats import Notices
 from eventtracking.types import Event

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eventtracking.delivery.destination import Record, new_id
+from eventtracking.delivery import Record
+from eventtracking.delivery.destination import new_id
 from eventtracking.delivery.losses import Losses
 from eventtracking.destinations.segment.facts import (
     as_dict,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Unpack
 
-from eventtracking.delivery.network_backend import NetworkBackend
-from eventtracking.delivery.options import DeliveryOptions
+from eventtracking.delivery import DeliveryOptions, NetworkBackend
 from eventtracking.destinations.segment.destination import SegmentDestination
 from eventtracking.destinations.segment.facts import as_text, identity, required_name
 from eventtracking.exceptions import EventLost

@@ -10,9 +10,7 @@ from typing import Any
 from orjson import Fragment, dumps
 
 from eventtracking import __version__
-from eventtracking.delivery.answers import meaning
-from eventtracking.delivery.destination import Destination, Limits, Outcome, Record
-from eventtracking.delivery.http import HttpClient
+from eventtracking.delivery import Destination, HttpClient, Limits, Outcome, Record, meaning
 from eventtracking.destinations.segment.facts import (
     as_dict,
     moment,

@@ -5,8 +5,7 @@ import random
 
 import pytest
 
-from eventtracking.delivery.answers import Answer
-from eventtracking.delivery.destination import Ok, Record
+from eventtracking.delivery import Answer, Ok, Record
 from eventtracking.destinations.datadog.intake import IntakeDestination
 from eventtracking.destinations.datadog.seconds import _MANY, MAX_LEAD_SECONDS, Seconds
 from eventtracking.destinations.datadog.table import Table

@@ -14,7 +14,7 @@ import pytest
 from sink_server import reset, sink
 
 from eventtracking.backends.google_analytics import GoogleAnalyticsBackend
-from eventtracking.delivery.destination import Record
+from eventtracking.delivery import Record
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.testing import FakeDestinations
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from outbox_programs import files, ids, left_behind, record
 
-from eventtracking.delivery import journal_header, journals
-from eventtracking.delivery.destination import Record
-from eventtracking.delivery.journal_lines import line_of
+from eventtracking.delivery import Record
+from eventtracking.delivery.outbox import segment_file, segment_header
+from eventtracking.delivery.outbox.record_lines import line_of
 
 NAMES = st.text(st.characters(exclude_categories=()), max_size=20)
 RECORDS = st.lists(
@@ -29,7 +29,7 @@ RECORDS = st.lists(
 
 def read(path):
     """Return what waits in the journal at *path*; `None` for each damaged line."""
-    return [*journals.waiting(str(path))]
+    return [*segment_file.waiting(str(path))]
 
 
 def as_kept(each):
@@ -51,10 +51,10 @@ def test_a_file_cut_at_any_byte_keeps_the_whole_records_before_it(records, data)
     """A kill or a lost end costs the record in which it struck, and no other."""
     with tempfile.TemporaryDirectory() as folder:
         path = left_behind(folder, record(0), *records)
-        lines = path.read_bytes()[journal_header.HEADER_BYTES :].splitlines(keepends=True)
-        size = data.draw(st.integers(journal_header.HEADER_BYTES, path.stat().st_size))
+        lines = path.read_bytes()[segment_header.HEADER_BYTES :].splitlines(keepends=True)
+        size = data.draw(st.integers(segment_header.HEADER_BYTES, path.stat().st_size))
         os.truncate(path, size)
-        left = size - journal_header.HEADER_BYTES
+        left = size - segment_header.HEADER_BYTES
         ends = [sum(map(len, lines[: number + 1])) for number in range(len(lines))]
         # One that misses nothing but its newline is whole.
         whole = sum(end - 1 <= left for end in ends)
@@ -77,7 +77,7 @@ def test_a_flipped_bit_costs_one_record_at_most(number, data):
 
         found = [each for each in read(path) if each]
 
-        damaged = place >= journal_header.HEADER_BYTES and not was_newline
+        damaged = place >= segment_header.HEADER_BYTES and not was_newline
         assert len(found) >= len(records) - damaged
         assert set(found) <= set(records)
 
@@ -86,12 +86,12 @@ def test_a_header_that_names_another_version_is_left_alone(tmp_path):
     """What a newer version of the library wrote is for that version to read."""
     path = left_behind(tmp_path, record(0))
     title = b"eventtracking-outbox\t2"
-    path.write_bytes(b"%b\t%08x\twhatever it is then\n" % (title, journal_header.crc32(title)))
+    path.write_bytes(b"%b\t%08x\twhatever it is then\n" % (title, segment_header.crc32(title)))
 
-    with pytest.raises(journal_header.Foreign, match="another version"):
+    with pytest.raises(segment_header.Foreign, match="another version"):
         read(path)
-    with pytest.raises(journal_header.Foreign):
-        journals.adopt(str(path))
+    with pytest.raises(segment_header.Foreign):
+        segment_file.adopt(str(path))
 
 
 def test_a_file_of_somebody_else_is_left_alone(tmp_path):
@@ -99,7 +99,7 @@ def test_a_file_of_somebody_else_is_left_alone(tmp_path):
     path = left_behind(tmp_path, record(0))
     path.write_text("a diary\n" * 100)
 
-    with pytest.raises(journal_header.Foreign, match="no event of ours"):
+    with pytest.raises(segment_header.Foreign, match="no event of ours"):
         read(path)
 
 
@@ -107,10 +107,10 @@ def test_a_file_of_somebody_else_is_left_alone(tmp_path):
 def test_a_cursor_that_points_nowhere_counts_for_nothing(tmp_path, cursor):
     """Beyond the end, or into the header: everything is read again."""
     path = left_behind(tmp_path, record(0), record(1))
-    state = b"%b\t%b" % (cursor, b"." * journal_header.MOST_MARKS)
+    state = b"%b\t%b" % (cursor, b"." * segment_header.MOST_MARKS)
     content = path.read_bytes()
-    start = len(journal_header._TITLE)
-    state = b"%08x\t%b" % (journal_header.crc32(state), state)
+    start = len(segment_header._TITLE)
+    state = b"%08x\t%b" % (segment_header.crc32(state), state)
     path.write_bytes(content[:start] + state + content[start + len(state) :])
 
     assert ids(read(path)) == ["w-0", "w-1"]
@@ -129,18 +129,18 @@ def test_a_whole_line_behind_a_torn_one_is_found(tmp_path):
 
 def test_a_journal_is_locked_until_it_is_given_up(tmp_path):
     """So nobody else delivers from it; and afterwards anybody may."""
-    journal, pen = journals.create(str(tmp_path), 1000)
+    journal, pen = segment_file.create(str(tmp_path), 1000)
     (path,) = map(str, files(tmp_path))
 
-    assert journals.is_locked(path)
-    assert journals.adopt(path) is None
+    assert segment_file.is_locked(path)
+    assert segment_file.adopt(path) is None
     journal.release()
-    assert not journals.is_locked(path)
-    adopted = journals.adopt(path)
+    assert not segment_file.is_locked(path)
+    adopted = segment_file.adopt(path)
     assert adopted is not None
-    assert journals.adopt(path) is None
+    assert segment_file.adopt(path) is None
     adopted.remove()
-    assert journals.adopt(path) is None
+    assert segment_file.adopt(path) is None
     assert pen.is_open()
 
 
@@ -158,7 +158,7 @@ def test_no_link_is_followed(tmp_path):
     link.symlink_to(elsewhere)
 
     with pytest.raises(OSError, match="symbolic link"):
-        journals.adopt(str(link))
+        segment_file.adopt(str(link))
 
 
 def test_what_a_kill_left_half_made_is_removed_later(tmp_path):
@@ -168,6 +168,6 @@ def test_what_a_kill_left_half_made_is_removed_later(tmp_path):
     old.touch()
     fresh.touch()
 
-    assert [*journals.names(str(tmp_path))] == [fresh.stem]
+    assert [*segment_file.names(str(tmp_path))] == [fresh.stem]
     assert not old.exists()
     assert fresh.exists()

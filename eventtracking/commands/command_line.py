@@ -8,6 +8,8 @@ import sys
 from contextlib import suppress
 from typing import Any
 
+from eventtracking.settings import CONFIG, load
+
 EXIT_CODES = """\
 exit codes: 0 done, 1 wrong settings or a lost event, 2 wrong usage
 """
@@ -44,8 +46,6 @@ def load_settings(options: argparse.Namespace) -> dict[str, Any]:
         UsageError: If neither names any.
         ImproperlyConfigured: If they cannot be read.
     """
-    from eventtracking.settings import CONFIG, load
-
     path = options.config or os.environ.get(CONFIG)
     if not path:
         raise UsageError(
@@ -53,6 +53,14 @@ def load_settings(options: argparse.Namespace) -> dict[str, Any]:
         )
     _let_settings_name_what_lies_here()
     return load(path, os.environ)
+
+
+def port(text: str) -> int:
+    """Return the number of a port, 0 included, for `argparse`."""
+    port = int(text) if text.isascii() and text.isdigit() else -1
+    if not 0 <= port < 2**16:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 65535, got {text!r}")
+    return port
 
 
 def _let_settings_name_what_lies_here() -> None:

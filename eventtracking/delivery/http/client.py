@@ -15,18 +15,15 @@ from urllib.parse import urljoin
 
 from eventtracking import __version__
 from eventtracking._imports import require
-from eventtracking.delivery._echoes import Echoes
-from eventtracking.delivery._routes import route
-from eventtracking.delivery.answers import Answer, NoAnswer, NotSent, meaning, printable
+from eventtracking.delivery.http.key_masking import Echoes
+from eventtracking.delivery.http.outcomes import Answer, NoAnswer, NotSent, printable
+from eventtracking.delivery.http.routes import route
 from eventtracking.exceptions import ImproperlyConfigured
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
 
-    from eventtracking.delivery._connections import Connection
-
-# What a destination over HTTP needs.
-__all__ = ["Answer", "HttpClient", "NoAnswer", "NotSent", "meaning"]
+    from eventtracking.delivery.http.connections import Connection
 
 # No answer that means something to us is longer.
 _MOST_ANSWER_BYTES = 64 * 1024
@@ -89,10 +86,10 @@ class HttpClient:
         self._route = route(url, secret_query, who=who, option=option)
         self._headers = _HEADERS | _checked(headers, who)
         require("urllib3", extra="http")
-        from eventtracking.delivery import _connections
+        from eventtracking.delivery.http import connections
 
-        self._failures = _connections.FAILURES
-        self._connector = _connections.Connector(self._route)
+        self._failures = connections.FAILURES
+        self._connector = connections.Connector(self._route)
         self._begin = ""
         if self._route.proxy and self._route.scheme == "http":
             self._begin = self._route.origin

@@ -9,9 +9,8 @@ import time
 import pytest
 from outbox_programs import HANG_SECONDS, Kept, files, ids, left_behind, record
 
-from eventtracking import _outbox_folder
 from eventtracking.cli import main
-from eventtracking.delivery import dead_letters, journals
+from eventtracking.delivery.outbox import dead_letters, inspection, segment_file
 
 
 @pytest.fixture
@@ -153,8 +152,8 @@ def test_a_retry_that_is_cut_short_loses_nothing(folder, monkeypatch, function):
     with monkeypatch.context() as patch:
         patch.setattr(function, fail)
         with pytest.raises(OSError, match="no room"):
-            _outbox_folder.OutboxFolder(str(folder)).retry(ids_)
-    here = _outbox_folder.OutboxFolder(str(folder))
+            inspection.OutboxFolder(str(folder)).retry(ids_)
+    here = inspection.OutboxFolder(str(folder))
     found = [json.loads(line)["id"] for line in here.events(dead=True, waiting=True, limit=None)]
 
     assert {"dead-0", "dead-1", "dead-2"} <= set(found)
@@ -172,7 +171,7 @@ def test_a_damaged_line_stays_among_the_refused(outbox, folder):
 def test_an_event_that_is_refused_during_a_retry_is_kept(outbox, folder):
     """The file is written anew under a lock; whoever waited for it writes to the new one."""
     kept = Kept(folder)
-    here = _outbox_folder.OutboxFolder(str(folder))
+    here = inspection.OutboxFolder(str(folder))
     seen = []
 
     def refuse(letters):
@@ -215,7 +214,7 @@ def test_it_deletes_only_what_is_old_enough(outbox, folder):
     code, out, _ = outbox("purge", folder, "--waiting", "--older-than", "3600", "--yes")
 
     assert (code, out) == (0, "4 event(s) deleted\n")
-    assert ids([*journals.waiting(str(mixed))]) == ["mixed-1"]
+    assert ids([*segment_file.waiting(str(mixed))]) == ["mixed-1"]
     assert ids(Kept(folder).deliver()) == ["young-0", "young-1", "mixed-1"]
 
 
@@ -254,7 +253,7 @@ def test_a_number_below_zero_is_wrong_usage_and_does_nothing(folder, capsys, arg
     assert ended.value.code == 2
     assert expected in capsys.readouterr().err
     assert (
-        len([*_outbox_folder.OutboxFolder(str(folder)).events(dead=True, waiting=True, limit=None)])
+        len([*inspection.OutboxFolder(str(folder)).events(dead=True, waiting=True, limit=None)])
         == 12
     )
 

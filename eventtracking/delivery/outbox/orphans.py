@@ -6,10 +6,10 @@ import heapq
 import os
 from collections.abc import Callable, Iterable
 
-from eventtracking.delivery import journals
-from eventtracking.delivery._reports import Reports
-from eventtracking.delivery.journal_header import Foreign
-from eventtracking.delivery.journals import Journal
+from eventtracking.delivery.outbox import segment_file
+from eventtracking.delivery.outbox.reports import Reports
+from eventtracking.delivery.outbox.segment_file import Journal
+from eventtracking.delivery.outbox.segment_header import Foreign
 
 # How often to look for more.
 _LOOK_SECONDS = 30.0
@@ -51,7 +51,7 @@ class Orphans:
             return
         self._look_at = now + _LOOK_SECONDS
         known = {os.path.basename(journal.path) for journal in held} | self._left_alone
-        found = (name for name in journals.names(self._folder) if name not in known)
+        found = (name for name in segment_file.names(self._folder) if name not in known)
         self._names = heapq.nsmallest(_NAMES_AT_ONCE, found)[::-1]
         if len(self._names) == _NAMES_AT_ONCE:
             # There are more.
@@ -71,7 +71,7 @@ class Orphans:
     def _adopted(self, name: str) -> Journal | None:
         path = os.path.join(self._folder, name)
         try:
-            return journals.adopt(path)
+            return segment_file.adopt(path)
         except (Foreign, OSError) as error:
             self._left_alone.add(name)
             self._reports.warn("%s is left alone: %s", path, error)

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventtracking.delivery.retry import Backoff
+from eventtracking.delivery.backoff import Backoff
 
 CHANCES = st.floats(0.0, 1.0)
 

@@ -9,11 +9,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from eventtracking.delivery import journals
-from eventtracking.delivery._reports import Reports
 from eventtracking.delivery.destination import Record
-from eventtracking.delivery.journal_lines import line_of
-from eventtracking.delivery.journals import NO_PEN, Journal, Pen
+from eventtracking.delivery.outbox import segment_file
+from eventtracking.delivery.outbox.record_lines import line_of
+from eventtracking.delivery.outbox.reports import Reports
+from eventtracking.delivery.outbox.segment_file import NO_PEN, Journal, Pen
 
 # A new journal is begun at this length, or earlier if few would fit into the folder. One
 # that is settled is deleted whole, so a shorter one gives room back sooner. Each holds a
@@ -279,7 +279,7 @@ class JournalWriter:
 
     def _begin_journal(self, room: int) -> Pen:
         os.makedirs(self._folder, 0o700, exist_ok=True)
-        journal, pen = journals.create(self._folder, min(room, self._journal_bytes))
+        journal, pen = segment_file.create(self._folder, min(room, self._journal_bytes))
         self.journals.append(journal)
         self._active = pen
         return pen
@@ -311,7 +311,7 @@ class JournalWriter:
 
     def _room(self) -> int:
         """Return how many bytes fit into the folder; if none do, ask again only after a while."""
-        room = self._max_bytes - journals.total_bytes(self._folder)
+        room = self._max_bytes - segment_file.total_bytes(self._folder)
         self._full_until = self._clock() + _ROOM_SECONDS if room <= 0 else 0.0
         return room
 

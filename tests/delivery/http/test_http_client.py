@@ -16,7 +16,7 @@ import pytest
 import trustme
 from sink_server import drip, reset, sink
 
-from eventtracking.delivery.http import HttpClient, NoAnswer, NotSent
+from eventtracking.delivery import HttpClient, NoAnswer, NotSent
 from eventtracking.exceptions import ImproperlyConfigured
 
 # Nothing here takes that long, also on a busy machine.

@@ -9,15 +9,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from eventtracking.delivery import _folders
-from eventtracking.delivery._journal_writer import JournalWriter
-from eventtracking.delivery._orphans import Orphans
-from eventtracking.delivery._reports import Reports
-from eventtracking.delivery.dead_letters import DeadLetters
 from eventtracking.delivery.destination import Record
-from eventtracking.delivery.journal_header import BEGUN, MOST_MARKS, SETTLED, WAITS
-from eventtracking.delivery.journals import Entry, Journal
 from eventtracking.delivery.losses import Losses
+from eventtracking.delivery.outbox import folders
+from eventtracking.delivery.outbox.dead_letters import DeadLetters
+from eventtracking.delivery.outbox.orphans import Orphans
+from eventtracking.delivery.outbox.reports import Reports
+from eventtracking.delivery.outbox.segment_file import Entry, Journal
+from eventtracking.delivery.outbox.segment_header import BEGUN, MOST_MARKS, SETTLED, WAITS
+from eventtracking.delivery.outbox.writer import JournalWriter
 from eventtracking.stats import Ledger
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class DiskOutbox:
         identity: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.folder = _folders.usable(folder, who)
+        self.folder = folders.usable(folder, who)
         self.who = who
         self.identity = identity
         self._ledger = ledger
@@ -102,7 +102,7 @@ class DiskOutbox:
         # Without a detour: every event goes this way.
         self.put = self._writer.put
         self._start_empty()
-        _folders.claim(self)
+        folders.claim(self)
 
     @property
     def is_closed(self) -> bool:

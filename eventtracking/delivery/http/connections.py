@@ -15,7 +15,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
 
-from eventtracking.delivery._routes import Route
+from eventtracking.delivery.http.routes import Route
 
 FAILURES = (OSError, http.client.HTTPException, HTTPError, ValueError)
 """What a connection raises when the other side, or the way to it, is not as it should be."""

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 from outbox_programs import ANY, Kept, files, number_of, record
 
-from eventtracking.delivery.journal_lines import line_of
+from eventtracking.delivery.outbox.record_lines import line_of
 
 ONE = st.integers(0, 2)
 MOST_ALIVE = 3

@@ -6,13 +6,16 @@ import argparse
 import sys
 from typing import Any
 
-from eventtracking._command_line import (
+from eventtracking.commands.command_line import (
     CONFIG_HELP,
     EXIT_CODES,
     UsageError,
     load_settings,
     new_parser,
 )
+from eventtracking.delivery.outbox.draining import deliver
+from eventtracking.delivery.outbox.inspection import OutboxFolder, UnusableFolder
+from eventtracking.settings import build
 
 # Long enough for what waits after an outage of hours.
 _DELIVERY_SECONDS = 3600.0
@@ -91,8 +94,6 @@ def _seconds(text: str) -> float:
 
 
 def _look(options: argparse.Namespace) -> int:
-    from eventtracking._outbox_folder import OutboxFolder, UnusableFolder
-
     try:
         folder = OutboxFolder(options.folder)
         if options.action == "list":
@@ -113,9 +114,6 @@ def _look(options: argparse.Namespace) -> int:
 
 
 def _deliver(options: argparse.Namespace) -> int:
-    from eventtracking._outbox_delivery import deliver
-    from eventtracking.settings import build
-
     tracker = build(load_settings(options))
     left = 0
     for delivered in deliver(options.timeout):

@@ -24,7 +24,8 @@ from weakref import ref
 
 from eventtracking._open_files import OpenFile
 from eventtracking.delivery.destination import Record
-from eventtracking.delivery.journal_header import (
+from eventtracking.delivery.outbox.record_lines import record_of, salvage
+from eventtracking.delivery.outbox.segment_header import (
     BEGUN,
     HEADER_BYTES,
     SETTLED,
@@ -35,7 +36,6 @@ from eventtracking.delivery.journal_header import (
     read_header,
     write_header,
 )
-from eventtracking.delivery.journal_lines import record_of, salvage
 from eventtracking.stats import value
 
 SUFFIX = ".journal"

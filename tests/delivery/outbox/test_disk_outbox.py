@@ -23,9 +23,8 @@ from outbox_programs import (
     start,
 )
 
-from eventtracking.delivery import journal_header, journals
-from eventtracking.delivery.destination import Destination, Limits, Ok, Retry
-from eventtracking.delivery.network_backend import NetworkBackend
+from eventtracking.delivery import Destination, Limits, NetworkBackend, Ok, Retry
+from eventtracking.delivery.outbox import segment_file, segment_header
 from eventtracking.exceptions import ImproperlyConfigured
 
 
@@ -149,7 +148,7 @@ class TestOneProcess:
         kept.put(*many(5))
         kept.deliver(5)
         kept.put(*many(5, writer="gone"))
-        os.truncate(files(tmp_path)[0], journal_header.HEADER_BYTES)
+        os.truncate(files(tmp_path)[0], segment_header.HEADER_BYTES)
 
         assert kept.deliver() == []
         assert kept.deliver() == []
@@ -268,12 +267,12 @@ class TestTakingOver:
         result = run(
             """
             import json, os, resource, sys
-            from eventtracking.delivery import journal_header
-            from eventtracking.delivery.journal_lines import line_of
+            from eventtracking.delivery.outbox import segment_header
+            from eventtracking.delivery.outbox.record_lines import line_of
             from outbox_programs import ANY, Kept, record
 
             folder = sys.argv[1]
-            header = journal_header.HEADER_BYTES
+            header = segment_header.HEADER_BYTES
             kept = Kept(folder)
             kept.put(record(0))
             kept.die()
@@ -324,7 +323,7 @@ class TestBounds:
         events = kept.put(*many(1000, size=1000))
 
         assert 300 < len(events) < 460
-        assert journals.total_bytes(str(tmp_path)) < 700_000 + 80_000
+        assert segment_file.total_bytes(str(tmp_path)) < 700_000 + 80_000
         assert kept.books()["lost"] == {"queue_full": 1000 - len(events)}
         assert len(kept.deliver()) == 300 + len(events)
         assert len(kept.put(*many(100, writer="new", size=1000))) == 100
@@ -391,7 +390,7 @@ class TestBounds:
         for number in range(total):
             backend.put("thing.done", b'{"number":%d,"filling":"%b"}' % (number, b"x" * 200))
         full = backend.stats()
-        size = journals.total_bytes(str(tmp_path))
+        size = segment_file.total_bytes(str(tmp_path))
         sink.is_down = False
         assert backend.flush(HANG_SECONDS)
         backend.close()
@@ -659,7 +658,7 @@ class TestThreadsAndSignals:
         result = run(
             """
             import json, os, sys
-            from outbox_programs import ANY, Kept, files, forked, ids, journals, record
+            from outbox_programs import ANY, Kept, files, forked, ids, record, segment_file
 
             folder = sys.argv[1]
             kept = Kept(folder)
@@ -673,7 +672,7 @@ class TestThreadsAndSignals:
                 kept.put(record(1, "child"))
 
             ended = [forked(child) for _ in range(3)]
-            locked = [journals.is_locked(str(path)) for path in files(folder)]
+            locked = [segment_file.is_locked(str(path)) for path in files(folder)]
             kept.settle(window)
             kept.outbox._orphans._look_at = 0.0
             print(json.dumps([ended, locked, sorted(ids(kept.deliver()))]))

@@ -5,7 +5,7 @@ import threading
 import pytest
 from reception import HANG_SECONDS
 
-from eventtracking.delivery._gate import Gate
+from eventtracking.delivery.circuit_breaker import Gate
 
 NEVER = float("inf")
 
@@ -141,7 +141,7 @@ def test_when_the_thread_that_asks_ends_another_one_does(gate, clock, other):
 
 def test_a_thread_that_never_comes_back_holds_nobody_up(gate, monkeypatch):
     """It may have been killed with the lock in its hands."""
-    monkeypatch.setattr("eventtracking.delivery._gate._LOCK_SECONDS", 0.01)
+    monkeypatch.setattr("eventtracking.delivery.circuit_breaker._LOCK_SECONDS", 0.01)
     gate._lock.acquire()
 
     gate.close(60.0)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from eventtracking._outbox_folder import OutboxFolder, UnusableFolder
-from eventtracking.delivery.ends import watched
+from eventtracking.delivery.lifecycle import watched
 from eventtracking.delivery.network_backend import NetworkBackend
+from eventtracking.delivery.outbox.inspection import OutboxFolder, UnusableFolder
 
 # How often the progress is shown.
 _LOOK_SECONDS = 0.1

@@ -7,9 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventtracking.delivery.answers import at_most_once, failure, printable
-from eventtracking.delivery.destination import Ok, Pause, Record, Reject, Retry, Split
-from eventtracking.delivery.http import Answer, NoAnswer, NotSent, meaning
+from eventtracking.delivery import (
+    Answer,
+    NoAnswer,
+    NotSent,
+    Ok,
+    Pause,
+    Record,
+    Reject,
+    Retry,
+    Split,
+    at_most_once,
+    failure,
+    meaning,
+)
+from eventtracking.delivery.http.outcomes import printable
 
 NOW = 1_800_000_000.0
 

@@ -13,7 +13,7 @@ import pytest
 from outbox_programs import HANG_SECONDS, Kept, files, ids, number_of, record, run, start
 from outbox_writers import SinkDestination
 
-from eventtracking.delivery.network_backend import NetworkBackend
+from eventtracking.delivery import NetworkBackend
 
 # Forks writers, and kills one of them again and again; prints how many it killed.
 KILLER = """

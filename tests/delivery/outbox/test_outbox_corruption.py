@@ -6,12 +6,12 @@ import random
 import pytest
 from outbox_programs import ANY, Kept, files, left_behind, record
 
-from eventtracking.delivery import journal_header, journals
-from eventtracking.delivery.journal_lines import line_of
+from eventtracking.delivery.outbox import segment_file, segment_header
+from eventtracking.delivery.outbox.record_lines import line_of
 
 SEEDS = 20
 MANY_SEEDS = 500
-HEADER = journal_header.HEADER_BYTES
+HEADER = segment_header.HEADER_BYTES
 
 
 def flip_byte(content, chance):
@@ -81,8 +81,8 @@ def stale_cursor(content, chance):
 
 
 def set_cursor(content, cursor):
-    state = journal_header._state(cursor, b"")
-    start = len(journal_header._TITLE)
+    state = segment_header._state(cursor, b"")
+    start = len(segment_header._TITLE)
     content[start : start + len(state)] = state
 
 
@@ -123,7 +123,7 @@ def one_round(folder, damage, chance):
     damage(content, chance)
     path.write_bytes(content)
     still = [each for each in records if is_whole(line_of(each), content)]
-    neighbours = [[*journals.waiting(str(each))] for each in (intact, after)]
+    neighbours = [[*segment_file.waiting(str(each))] for each in (intact, after)]
     kept = Kept(folder)
 
     found = delivered(kept, len(records) + 2 * 40)

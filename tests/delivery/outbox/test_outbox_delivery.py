@@ -12,9 +12,9 @@ from reception import HANG_SECONDS
 from sending_programs import arrived, each_once, run
 from sink_server import sink
 
-from eventtracking.delivery import journals
-from eventtracking.delivery.destination import Record
-from eventtracking.delivery.journal_lines import line_of
+from eventtracking.delivery import Record
+from eventtracking.delivery.outbox import segment_file
+from eventtracking.delivery.outbox.record_lines import line_of
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_thousands_of_files_are_all_delivered(there, left, tmp_path):
     for number in range(100, 1300):
         payload = b'{"data":{"number":%d}}' % number
         line = line_of(Record(f"left-{number}", time.time(), "line.written", payload))
-        journal, pen = journals.create(str(tmp_path / "out"), len(line))
+        journal, pen = segment_file.create(str(tmp_path / "out"), len(line))
         os.write(pen.descriptor, line)
         pen.give_up()
         journal.release()
@@ -102,4 +102,4 @@ def test_thousands_of_files_are_all_delivered(there, left, tmp_path):
 
     assert done.stdout == f"{tmp_path / 'out'}: 1300 sent, 0 lost, 0 left\n"
     assert arrived(there) == each_once(0, 1300)
-    assert not [*journals.names(str(tmp_path / "out"))]
+    assert not [*segment_file.names(str(tmp_path / "out"))]

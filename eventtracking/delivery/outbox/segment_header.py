@@ -12,7 +12,7 @@ import re
 from typing import NamedTuple
 from zlib import crc32
 
-from eventtracking.delivery.journal_lines import LINE_START, record_of
+from eventtracking.delivery.outbox.record_lines import LINE_START, record_of
 
 # What comes before the state never changes, so that it can be told whether
 # another version of this library wrote the file, or a disk damaged it.

@@ -13,11 +13,11 @@ from typing import Any
 
 from orjson import Fragment, dumps
 
-from eventtracking.delivery import journals
-from eventtracking.delivery.dead_letters import NAME, DeadLetters, Letter
 from eventtracking.delivery.destination import Record
-from eventtracking.delivery.journal_header import SETTLED, Foreign
-from eventtracking.delivery.journal_lines import line_of
+from eventtracking.delivery.outbox import segment_file
+from eventtracking.delivery.outbox.dead_letters import NAME, DeadLetters, Letter
+from eventtracking.delivery.outbox.record_lines import line_of
+from eventtracking.delivery.outbox.segment_header import SETTLED, Foreign
 
 
 class UnusableFolder(Exception):
@@ -42,7 +42,7 @@ class OutboxFolder:
             raise UnusableFolder(f"{path!r} is no outbox: {error.strerror}") from None
         self._path = path
         self._dead = DeadLetters(path)
-        if found and NAME not in found and not [*journals.names(path)]:
+        if found and NAME not in found and not [*segment_file.names(path)]:
             raise UnusableFolder(f"{path!r} is no outbox: no events of this library are in it")
 
     def waiting(self) -> int:
@@ -106,7 +106,7 @@ class OutboxFolder:
         return number
 
     def _paths(self) -> list[str]:
-        return [os.path.join(self._path, name) for name in sorted(journals.names(self._path))]
+        return [os.path.join(self._path, name) for name in sorted(segment_file.names(self._path))]
 
     def _summary(self) -> dict[str, Any]:
         files = [found for path in self._paths() if (found := _file(path))]
@@ -121,7 +121,7 @@ class OutboxFolder:
         if waiting:
             for path in self._paths():
                 with suppress(Foreign, FileNotFoundError):
-                    for record in journals.waiting(path):
+                    for record in segment_file.waiting(path):
                         if record:
                             yield _shown(record, None, None)
         if dead:
@@ -130,7 +130,7 @@ class OutboxFolder:
 
     def _let_wait(self, letters: list[Letter]) -> None:
         lines = b"".join(line_of(letter.record) for letter in letters)
-        journal, pen = journals.create(self._path, len(lines))
+        journal, pen = segment_file.create(self._path, len(lines))
         try:
             # Run by root, its owner must be able to take it over.
             owner = os.stat(self._path)
@@ -148,7 +148,7 @@ class OutboxFolder:
     def _purge(self, path: str, before: float, really: bool) -> int:
         """Delete what is older than *before* from the journal at *path*, if nobody has it."""
         try:
-            journal = journals.adopt(path)
+            journal = segment_file.adopt(path)
         except Foreign:
             return 0
         if journal is None:
@@ -172,8 +172,8 @@ class OutboxFolder:
 def _file(path: str) -> dict[str, Any] | None:
     """Return what there is to say about the journal at *path*; `None` if it is gone."""
     try:
-        is_live = journals.is_locked(path)
-        found = [*journals.waiting(path)]
+        is_live = segment_file.is_locked(path)
+        found = [*segment_file.waiting(path)]
     except FileNotFoundError:
         return None
     except (Foreign, OSError):

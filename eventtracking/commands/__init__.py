@@ -1,0 +1,1 @@
+"""The commands of the program `eventtracking`, a file each."""

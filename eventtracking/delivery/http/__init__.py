@@ -1,0 +1,1 @@
+"""Post to servers: one client, its connections, and what an answer means."""
