@@ -10,7 +10,7 @@ from functools import wraps
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from eventtracking._timeouts import call_within
+from eventtracking.backends.timeouts import call_within
 from eventtracking.event import copy_event
 from eventtracking.exceptions import (
     EventEmissionExit,

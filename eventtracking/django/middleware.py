@@ -9,10 +9,9 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
 
-from eventtracking._addresses import TrustedProxies
 from eventtracking.django._visitor import DjangoVisitor
 from eventtracking.django.request_events import request_events
-from eventtracking.request import RequestFacts, Visit
+from eventtracking.request import RequestFacts, TrustedProxies, Visit
 
 TRUSTED_PROXIES = "EVENT_TRACKING_TRUSTED_PROXIES"
 """

@@ -10,9 +10,9 @@ from typing import Any
 from django.conf import settings
 from django.http import QueryDict
 
-from eventtracking._course_keys import course_context, course_id_in, parse_course_key
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.request import RequestFacts
+from eventtracking.request.courses import course_context, course_id_in, parse_course_key
 from eventtracking.tracker import DEFAULT_TRACKER_NAME, TRACKERS
 
 REQUEST_EVENTS = "EVENT_TRACKING_REQUEST_EVENTS"

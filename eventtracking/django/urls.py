@@ -9,7 +9,7 @@ from django.urls.converters import StringConverter
 
 from eventtracking.django import views
 from eventtracking.django.collecting import NAMESPACE
-from eventtracking.web._collector.client_files import TYPES
+from eventtracking.web.collector.client_files import TYPES
 
 
 class _FileConverter(StringConverter):  # type: ignore[misc]  # Django is not typed

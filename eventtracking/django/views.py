@@ -16,8 +16,8 @@ from eventtracking.django._visitor import DjangoVisitor
 from eventtracking.django.collecting import current_collector
 from eventtracking.django.middleware import trusted_proxies
 from eventtracking.request import RequestFacts, current_request
-from eventtracking.web._collector.bodies import FORM, MULTIPART, declared_length
 from eventtracking.web.answer import Answer
+from eventtracking.web.collector.bodies import FORM, MULTIPART, declared_length
 
 _CHUNK = 65_536
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from eventtracking._course_keys import CourseKey, course_context, course_id_in, parse_course_key
+from eventtracking.request.courses import CourseKey, course_context, course_id_in, parse_course_key
 
 logger = logging.getLogger(__name__)
 

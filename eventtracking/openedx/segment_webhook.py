@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from eventtracking import tracker
-from eventtracking._course_keys import parse_course_key
+from eventtracking.request.courses import parse_course_key
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from eventtracking._course_keys import parse_course_key
+from eventtracking.request.courses import parse_course_key
 from eventtracking.types import Event
 
 

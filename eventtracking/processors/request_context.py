@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from eventtracking._addresses import anonymized
 from eventtracking._imports import did_you_mean
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.request import DEFAULT_FACTS, FACTS, LIVE_FACTS, RequestFacts, current_request
+from eventtracking.request.client_address import anonymized
 from eventtracking.types import Event
 
 

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from eventtracking._sensitive.glance import Glance
-from eventtracking._sensitive.names import Names
-from eventtracking._sensitive.pairs import Pairs
-from eventtracking._sensitive.quick import QuickLook
-from eventtracking._sensitive.text import Texts
-from eventtracking._sensitive.values import Values
 from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking.redaction.glance import Glance
+from eventtracking.redaction.names import Names
+from eventtracking.redaction.pairs import Pairs
+from eventtracking.redaction.quick import QuickLook
+from eventtracking.redaction.text import Texts
+from eventtracking.redaction.values import Values
 from eventtracking.types import Event
 
 

@@ -9,8 +9,8 @@ from inspect import Parameter, Signature, signature
 from typing import Any
 
 from eventtracking._imports import did_you_mean, import_string
-from eventtracking._timeouts import call_within
 from eventtracking.backends.routing import RoutingBackend
+from eventtracking.backends.timeouts import call_within
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.settings.names import BACKENDS, ENABLED, PROCESSORS, TIME_ZONE, truth
 from eventtracking.settings.problems import UNSHOWN, Keys, Problems

@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
-from eventtracking._addresses import TrustedProxies
-from eventtracking.request import AskedVisitor, RequestFacts, Visit, current_request
+from eventtracking.request import AskedVisitor, RequestFacts, TrustedProxies, Visit, current_request
 from eventtracking.web.options import CollectorOptions
 
 if TYPE_CHECKING:
@@ -92,8 +91,8 @@ class CollectorMiddleware:
         self, app: Application, path: str = "/event", **options: Unpack[CollectorOptions]
     ) -> None:
         # Here: whoever only notes requests need not load what takes events.
-        from eventtracking.web._collector.places import places_below
         from eventtracking.web.collector import Collector
+        from eventtracking.web.collector.places import places_below
 
         self._app = app
         self._places = places_below(path)

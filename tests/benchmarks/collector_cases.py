@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from eventtracking.backends.memory import MemoryBackend
 from eventtracking.tracker import Tracker
-from eventtracking.web._collector.rates import MAX_CLIENTS, RateLimit
 from eventtracking.web.collector import Collector
+from eventtracking.web.collector.rates import MAX_CLIENTS, RateLimit
 
 HEADERS = {
     "host": "shop.example",

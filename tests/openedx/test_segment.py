@@ -9,12 +9,11 @@ import pytest
 from django.test import override_settings
 
 from eventtracking import tracker
-from eventtracking._addresses import TrustedProxies
 from eventtracking.backends.memory import MemoryBackend
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.openedx import segment
 from eventtracking.processors.request_context import RequestContext
-from eventtracking.request import AskedVisitor, RequestFacts, Visit
+from eventtracking.request import AskedVisitor, RequestFacts, TrustedProxies, Visit
 from eventtracking.stats import Notices
 from eventtracking.tracker import Tracker, register_tracker
 

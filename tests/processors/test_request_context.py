@@ -4,11 +4,17 @@ import re
 
 import pytest
 
-from eventtracking._addresses import TrustedProxies
 from eventtracking.backends.memory import MemoryBackend
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.processors.request_context import RequestContext
-from eventtracking.request import DEFAULT_FACTS, FACTS, AskedVisitor, RequestFacts, Visit
+from eventtracking.request import (
+    DEFAULT_FACTS,
+    FACTS,
+    AskedVisitor,
+    RequestFacts,
+    TrustedProxies,
+    Visit,
+)
 from eventtracking.tracker import Tracker
 
 ENVIRON = {

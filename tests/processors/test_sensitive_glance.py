@@ -10,14 +10,14 @@ import sensitive_cases as cases
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eventtracking._sensitive import credentials, people
-from eventtracking._sensitive.forms import FORMS
-from eventtracking._sensitive.glance import Glance
-from eventtracking._sensitive.names import Names
-from eventtracking._sensitive.pairs import Pairs
-from eventtracking._sensitive.text import Texts
-from eventtracking._sensitive.views import TooManyLayersError
 from eventtracking.processors.sensitive_guard import SensitiveFieldGuard
+from eventtracking.redaction import credentials, people
+from eventtracking.redaction.forms import FORMS
+from eventtracking.redaction.glance import Glance
+from eventtracking.redaction.names import Names
+from eventtracking.redaction.pairs import Pairs
+from eventtracking.redaction.text import Texts
+from eventtracking.redaction.views import TooManyLayersError
 
 patient = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]

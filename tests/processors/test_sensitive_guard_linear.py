@@ -3,9 +3,9 @@
 import pytest
 import sensitive_cases as cases
 
-from eventtracking._sensitive.names import Names
-from eventtracking._sensitive.pairs import Pairs
 from eventtracking.processors.sensitive_guard import SensitiveFieldGuard
+from eventtracking.redaction.names import Names
+from eventtracking.redaction.pairs import Pairs
 
 SIZE = 20_000
 MARK = "[redacted]"

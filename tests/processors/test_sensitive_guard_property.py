@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from eventtracking import serialization
-from eventtracking._sensitive import cards
-from eventtracking._sensitive.names import Names
 from eventtracking.processors.sensitive_guard import SensitiveFieldGuard
+from eventtracking.redaction import cards
+from eventtracking.redaction.names import Names
 
 # The first drawing builds the strategies, which takes a moment on a busy machine.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -5,8 +5,8 @@ from collections import namedtuple
 import pytest
 import sensitive_cases as cases
 
-from eventtracking._sensitive.values import _unused
 from eventtracking.processors.sensitive_guard import SensitiveFieldGuard
+from eventtracking.redaction.values import _unused
 
 MARK = "[redacted]"
 

@@ -30,8 +30,19 @@ def is_package(name):
 
 
 # Packages of which users import the face alone, and those of which they import nothing.
-FACES = ("eventtracking.delivery", "eventtracking.settings")
-INTERNAL = ("eventtracking.destinations", "eventtracking.commands")
+FACES = (
+    "eventtracking.delivery",
+    "eventtracking.journal",
+    "eventtracking.request",
+    "eventtracking.settings",
+    "eventtracking.web.collector",
+)
+INTERNAL = (
+    "eventtracking.backends.timeouts",
+    "eventtracking.commands",
+    "eventtracking.destinations",
+    "eventtracking.redaction",
+)
 
 
 def is_public(name):

@@ -141,6 +141,7 @@ NAMES = {
         "FACTS",
         "LIVE_FACTS",
         "RequestFacts",
+        "TrustedProxies",
         "Visit",
         "Visitor",
         "current_request",

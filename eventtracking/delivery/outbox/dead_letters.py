@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from orjson import Fragment, JSONDecodeError, dumps, loads
 
-from eventtracking._open_files import OpenFile
 from eventtracking.delivery.destination import Record
+from eventtracking.journal.open_file import OpenFile
 
 NAME = "dead.jsonl"
 

@@ -22,7 +22,6 @@ from itertools import count
 from typing import Final
 from weakref import ref
 
-from eventtracking._open_files import OpenFile
 from eventtracking.delivery.destination import Record
 from eventtracking.delivery.outbox.record_lines import record_of, salvage
 from eventtracking.delivery.outbox.segment_header import (
@@ -36,6 +35,7 @@ from eventtracking.delivery.outbox.segment_header import (
     read_header,
     write_header,
 )
+from eventtracking.journal.open_file import OpenFile
 from eventtracking.stats import value
 
 SUFFIX = ".journal"

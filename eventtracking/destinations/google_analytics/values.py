@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from orjson import OPT_PASSTHROUGH_DATACLASS, OPT_PASSTHROUGH_DATETIME, JSONEncodeError, dumps
 
-from eventtracking._sensitive import people
+from eventtracking.redaction import people
 from eventtracking.serialization import plain
 
 Value: TypeAlias = str | int | float

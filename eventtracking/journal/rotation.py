@@ -1,0 +1,49 @@
+"""Rotate a file that has grown too long."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+
+from eventtracking.journal.open_file import OpenFile
+
+
+class Rotation:
+    """Rename a file that has grown too long: `path` to `path.1`, `path.1` to `path.2`, ..."""
+
+    def __init__(self, path: str, max_bytes: int, backup_count: int) -> None:
+        self._path = path
+        self._max_bytes = max_bytes
+        self._backups = [f"{path}.{number}" for number in range(1, backup_count + 1)]
+
+    def is_due(self, file: OpenFile, length: int) -> bool:
+        """Tell whether *length* more bytes are too many for *file*."""
+        size = os.fstat(file.descriptor).st_size
+        return size > 0 and size + length > self._max_bytes
+
+    def shift(self, file: OpenFile, mode: int) -> None:
+        """Rename *file* and those before it, unless another process is at it, or was."""
+        lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
+        try:
+            # Never waited for: while another process rotates, the old file takes the line.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if file.is_at(self._path):
+                self._rename()
+        except BlockingIOError:
+            pass
+        finally:
+            # Said aloud: a child forked meanwhile holds the descriptor too.
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            os.close(lock)
+
+    def keeps(self, file: OpenFile) -> bool:
+        """Tell whether *file* is one of the backups."""
+        # Upwards, the way that files move, so that none slips past.
+        return any(file.is_at(backup) for backup in self._backups)
+
+    def _rename(self) -> None:
+        for older, newer in zip(self._backups[:0:-1], self._backups[-2::-1], strict=True):
+            with suppress(FileNotFoundError):
+                os.replace(newer, older)
+        os.replace(self._path, self._backups[0])
