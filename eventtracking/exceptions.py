@@ -6,19 +6,32 @@ Every exception of this package.
     │   └── ImproperlyConfigured        raised while settings are read and objects are built
     ├── EventEmissionExit               raised by a processor to drop an event on purpose
     ├── EventLost                       raised by a backend to say why it lost an event
-    │   └── Unserializable              also a TypeError: an encoder met what it cannot write
+    │   └── Unserializable              also a TypeError: an encoder cannot write a value
     ├── NoTransformerImplemented        known conditions of event-routing-backends,
     └── NoBackendEnabled                logged in one line, without a traceback
 
-Only `ImproperlyConfigured` ever reaches application code: the others travel
-between a router and what it runs.
+Only `ImproperlyConfigured` ever reaches application code. Processors and backends raise
+the others, and their router handles them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class ImproperlyConfigured(ValueError):
-    """A setting or an option is wrong. The text names it, its value and the cure."""
+    """
+    A setting or an option is wrong. The text names it, its value and the cure.
+
+    Args:
+        text: One line for each problem.
+        options: The name and the line of each option that a class refused, in the order
+            of its signature.
+    """
+
+    def __init__(self, text: str, *, options: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(text)
+        self.options = (*options,)
 
 
 class EventEmissionExit(Exception):
@@ -26,34 +39,34 @@ class EventEmissionExit(Exception):
     Raised by a processor to stop an event. It is a decision, not an error.
 
     Args:
-        reason: The loss this is counted as, one of `eventtracking.stats.LOSS_REASONS`.
-            Without one (or with a word that is not on that list) the event counts
-            as `filtered`: it was meant to be dropped.
-        more: Whatever else belongs into the text of the exception.
+        reason: Count the event as lost for this reason, one of
+            `eventtracking.stats.LOSS_REASONS`. Without a reason from that list the event
+            counts as `filtered`: it was meant to be dropped.
+        more: Further arguments, for the text of the exception.
     """
 
-    # Of the class too: a subclass with an `__init__` of its own may not call this one.
+    # A class attribute too: the `__init__` of a subclass may not call this one.
     reason: str | None = None
 
     def __init__(self, reason: str | None = None, *more: object) -> None:
-        # Any arguments, as exceptions take: an error here would let the event pass.
+        # Any arguments are accepted: an error here would let the event pass.
         super().__init__(*([] if reason is None else [reason]), *more)
         self.reason = reason
 
 
 class EventLost(Exception):
     """
-    Raised by a backend that cannot carry an event and knows why.
+    Raised by a backend that cannot take an event and knows why.
 
-    The router counts the event under *reason*. A backend that raises anything else
-    has the event counted as `backend_error`.
+    The router counts the event under *reason*. If a backend raises any other exception,
+    the event counts as `backend_error`.
 
     Args:
         reason: One of `eventtracking.stats.LOSS_REASONS`.
         explanation: What happened, for the log.
     """
 
-    # As above.
+    # A class attribute for the same reason as above.
     reason: str = "backend_error"
 
     def __init__(self, reason: str, explanation: str = "") -> None:
@@ -62,7 +75,7 @@ class EventLost(Exception):
 
 
 class Unserializable(EventLost, TypeError):
-    """The event holds something that the encoder of a backend cannot write."""
+    """The event holds a value that the encoder of a backend cannot write."""
 
     def __init__(self, explanation: str) -> None:
         super().__init__("unserializable", explanation)
@@ -73,4 +86,4 @@ class NoTransformerImplemented(Exception):
 
 
 class NoBackendEnabled(Exception):
-    """A backend has nowhere to send this event at the moment."""
+    """A backend has no place to send this event to at the moment."""

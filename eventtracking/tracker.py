@@ -1,22 +1,30 @@
-"""The tracker: give an event its time and context and send it on its way."""
+"""The tracker: add the time and the context to an event, and send it through the router."""
 
 from __future__ import annotations
 
 import logging
 import os
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any, Protocol
 
 from eventtracking._imports import import_string
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.event import copy_value
 from eventtracking.locator import ContextVarLocator, TaskContexts, merge
-from eventtracking.stats import Ledger, Notices
-from eventtracking.types import Backend, Context, ContextLocator, Event, Processor
+from eventtracking.stats import Counters, LogThrottle, log_safely
+from eventtracking.types import (
+    Backend,
+    Context,
+    ContextLocator,
+    Event,
+    Processor,
+    TrackerStats,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -29,18 +37,19 @@ DEFAULT_TRACKER_NAME = "default"
 TRACKERS: dict[str, Tracker] = {}
 """Every registered tracker by its name."""
 
-# An event that is emitted on the way of another is delivered. One emitted on the way
-# of that one is a loop: a backend that logs into a handler that emits, and so on.
+# An event emitted while another one is being sent is delivered. An event emitted while
+# that one is being sent is a loop: a backend that logs to a handler that emits, and so on.
 _MAX_NESTED_EMITS = 2
 
 
 class Tracker:
     """
-    Send named events, with the contexts they happened in, through processors to backends.
+    Send named events, with the context they happened in, through processors to backends.
 
     Args:
         backends: Backends by name; see `RoutingBackend`.
-        context_locator: Where contexts live. Default: with the task, thread or greenlet.
+        context_locator: Keeps the entered contexts. Default: a `ContextVarLocator`, which
+            keeps them with the asyncio task, thread or greenlet.
         processors: Run on every event, in this order, before any backend.
 
     Raises:
@@ -55,13 +64,13 @@ class Tracker:
     ) -> None:
         self.routing_backend = RoutingBackend(backends, processors)
         self.context_locator = ContextVarLocator() if context_locator is None else context_locator
-        self._ledger = Ledger()
-        self._notices = Notices()
+        self._counters = Counters()
+        self._throttle = LogThrottle()
         self._closed = False
-        self._way = _way()
+        self._active = _active_emits()
 
     @property
-    def backends(self) -> OrderedDict[str, Backend]:
+    def backends(self) -> MutableMapping[str, Backend]:
         """The backends by name. Live: changing it changes where events go."""
         return self.routing_backend.backends
 
@@ -77,7 +86,7 @@ class Tracker:
 
     @property
     def is_closed(self) -> bool:
-        """Whether `close` was called: what is sent from then on is lost, and counted."""
+        """Whether `close` was called: events sent afterwards are lost, and counted."""
         return self._closed
 
     def get_backend(self, name: str) -> Backend:
@@ -85,69 +94,72 @@ class Tracker:
         Return the backend called *name*.
 
         Raises:
-            KeyError: If there is none.
+            KeyError: If no backend has that name.
         """
         return self.backends[name]
 
-    def emit(self, name: Any = None, data: Any = None) -> None:
+    def emit(self, name: str | Enum | None = None, data: Mapping[str, Any] | None = None) -> None:
         """
         Send an event. Never raises, whatever the arguments, the backends or the disk do.
 
         Args:
-            name: What happened, as `namespace.object.action`; empty means `"unknown"`.
-            data: What is worth knowing about it. The caller may change it afterwards.
+            name: The event's name, as `namespace.object.action`, or an enum with that value.
+                An empty one becomes `"unknown"`. At run time any object is accepted.
+            data: The facts worth keeping. The caller may change it afterwards. At run time
+                any object is accepted.
         """
-        way = self._way
+        counters = self._counters
         try:
-            depth = way.depth
-            if depth == _MAX_NESTED_EMITS or self._closed:
-                self._lose("closed" if self._closed else "recursion", name)
-                return
-            way.depth = depth + 1
-        except RecursionError:
-            # Called with the last frame of the stack: none is left to count in, and this
-            # takes none.
-            for _ in self._ledger.losses["closed" if self._closed else "recursion"]:
-                break
-            return
-        try:
+            if type(name) is not str and issubclass(type(name), Enum):
+                name = name.value  # type: ignore[union-attr]
             try:
-                event = {
-                    "name": name or UNKNOWN_EVENT_TYPE,
+                event: Event = {
+                    "name": name or UNKNOWN_EVENT_TYPE,  # type: ignore[typeddict-item]
                     "timestamp": datetime.now(UTC),
-                    "data": data or {},
+                    "data": data or {},  # type: ignore[typeddict-item]
                     "context": self.resolve_context(),
                 }
             except Exception:
-                event = self._odd_event(name, data)
-            self.routing_backend.send(event)
+                event = self._event_without_truth(name, data)
+            self.send(event)
         except Exception as error:
+            for _ in counters.losses["backend_error"]:
+                break
+            counters.unlogged += ((self._log_loss, {"name": name}, "backend_error", error),)
+        if counters.unlogged:
             try:
-                self._lose("backend_error", name, error)
-            except RecursionError:
-                # As above.
-                for _ in self._ledger.losses["backend_error"]:
-                    break
-        finally:
-            way.depth = depth
+                counters.log_losses()
+            except Exception:
+                # The stack is still full, or the memory: the next event logs them.
+                return
 
     def send(self, event: Event, /) -> None:
         """
-        Send *event*, which has its time and context already: what a browser reported, say.
+        Send *event*, which has its time and context already: one from a browser, for example.
 
-        It goes the way of the events that `emit` makes, and is counted like them. Nothing is
-        added to it, and nothing of the backends' is raised.
+        It is processed and counted like an event of `emit`, and no error of a backend is
+        raised. Nothing is added to it.
         """
-        way = self._way
-        depth = way.depth
+        counters = self._counters
+        active = self._active
+        depth = active.emits
         if depth == _MAX_NESTED_EMITS or self._closed:
-            self._lose("closed" if self._closed else "recursion", event.get("name"))
-            return
-        way.depth = depth + 1
-        try:
-            self.routing_backend.send(event)
-        finally:
-            way.depth = depth
+            reason = "closed" if self._closed else "recursion"
+            for _ in counters.losses[reason]:
+                break
+            counters.unlogged += ((self._log_loss, event, reason),)
+        else:
+            active.emits = depth + 1
+            try:
+                self.routing_backend.send(event)
+            finally:
+                active.emits = depth
+        if counters.unlogged:
+            try:
+                counters.log_losses()
+            except Exception:
+                # As in `emit`.
+                return
 
     def resolve_context(self) -> dict[str, Any]:
         """Return all entered contexts in one new dict, later over earlier."""
@@ -160,9 +172,9 @@ class Tracker:
         """
         Add the facts in *ctx* to every event that is emitted from here on.
 
-        A copy is kept: to change a context, enter it again. Under a name that is
-        entered already, *ctx* takes the place of what stood there; but if it is no mapping,
-        it is ignored with a warning.
+        The tracker keeps a copy: to change a context, enter it again. *ctx* replaces a
+        context entered before under the same name. A *ctx* that is not a mapping is
+        ignored with a warning.
         """
         self.located_context[name] = self._context_copy(name, ctx)
 
@@ -177,7 +189,7 @@ class Tracker:
 
     @contextmanager
     def context(self, name: str, ctx: Context | None) -> Iterator[None]:
-        """Enter a context for a `with` block, then bring back what stood under its name."""
+        """Enter a context for a `with` block, then restore the one it replaced."""
         before = self.located_context.get(name)
         self.enter_context(name, ctx)
         try:
@@ -189,31 +201,31 @@ class Tracker:
                 self.located_context[name] = before
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Send what waits in the backends, within *timeout* seconds; tell whether all went out."""
+        """Send the waiting events within *timeout* seconds; tell whether none is left."""
         return self.routing_backend.flush(timeout)
 
     def close(self, timeout: float | None = 5.0) -> bool:
         """
-        Flush and close the backends within *timeout* seconds; tell whether all went out.
+        Flush and close the backends within *timeout* seconds; tell whether no event is left.
 
         Events emitted afterwards are counted as lost, `closed`. Safe to call twice.
         """
         self._closed = True
         return self.routing_backend.close(timeout)
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> TrackerStats:
         """
-        Return `{"emitted", "filtered", "lost", "backends"}`.
+        Return the statistics of the tracker and of every backend.
 
-        `filtered` and `lost` are the events that reached no backend, dropped on purpose
-        or by misfortune. What a backend lost stands in its own books.
+        `filtered` and `lost` count the events that reached no backend, on purpose or not.
+        The events that a backend lost are in the statistics of that backend.
         """
         router = self.routing_backend.stats()
-        on_the_way = Counter(self._ledger.lost())
+        own = Counter(self._counters.lost())
         return {
-            "emitted": router["accepted"] + on_the_way.total(),
+            "emitted": router["accepted"] + own.total(),
             "filtered": router["filtered"],
-            "lost": dict(on_the_way + Counter(router["lost"])),
+            "lost": dict(own + Counter(router["lost"])),
             "backends": router["backends"],
         }
 
@@ -224,13 +236,13 @@ class Tracker:
         try:
             return copy_value(dict(ctx))  # type: ignore[no-any-return]
         except Exception:
-            if self._notices.due("context") is not None:
+            if self._throttle.due("context") is not None:
                 message = 'Ignored context "%s": it must be a mapping, got %s'
-                Notices.say(logger.warning, message, name, type(ctx).__name__)
+                log_safely(logger.warning, message, name, type(ctx).__name__)
             return dict(self.located_context.get(name) or {})
 
-    def _odd_event(self, name: Any, data: Any) -> dict[str, Any]:
-        """Make an event of arguments that raise when they are asked whether they are empty."""
+    def _event_without_truth(self, name: Any, data: Any) -> Event:
+        """Make an event of arguments that raise when they are tested for being empty."""
         return {
             "name": _or(name, UNKNOWN_EVENT_TYPE),
             "timestamp": datetime.now(UTC),
@@ -238,26 +250,20 @@ class Tracker:
             "context": self.resolve_context(),
         }
 
-    def _lose(self, reason: str, name: Any, cause: Exception | None = None) -> None:
-        """Count an event as lost. A `RecursionError` says that it is not counted."""
-        for _ in self._ledger.losses[reason]:
-            break
-        try:
-            number = self._notices.due(reason)
-            if number is not None:
-                message = 'Lost %s event(s), %s; the last was "%s"'
-                Notices.say(logger.warning, message, number, reason, name, cause=cause)
-        except RecursionError:
-            return
+    def _log_loss(self, event: Event, reason: str, cause: Exception | None = None) -> None:
+        number = self._throttle.due(reason)
+        if number is not None:
+            message = 'Lost %s event(s), %s; the last was "%s"'
+            log_safely(logger.warning, message, number, reason, event.get("name"), cause=cause)
 
 
-def emit(name: Any = None, data: Any = None) -> None:
+def emit(name: str | Enum | None = None, data: Mapping[str, Any] | None = None) -> None:
     """
-    Send an event through the default tracker. Never raises.
+    Send an event through the default tracker; see `Tracker.emit`. Never raises.
 
-    Without a default tracker, the settings file named by the environment variable
-    `EVENT_TRACKING_CONFIG` is loaded once; without that, one warning says how to
-    configure, and events are dropped.
+    If no default tracker is registered, the settings file that the environment variable
+    `EVENT_TRACKING_CONFIG` names is loaded once. If the variable is not set, a warning says
+    how to configure a tracker, and events are dropped.
     """
     tracker = TRACKERS.get(DEFAULT_TRACKER_NAME) or _first_use.tracker()
     if tracker is not None:
@@ -276,12 +282,12 @@ def context(name: str, ctx: Context | None) -> Iterator[None]:
 
 
 def default_tracker() -> Tracker | None:
-    """Return the tracker that `emit` sends with, configured as `emit` would; `None` without one."""
+    """Return the tracker that `emit` uses, configured as `emit` does it; `None` without one."""
     return TRACKERS.get(DEFAULT_TRACKER_NAME) or _first_use.tracker()
 
 
 def register_tracker(tracker: Tracker, name: str = DEFAULT_TRACKER_NAME) -> None:
-    """Make *tracker* known as *name*, in the place of the one that was."""
+    """Register *tracker* as *name*, in the place of any other tracker of that name."""
     TRACKERS[name] = tracker
     _first_use.forget()
 
@@ -291,21 +297,21 @@ def get_tracker(name: str = DEFAULT_TRACKER_NAME) -> Tracker:
     Return the tracker registered as *name*.
 
     Raises:
-        KeyError: If there is none.
+        KeyError: If no tracker has that name.
     """
     return TRACKERS[name]
 
 
 class _FirstUse:
-    """Find settings for the first emit of a program that configured nothing, or say so once."""
+    """Load settings for the first emit of a program that configured nothing, or warn once."""
 
     def __init__(self) -> None:
-        # Reentrant: what is being configured may emit.
+        # Reentrant: a backend that is being configured may emit.
         self._lock = threading.RLock()
         self.forget()
 
     def forget(self) -> None:
-        """Look, and warn, again the next time."""
+        """Make the next emit load settings, or warn, again."""
         self._trying: object = _NEVER
         self._tried: object = _NEVER
 
@@ -314,7 +320,7 @@ class _FirstUse:
         path = os.environ.get("EVENT_TRACKING_CONFIG") or None
         if path != self._tried and self._lock.acquire(timeout=_CONFIGURE_SECONDS):
             try:
-                # Not if another thread has just configured: all the others were waiting for it.
+                # Another thread may have configured a tracker while this one waited.
                 if path != self._trying and DEFAULT_TRACKER_NAME not in TRACKERS:
                     self._trying = path
                     self._configure(path)
@@ -325,14 +331,14 @@ class _FirstUse:
 
     def _configure(self, path: str | None) -> None:
         if path is None:
-            Notices.say(logger.warning, _UNCONFIGURED)
+            log_safely(logger.warning, _UNCONFIGURED)
             return
         try:
-            # By name: settings lie above this module and import it.
+            # By name: the settings are on a higher layer and import this module.
             import_string("eventtracking.settings.configure")(path)
-        except Exception as error:  # the host did not ask for this; it only emits
+        except Exception as error:
             message = "EVENT_TRACKING_CONFIG=%s: events are dropped. %s"
-            Notices.say(logger.warning, message, path, "; ".join(str(error).splitlines()))
+            log_safely(logger.warning, message, path, "; ".join(str(error).splitlines()))
 
 
 _UNCONFIGURED = (
@@ -342,32 +348,35 @@ _UNCONFIGURED = (
 
 _NEVER = object()
 
-# How long a thread waits for another one to finish reading the settings.
+# The longest wait for another thread that is loading the settings.
 _CONFIGURE_SECONDS = 10.0
 
 _first_use = _FirstUse()
-# A lock that another thread holds at the fork would stay held in the child for ever.
+# A lock that another thread holds during a fork would stay locked in the child.
 os.register_at_fork(after_in_child=_first_use.__init__)  # type: ignore[misc]
 
 
-class _Way(Protocol):
-    depth: int
+class _ActiveEmits(Protocol):
+    """The number of emits of this thread that are running, one inside the other."""
+
+    emits: int
 
 
-_shared: dict[str, _Way] = {}
+_thread_local: dict[str, _ActiveEmits] = {}
 
 
-def _way() -> _Way:
-    """Return where each thread notes how many of its emits are on their way, one in the other."""
-    if "way" not in _shared:
-        # Made by the first tracker, so that a gevent patch applied after the import counts.
-        _shared.setdefault("way", type("Way", (threading.local,), {"depth": 0})())
-    return _shared["way"]
+def _active_emits() -> _ActiveEmits:
+    """Return the one thread-local object in which all trackers count their running emits."""
+    # Made by the first tracker, after a possible gevent patch, and not at import.
+    if "active" not in _thread_local:
+        local = type("ActiveEmits", (threading.local,), {"emits": 0})
+        _thread_local.setdefault("active", local())
+    return _thread_local["active"]
 
 
 def _or(value: Any, default: Any) -> Any:
     try:
         return value or default
     except Exception:
-        # An array, say, has no truth value: it is not nothing.
+        # An array, for example, has no truth value: it is not empty.
         return value

@@ -6,7 +6,7 @@ import threading
 import pytest
 from core_fakes import Clock, in_threads
 
-from eventtracking.stats import LOSS_REASONS, Ledger, Notices, value
+from eventtracking.stats import LOSS_REASONS, Counters, LogThrottle, count_of, log_safely
 
 
 def in_child(function):
@@ -27,19 +27,19 @@ def in_child(function):
 
 def test_a_new_ledger_is_empty():
     """Reasons that never came up are left out."""
-    assert Ledger().stats() == {"accepted": 0, "sent": 0, "pending": 0, "lost": {}}
+    assert Counters().stats() == {"accepted": 0, "sent": 0, "pending": 0, "lost": {}}
 
 
 def test_a_ledger_adds_up():
     """What was accepted was sent, waits, or is lost for a reason."""
-    ledger = Ledger()
+    counters = Counters()
     for _ in range(5):
-        next(ledger.accepted)
-    next(ledger.sent)
-    ledger.lose("rejected", 2)
-    ledger.lose("expired")
+        next(counters.accepted)
+    next(counters.sent)
+    counters.lose("rejected", 2)
+    counters.lose("expired")
 
-    assert ledger.stats(pending=1) == {
+    assert counters.stats(pending=1) == {
         "accepted": 5,
         "sent": 1,
         "pending": 1,
@@ -50,7 +50,7 @@ def test_a_ledger_adds_up():
 def test_the_list_of_reasons_is_closed():
     """A dashboard can know all of them; a slip of the pen is an error."""
     with pytest.raises(KeyError):
-        Ledger().lose("bad luck")
+        Counters().lose("bad luck")
     assert LOSS_REASONS == (
         "too_large",
         "guard_failed",
@@ -67,24 +67,24 @@ def test_the_list_of_reasons_is_closed():
 
 def test_looking_at_a_counter_does_not_advance_it():
     """However often."""
-    ledger = Ledger()
-    next(ledger.sent)
+    counters = Counters()
+    next(counters.sent)
 
-    assert [value(ledger.sent) for _ in range(3)] == [1, 1, 1]
+    assert [count_of(counters.sent) for _ in range(3)] == [1, 1, 1]
 
 
 def test_threads_lose_no_count():
     """Without a lock, eight threads count exactly."""
-    ledger = Ledger()
+    counters = Counters()
 
     def count():
         for _ in range(20_000):
-            next(ledger.accepted)
-            ledger.lose("closed")
+            next(counters.accepted)
+            counters.lose("closed")
 
     in_threads([count] * 8)
 
-    assert ledger.stats() == {
+    assert counters.stats() == {
         "accepted": 160_000,
         "sent": 0,
         "pending": 0,
@@ -95,42 +95,42 @@ def test_threads_lose_no_count():
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_starts_at_zero_and_the_parent_goes_on():
     """Otherwise every event before the fork would be reported twice."""
-    ledger = Ledger()
-    next(ledger.accepted)
-    ledger.lose("closed")
+    counters = Counters()
+    next(counters.accepted)
+    counters.lose("closed")
 
     def count_in_child():
-        before = ledger.stats()["accepted"], ledger.lost()
-        next(ledger.accepted)
-        return before, ledger.stats()["accepted"]
+        before = counters.stats()["accepted"], counters.lost()
+        next(counters.accepted)
+        return before, counters.stats()["accepted"]
 
     assert in_child(count_in_child) == "((0, {}), 1)"
-    assert (ledger.stats()["accepted"], ledger.lost()) == (1, {"closed": 1})
+    assert (counters.stats()["accepted"], counters.lost()) == (1, {"closed": 1})
 
 
 def test_a_ledger_that_nobody_needs_is_forgotten():
     """The list of those to reset at a fork keeps none alive."""
     from eventtracking import stats
 
-    ledger = Ledger()
-    assert ledger in stats._ledgers
-    number = len(stats._ledgers)
-    del ledger
+    counters = Counters()
+    assert counters in stats._all_counters
+    number = len(stats._all_counters)
+    del counters
 
-    assert len(stats._ledgers) < number
+    assert len(stats._all_counters) < number
 
 
 def test_a_notice_is_said_the_first_time_and_then_once_a_minute():
     """The later one says how many there were in between."""
     clock = Clock()
-    notices = Notices(clock=clock)
-    first = [notices.due("x") for _ in range(5)]
+    throttle = LogThrottle(clock=clock)
+    first = [throttle.due("x") for _ in range(5)]
     clock.now += 59.9
-    still_held = notices.due("x")
+    still_held = throttle.due("x")
     clock.now += 0.1
-    then = [notices.due("x"), notices.due("x")]
+    then = [throttle.due("x"), throttle.due("x")]
     clock.now += 60
-    last = notices.due("x")
+    last = throttle.due("x")
 
     assert first == [1, None, None, None, None]
     assert still_held is None
@@ -141,43 +141,43 @@ def test_a_notice_is_said_the_first_time_and_then_once_a_minute():
 def test_a_notice_after_a_quiet_time_stands_for_itself():
     """Nothing was held back."""
     clock = Clock()
-    notices = Notices(clock=clock)
-    notices.due("x")
+    throttle = LogThrottle(clock=clock)
+    throttle.due("x")
     clock.now += 3600
 
-    assert notices.due("x") == 1
+    assert throttle.due("x") == 1
 
 
 def test_kinds_of_notices_do_not_hold_back_one_another():
     """Another kind of trouble is news."""
-    notices = Notices(clock=Clock())
+    throttle = LogThrottle(clock=Clock())
 
-    assert (notices.due("x"), notices.due("y"), notices.due("x")) == (1, 1, None)
+    assert (throttle.due("x"), throttle.due("y"), throttle.due("x")) == (1, 1, None)
 
 
 def test_the_interval_can_be_chosen():
     """In seconds."""
     clock = Clock()
-    notices = Notices(interval_seconds=5, clock=clock)
-    notices.due("x")
+    throttle = LogThrottle(interval_seconds=5, clock=clock)
+    throttle.due("x")
     clock.now += 5
 
-    assert notices.due("x") == 1
+    assert throttle.due("x") == 1
 
 
 def test_of_many_threads_one_speaks_and_the_others_are_counted():
     """At the first time, and again when the minute is over."""
     clock = Clock()
-    notices = Notices(clock=clock)
+    throttle = LogThrottle(clock=clock)
     answers = []
 
     def ask():
-        answers.extend([notices.due("x") for _ in range(500)])
+        answers.extend([throttle.due("x") for _ in range(500)])
 
     in_threads([ask] * 8)
     spoken_first = [answer for answer in answers if answer is not None]
     clock.now += 60
-    last = notices.due("x")
+    last = throttle.due("x")
 
     assert spoken_first == [1]
     assert last == 8 * 500
@@ -193,7 +193,7 @@ class HostileName:
 def said(message, *args):
     """Return what is written when *message* is said with *args*."""
     written = []
-    Notices.say(lambda text, *values, **_: written.append(text % values), message, *args)
+    log_safely(lambda text, *values, **_: written.append(text % values), message, *args)
     return written
 
 
@@ -223,6 +223,6 @@ def test_a_log_that_fails_fails_alone():
         tried.set()
         raise RuntimeError("handler")
 
-    Notices.say(fail, "text")
+    log_safely(fail, "text")
 
     assert tried.is_set()

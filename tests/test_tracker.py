@@ -36,7 +36,7 @@ from eventtracking.backends.logger import LoggerBackend
 from eventtracking.backends.memory import MemoryBackend
 from eventtracking.event import CYCLE
 from eventtracking.serialization import encode
-from eventtracking.stats import Notices
+from eventtracking.stats import LogThrottle
 from eventtracking.tracker import Tracker, context, emit, get_tracker, register_tracker
 
 # What loading the settings calls.
@@ -163,7 +163,7 @@ def nothing(event): return None
 
 def look():
     # A host that cannot call even this has to learn it from somebody.
-    return threading.local().__dict__ or tracker._way.depth
+    return threading.local().__dict__ or tracker._active.emits
 
 def descend(frames):
     if frames:
@@ -620,7 +620,7 @@ def test_a_signal_handler_may_emit_every_half_millisecond_for_three_seconds():
     log.setLevel(logging.INFO)
     tracker = Tracker(
         {
-            "depth": Reading(lambda event: depths.append(tracker_module._way().depth)),
+            "depth": Reading(lambda event: depths.append(tracker_module._active_emits().emits)),
             "inner": Doing(lambda event: event["name"] == "work" and tracker.emit("inner")),
             "log": LoggerBackend(name="signals.test", max_event_size=None),
             "memory": MemoryBackend(max_events=10),
@@ -762,7 +762,7 @@ def test_flush_and_close_reach_the_backends():
 def test_losses_of_one_reason_are_one_warning_a_minute(tracker, caplog):
     """The later one says how many there were in between."""
     clock = Clock()
-    tracker._notices = Notices(clock=clock)
+    tracker._throttle = LogThrottle(clock=clock)
     tracker.close()
     for number in range(10):
         tracker.emit(str(number))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, Unpack, get_args
+from typing import Any, Literal, Unpack, cast, get_args
 
 from eventtracking.delivery import (
     DeliveryOptions,
@@ -148,7 +148,8 @@ def _without_id(event: Event) -> Event:
     """Return *event*; an `id` that it has itself becomes its `original_id`."""
     if "id" not in event:
         return event
-    return {"original_id" if key == "id" else key: value for key, value in event.items()}
+    renamed = {"original_id" if key == "id" else key: value for key, value in event.items()}
+    return cast(Event, renamed)
 
 
 def _with_id(record: Record) -> bytes:

@@ -9,8 +9,8 @@ from typing import Any, get_args
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.journal import Fsync, LineFile
 from eventtracking.serialization import encode
-from eventtracking.stats import Ledger, Notices
-from eventtracking.types import Event
+from eventtracking.stats import Counters, LogThrottle, log_safely
+from eventtracking.types import BackendStats, Event
 
 logger = logging.getLogger(__name__)
 
@@ -66,11 +66,11 @@ class LogFileBackend:
             fsync=fsync,
             backlog_bytes=backlog_bytes,
         )
-        self._ledger = Ledger()
-        self._notices = Notices()
+        self._counters = Counters()
+        self._throttle = LogThrottle()
         self._file = LineFile(
             path,
-            ledger=self._ledger,
+            counters=self._counters,
             mode=mode,
             max_bytes=max_bytes,
             backup_count=backup_count,
@@ -82,7 +82,7 @@ class LogFileBackend:
         """Write *event* now, or keep it until writing works again. Never raises."""
         # Encoded first: what that raises, at the end of the stack, the router counts.
         line = encode(event)
-        next(self._ledger.accepted)
+        next(self._counters.accepted)
         if not self._file.append(line):
             self._warn(event)
 
@@ -98,18 +98,18 @@ class LogFileBackend:
         """Open the path anew. May be called in a signal handler, such as that of SIGHUP."""
         self._file.reopen()
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> BackendStats:
         """Return the books; `pending` events wait for the file to be writable again."""
-        books = self._ledger.stats(pending=self._file.waiting)
+        books = self._counters.stats(pending=self._file.waiting)
         return {**books, "sent": books["sent"] - self._file.recalled}
 
     def __repr__(self) -> str:
         return f"<LogFileBackend {self._file.path!r}>"
 
     def _warn(self, event: Event) -> None:
-        number = self._notices.due("lost")
+        number = self._throttle.due("lost")
         if number is not None:
-            Notices.say(
+            log_safely(
                 logger.warning,
                 "Lost %s event(s), %s cannot be written; the last was %s",
                 number,

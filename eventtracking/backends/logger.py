@@ -8,8 +8,8 @@ from typing import Any
 
 from eventtracking.exceptions import Unserializable
 from eventtracking.serialization import DateTimeJSONEncoder as DateTimeJSONEncoder  # noqa: PLC0414
-from eventtracking.stats import Ledger, Notices
-from eventtracking.types import Event
+from eventtracking.stats import Counters, LogThrottle, log_safely
+from eventtracking.types import BackendStats, Event
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +50,8 @@ class LoggerBackend:
         self.max_event_size = max_event_size
         self.event_logger = logging.getLogger(name)
         self.log = getattr(self.event_logger, level.lower())
-        self._ledger = Ledger()
-        self._notices = Notices()
+        self._counters = Counters()
+        self._throttle = LogThrottle()
 
     def send(self, event: Event, /) -> None:
         """
@@ -69,19 +69,19 @@ class LoggerBackend:
             return
         self.log(text)
         # Afterwards: a handler may raise, and then it is the router that counts the event.
-        next(self._ledger.accepted)
-        next(self._ledger.sent)
+        next(self._counters.accepted)
+        next(self._counters.sent)
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> BackendStats:
         """Return the books."""
-        return self._ledger.stats()
+        return self._counters.stats()
 
     def _drop(self, event: Event, size: int) -> None:
-        next(self._ledger.accepted)
-        self._ledger.lose("too_large")
-        number = self._notices.due("too_large")
+        next(self._counters.accepted)
+        self._counters.lose("too_large")
+        number = self._throttle.due("too_large")
         if number is not None:
-            Notices.say(
+            log_safely(
                 logger.warning,
                 'Lost %s event(s) over max_event_size=%s; the last was "%s" with %s characters',
                 number,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from eventtracking.exceptions import ImproperlyConfigured
-from eventtracking.stats import Ledger
-from eventtracking.types import Event
+from eventtracking.stats import Counters
+from eventtracking.types import BackendStats, Event
 
 
 class MemoryBackend:
@@ -28,24 +26,24 @@ class MemoryBackend:
             )
         self.events: list[Event] = []
         self._max_events = max_events
-        self._ledger = Ledger()
+        self._counters = Counters()
 
     def send(self, event: Event, /) -> None:
         """Keep *event*."""
-        next(self._ledger.accepted)
+        next(self._counters.accepted)
         self.events.append(event)
         if len(self.events) > self._max_events:
             # A slice: another thread may have cleared them meanwhile.
             del self.events[:1]
-            self._ledger.lose("queue_full")
+            self._counters.lose("queue_full")
 
     def clear(self) -> None:
         """Forget the events. The books go on."""
         self.events.clear()
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> BackendStats:
         """Return the books. An event counts as sent as long as it was not pushed out."""
-        books = self._ledger.stats()
+        books = self._counters.stats()
         return {**books, "sent": books["accepted"] - sum(books["lost"].values())}
 
     def __repr__(self) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -18,8 +17,8 @@ from eventtracking.exceptions import (
     NoBackendEnabled,
     NoTransformerImplemented,
 )
-from eventtracking.stats import LOSS_REASONS, Ledger, Notices, value
-from eventtracking.types import Backend, Event, Processor
+from eventtracking.stats import LOSS_REASONS, Counters, LogThrottle, count_of, log_safely
+from eventtracking.types import Backend, BackendStats, Event, Processor
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +28,8 @@ class RoutingBackend:
     A list of processors, run in order, and the backends behind them.
 
     No backend sees what another did to an event: each gets a copy of its own, unless
-    it says `read_only = True`. Whatever a processor or a backend raises stays here:
-    it is logged, at most once a minute, and counted.
+    it says `read_only = True`. An exception of a processor or a backend never leaves the
+    router: it is logged, at most once a minute, and counted.
 
     Args:
         backends: Backends by name. An event reaches them in the order of their names.
@@ -45,12 +44,12 @@ class RoutingBackend:
         backends: Mapping[str, Backend] | None = None,
         processors: Iterable[Processor] | None = None,
     ) -> None:
-        self._backends = _Backends()
+        self._backends = _LiveBackends()
         self.processors: list[Processor] = []
-        self._ledger = Ledger()
-        self._notices = Notices()
+        self._counters = Counters()
+        self._throttle = LogThrottle()
         self._branches: dict[tuple[str, int], _Branch] = {}
-        self._handed: list[Ledger] = []
+        self._handed: list[Counters] = []
         self._plan = self._new_plan()
         for name, backend in sorted((backends or {}).items(), key=itemgetter(0)):
             self.register_backend(name, backend)
@@ -59,24 +58,22 @@ class RoutingBackend:
 
     @property
     def read_only(self) -> bool:
-        """Whether `send` copies before it changes anything: ours does, a subclass may not."""
+        """Whether `send` copies before it changes anything; a subclass may override `send`."""
         return type(self).send is RoutingBackend.send
 
     @property
-    def backends(self) -> OrderedDict[str, Backend]:
+    def backends(self) -> MutableMapping[str, Backend]:
         """The backends by name. Live: changing it changes where the next event goes."""
         return self._backends
 
     @backends.setter
     def backends(self, backends: Mapping[str, Backend]) -> None:
         """Replace all of them, in the order given."""
-        self._backends = _Backends(backends)
-        # Made by no change, it would pass for the mapping that was there.
-        self._backends.version = object()
+        self._backends = _LiveBackends(backends)
 
     def register_backend(self, name: str, backend: Backend) -> None:
         """
-        Add *backend* behind the ones that are there, or in the place of the one called *name*.
+        Add *backend* after the existing ones, or in the place of the one called *name*.
 
         Raises:
             ValueError: If *backend* has no callable `send`.
@@ -89,7 +86,7 @@ class RoutingBackend:
 
     def register_processor(self, processor: Processor) -> None:
         """
-        Add *processor* behind the ones that are there.
+        Add *processor* after the existing ones.
 
         Raises:
             ValueError: If *processor* is not callable.
@@ -99,37 +96,20 @@ class RoutingBackend:
         self.processors.append(processor)
 
     def send(self, event: Event, /) -> None:
-        """Process a copy of *event* and hand it to every backend. Raises nothing of theirs."""
-        # A subclass, or a test that patches it, may have a way of its own, as in event-tracking.
-        if getattr(self.send_to_backends, "__func__", None) is not _SEND_TO_BACKENDS:
-            self._send_another_way(event)
-            return
-        next(self._ledger.accepted)
-        copied = None
-        try:
-            is_ours = getattr(self.process_event, "__func__", None) is _PROCESS_EVENT
-            if self.processors or not is_ours:
-                try:
-                    copied = copy_event(event)
-                    event = self.process_event(copied)
-                except EventEmissionExit as decision:
-                    self._drop(event, decision)
-                    return
-                except Exception as error:
-                    # Not the processors': out of memory or stack, the copy could not be made.
-                    self._drop(event, EventEmissionExit("backend_error"), error)
-                    return
-                except BaseException:
-                    # gevent's Timeout, a worker's SystemExit: not ours to stop, but ours to count.
-                    for _ in self._ledger.losses["backend_error"]:
-                        break
-                    raise
-            self._hand_out(event, event is copied)
-        except RecursionError:
-            # The last frames of the stack: nobody has counted the event, and there is
-            # none left to do it in. This takes none.
-            for _ in self._ledger.losses["backend_error"]:
-                break
+        """Process a copy of *event* and hand it to every backend. Raises none of their errors."""
+        # As in event-tracking, a subclass or a test may replace either method.
+        hands_out = getattr(self.send_to_backends, "__func__", None) is _SEND_TO_BACKENDS
+        processes = getattr(self.process_event, "__func__", None) is _PROCESS_EVENT
+        if self.processors or not processes or not hands_out:
+            self._send_processed(event, hands_out)
+        else:
+            self._hand_out(event, False)
+        if self._counters.unlogged:
+            try:
+                self._counters.log_losses()
+            except Exception:
+                # The stack is still full, or the memory: the next event logs them.
+                return
 
     def process_event(self, event: Event, /) -> Event:
         """
@@ -144,7 +124,7 @@ class RoutingBackend:
             except EventEmissionExit:
                 raise
             except Exception as error:
-                self._report_processor(processor, error)
+                self._log_processor(processor, error)
                 if getattr(processor, "fails_closed", False) is True:
                     raise EventEmissionExit("guard_failed") from error
             else:
@@ -154,57 +134,77 @@ class RoutingBackend:
 
     def send_to_backends(self, event: Event, /) -> None:
         """
-        Hand *event* to every backend, unprocessed. What one raises is logged and counted.
+        Hand *event* to every backend, unprocessed. Their errors are logged and counted.
 
-        `send` goes through a method that overrides this one. The event is counted here: who
-        takes it elsewhere keeps the books of that.
+        If a subclass overrides this method, `send` calls the override; events that do not
+        reach this method are not counted as sent here.
         """
-        next(self._ledger.accepted)
-        try:
-            self._hand_out(event, False)
-        except RecursionError:
-            # As in `send`.
-            for _ in self._ledger.losses["backend_error"]:
-                break
+        self._hand_out(event, False)
+        if self._counters.unlogged:
+            try:
+                self._counters.log_losses()
+            except Exception:
+                # As in `send`.
+                return
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Send what waits in the backends; tell whether nothing is left. Bounded by *timeout*."""
-        return self._each("flush", timeout)
+        """Send waiting events within *timeout* seconds; tell whether none is left."""
+        return self._finish("flush", timeout)
 
     def close(self, timeout: float | None = None) -> bool:
-        """Close the backends; tell whether nothing was left. Bounded by *timeout* seconds."""
-        return self._each("close", timeout)
+        """Close the backends within *timeout* seconds; tell whether no event was left."""
+        return self._finish("close", timeout)
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> BackendStats:
         """
-        Return the books: this router's own, and those of its backends under `"backends"`.
+        Return the router's own statistics, and those of its backends under `"backends"`.
 
-        `filtered` and `lost` are what the processors here dropped. `sent` went on to
-        the backends, whose own losses stand in their own books.
+        `filtered` and `lost` are the events that the processors here dropped. `sent` are
+        those handed to the backends, whose own losses are in their own statistics.
         """
+        sent = sum(count_of(handed.sent) for handed in self._handed)
+        filtered = count_of(self._counters.filtered)
+        lost = self._counters.lost()
         return {
-            **self._ledger.stats(),
-            "sent": sum(value(handed.sent) for handed in self._handed),
-            "filtered": value(self._ledger.filtered),
-            "backends": {branch.name: branch.stats() for branch in self._fresh_plan().branches},
+            "accepted": sent + filtered + sum(lost.values()),
+            "sent": sent,
+            "pending": 0,
+            "lost": lost,
+            "filtered": filtered,
+            "backends": {branch.name: branch.stats() for branch in self._current_plan().branches},
         }
 
     def __repr__(self) -> str:
         return f"<RoutingBackend backends={list(self.backends)} processors={self.processors!r}>"
 
-    def _send_another_way(self, event: Event) -> None:
-        """Send with a `send_to_backends` that is not ours, and counts what it accepts."""
+    def _send_processed(self, event: Event, hands_out: bool) -> None:
+        counters = self._counters
         try:
-            self.send_to_backends(self.process_event(copy_event(event)))
+            own = copy_event(event)
+            processed = self.process_event(own)
+            if not hands_out:
+                self.send_to_backends(processed)
         except EventEmissionExit as decision:
-            next(self._ledger.accepted)
-            self._drop(event, decision)
+            reason = decision.reason
+            for _ in counters.losses[reason] if reason in LOSS_REASONS else counters.filtered:
+                break
+            counters.unlogged += ((self._log_drop, event, reason),)
         except Exception as error:
-            next(self._ledger.accepted)
-            self._drop(event, EventEmissionExit("backend_error"), error)
+            # Not a processor's: the stack or the memory was too full to make the copy.
+            for _ in counters.losses["backend_error"]:
+                break
+            counters.unlogged += ((self._log_drop, event, "backend_error", error),)
+        except BaseException:
+            # gevent's Timeout, a worker's SystemExit: passed on, but counted.
+            for _ in counters.losses["backend_error"]:
+                break
+            raise
+        else:
+            if hands_out:
+                self._hand_out(processed, processed is own)
 
-    def _hand_out(self, event: Event, own: bool) -> None:
-        """Hand *event* to every backend. A `RecursionError` says that none got it."""
+    def _hand_out(self, event: Event, is_own: bool) -> None:
+        """Hand *event* to every backend. If this raises an `Exception`, no backend got it."""
         plan = self._plan
         if plan.version is not self._backends.version:
             plan = self._new_plan()
@@ -212,38 +212,43 @@ class RoutingBackend:
         for branch in plan.branches:
             try:
                 # The last backend may keep a copy that was made here anyway.
-                if branch.read_only or (own and branch is plan.branches[-1]):
+                if branch.read_only or (is_own and branch is plan.branches[-1]):
                     branch.backend.send(event)
                 else:
                     branch.backend.send(copy_event(event))
+            except EventLost as error:
+                reason = error.reason
+                for _ in branch.counters.losses[
+                    reason if reason in LOSS_REASONS else "backend_error"
+                ]:
+                    break
+                self._counters.unlogged += ((branch.log_failure, event, error),)
             except Exception as error:
-                try:
-                    self._report_backend(branch, event, error)
-                except RecursionError:
-                    for _ in branch.ledger.losses["backend_error"]:
-                        break
+                for _ in branch.counters.losses["backend_error"]:
+                    break
+                self._counters.unlogged += ((branch.log_failure, event, error),)
             except BaseException:
-                # As in `send`.
+                # As in `_send_processed`.
                 plan.interrupt(branch)
                 raise
 
-    def _fresh_plan(self) -> _Plan:
-        is_fresh = self._plan.version is self._backends.version
-        return self._plan if is_fresh else self._new_plan()
+    def _current_plan(self) -> _Plan:
+        is_current = self._plan.version is self._backends.version
+        return self._plan if is_current else self._new_plan()
 
     def _new_plan(self) -> _Plan:
         version = self._backends.version
         branches: dict[tuple[str, int], _Branch] = {}
-        for name, backend in [*self._backends.items()]:
+        for name, backend in self._backends.entries():
             key = (name, id(backend))
-            # setdefault: of two threads that meet a new backend at once, one opens its books.
+            # setdefault: of two threads that meet a new backend at once, one adds its branch.
             branches[key] = self._branches.setdefault(key, _Branch(name, backend))
-        gone = self._branches.keys() - branches.keys()
-        # Unless another thread was faster: what is gone for this one may be new for that.
+        removed = self._branches.keys() - branches.keys()
+        # Unless another thread was faster: what is removed for this one may be new for that.
         if version is self._backends.version:
-            for key in gone:
+            for key in removed:
                 self._branches.pop(key, None)
-        handed = Ledger()
+        handed = Counters()
         self._handed.append(handed)
         plan = _Plan(version, tuple(branches.values()), handed)
         for branch in plan.branches:
@@ -251,79 +256,82 @@ class RoutingBackend:
         self._plan = plan
         return plan
 
-    def _drop(
-        self, event: Event, decision: EventEmissionExit, cause: Exception | None = None
-    ) -> None:
-        """Count *event* as dropped. A `RecursionError` says that it is not counted."""
-        reason = decision.reason
-        if reason not in LOSS_REASONS:
-            next(self._ledger.filtered)
-            return
-        for _ in self._ledger.losses[reason]:
-            break
-        try:
-            number = self._notices.due(("dropped", reason))
-            if number is not None:
-                message = 'Lost event "%s": %s%s'
-                facts = _name_of(event), reason, _times(number)
-                Notices.say(logger.warning, message, *facts, cause=cause)
-        except RecursionError:
-            return
-
-    def _report_processor(self, processor: Processor, error: Exception) -> None:
-        number = self._notices.due(("processor", id(processor)))
-        if number is not None:
-            message = "Failed to execute processor: %s%s"
-            Notices.say(logger.error, message, processor, _times(number), cause=error)
-
-    def _report_backend(self, branch: _Branch, event: Event, error: BaseException) -> None:
-        """Count *event* as lost for *branch*. A `RecursionError` says that it is not counted."""
-        reason = error.reason if isinstance(error, EventLost) else None
-        for _ in branch.ledger.losses[reason if reason in LOSS_REASONS else "backend_error"]:
-            break
-        try:
-            number = branch.notices.due(type(error).__name__)
-            if number is not None:
-                self._say_why(branch, event, error, _times(number))
-        except RecursionError:
-            return
-
-    def _say_why(self, branch: _Branch, event: Event, error: BaseException, times: str) -> None:
-        if isinstance(error, NoTransformerImplemented | NoBackendEnabled):
-            message = "[send_to_backends] %s: %s%s"
-            Notices.say(logger.info, message, branch.name, error, times)
-            return
-        message = 'Unable to send edx event "%s" to backend: %s%s'
-        Notices.say(logger.error, message, _name_of(event), branch.name, times, cause=error)
-
-    def _each(self, method: str, timeout: float | None) -> bool:
-        """Call *method* of every backend that has it, within what is left of *timeout*."""
+    def _finish(self, method: str, timeout: float | None) -> bool:
+        """Call *method* of every backend that has it, within *timeout* seconds in all."""
         deadline = None if timeout is None else time.monotonic() + timeout
         results = [
             branch.finish(method, deadline and max(0.0, deadline - time.monotonic()))
-            for branch in self._fresh_plan().branches
+            for branch in self._current_plan().branches
         ]
         return all(results)
+
+    def _log_drop(self, event: Event, reason: Any, cause: Exception | None = None) -> None:
+        """Log that *event* was dropped for *reason*, unless a processor meant it to be."""
+        number = self._throttle.due(("dropped", reason)) if reason in LOSS_REASONS else None
+        if number is not None:
+            message = 'Lost event "%s": %s%s'
+            log_safely(
+                logger.warning, message, _name_of(event), reason, _repeated(number), cause=cause
+            )
+
+    def _log_processor(self, processor: Processor, error: Exception) -> None:
+        number = self._throttle.due(("processor", id(processor)))
+        if number is not None:
+            message = "Failed to execute processor: %s%s"
+            log_safely(logger.error, message, processor, _repeated(number), cause=error)
 
 
 _PROCESS_EVENT = RoutingBackend.process_event
 _SEND_TO_BACKENDS = RoutingBackend.send_to_backends
 
 
-class _Branch:
-    """One backend behind a router, with the books that the router keeps about it."""
+class _LiveBackends(MutableMapping[str, Backend]):
+    """The backends of a router by name, in order. Each change makes a new `version`."""
 
-    __slots__ = ("backend", "handed", "ledger", "name", "notices", "read_only")
+    def __init__(self, backends: Mapping[str, Backend] | None = None) -> None:
+        self._backends = dict(backends or {})
+        self.version = object()
+
+    def __getitem__(self, name: str) -> Backend:
+        return self._backends[name]
+
+    def __setitem__(self, name: str, backend: Backend) -> None:
+        self._backends[name] = backend
+        self.version = object()
+
+    def __delitem__(self, name: str) -> None:
+        del self._backends[name]
+        self.version = object()
+
+    def __iter__(self) -> Iterator[str]:
+        # Of a copy, made in one step: another thread may change the mapping meanwhile.
+        return iter([*self._backends])
+
+    def entries(self) -> list[tuple[str, Backend]]:
+        """Return the names and backends, listed in one step for the same reason."""
+        return [*self._backends.items()]
+
+    def __len__(self) -> int:
+        return len(self._backends)
+
+    def __repr__(self) -> str:
+        return repr(self._backends)
+
+
+class _Branch:
+    """One backend behind a router, with the router's own counters for it."""
+
+    __slots__ = ("_throttle", "backend", "counters", "handed", "name", "read_only")
 
     def __init__(self, name: str, backend: Backend) -> None:
         self.name = name
         self.backend = backend
         # `is True`: a mock has every attribute, and each of them is truthy.
         self.read_only = _attribute(backend, "read_only") is True
-        self.ledger = Ledger()
-        self.notices = Notices()
-        # What it got is what was handed to all branches, under each plan it was part of.
-        self.handed: list[Ledger] = []
+        self.counters = Counters()
+        self._throttle = LogThrottle()
+        # One for each plan that the branch was part of: a plan counts for all its branches.
+        self.handed: list[Counters] = []
 
     def finish(self, method: str, timeout: float | None) -> bool:
         """Flush or close the backend; a failure is logged and counts as not finished."""
@@ -333,94 +341,75 @@ class _Branch:
         try:
             return call_within(call, timeout) is not False
         except Exception as error:
-            Notices.say(logger.error, "Backend %s: %s() failed", self.name, method, cause=error)
+            log_safely(logger.error, "Backend %s: %s() failed", self.name, method, cause=error)
             return False
 
-    def stats(self) -> dict[str, Any]:
-        """Return the backend's own books, if it keeps any, with what `send` raised for."""
-        raised = Counter(self.ledger.lost())
-        books = self._own_books()
-        if books is None:
-            handed = sum(value(handed.sent) for handed in self.handed)
+    def stats(self) -> BackendStats:
+        """Return the backend's own statistics, if it has any, with the errors of `send`."""
+        raised = Counter(self.counters.lost())
+        own = self._own_stats()
+        if own is None:
+            handed = sum(count_of(handed.sent) for handed in self.handed)
             sent = handed - raised.total()
             return {"accepted": handed, "sent": sent, "pending": 0, "lost": dict(raised)}
-        lost = dict(raised + Counter(books["lost"]))
-        return {**books, "accepted": books["accepted"] + raised.total(), "lost": lost}
+        lost = dict(raised + Counter(own["lost"]))
+        return {**own, "accepted": own["accepted"] + raised.total(), "lost": lost}
 
-    def _own_books(self) -> dict[str, Any] | None:
+    def log_failure(self, event: Event, error: Exception) -> None:
+        """Log that `send` raised *error*, once a minute for each type of error."""
+        number = self._throttle.due(type(error).__name__)
+        if number is None:
+            return
+        if isinstance(error, NoTransformerImplemented | NoBackendEnabled):
+            message = "[send_to_backends] %s: %s%s"
+            log_safely(logger.info, message, self.name, error, _repeated(number))
+            return
+        message = 'Unable to send edx event "%s" to backend: %s%s'
+        repeated = _repeated(number)
+        log_safely(logger.error, message, _name_of(event), self.name, repeated, cause=error)
+
+    def _own_stats(self) -> BackendStats | None:
         stats = _attribute(self.backend, "stats")
         if not callable(stats):
             return None
         try:
-            books = stats()
+            own = stats()
         except Exception as error:
-            Notices.say(logger.error, "Backend %s: stats() failed", self.name, cause=error)
+            log_safely(logger.error, "Backend %s: stats() failed", self.name, cause=error)
             return None
-        return books if _are_books(books) else None
+        return own if _are_stats(own) else None
 
 
 class _Plan(NamedTuple):
-    """The branches of a router, as of one version of its backends, and the events they got."""
+    """The branches of a router at one version of its backends, and the events they were handed."""
 
     version: object
     branches: tuple[_Branch, ...]
-    handed: Ledger
+    handed: Counters
 
     def interrupt(self, branch: _Branch) -> None:
-        """Count an event as lost for *branch*, where something stopped it, and for those behind."""
+        """Count an event as lost for *branch*, which was interrupted, and for all after it."""
         for missed in self.branches[self.branches.index(branch) :]:
-            # A router in which it was stopped has counted it there.
+            # A router that was interrupted has counted the event itself.
             if missed is not branch or not isinstance(branch.backend, RoutingBackend):
-                missed.ledger.lose("backend_error")
-
-
-class _Backends(OrderedDict[str, Backend]):
-    """Backends by name, in a mapping that anyone may change: each change makes a new `version`."""
-
-    version: object = None
-
-
-def _renewing(method: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(method)
-    def change(self: _Backends, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(self, *args, **kwargs)
-        finally:
-            self.version = object()
-
-    return change
-
-
-# Each of them by itself: implemented in C, none goes through another.
-for _method in (
-    OrderedDict.__setitem__,
-    OrderedDict.__delitem__,
-    OrderedDict.__ior__,
-    OrderedDict.clear,
-    OrderedDict.move_to_end,
-    OrderedDict.pop,
-    OrderedDict.popitem,
-    OrderedDict.setdefault,
-    OrderedDict.update,
-):
-    setattr(_Backends, _method.__name__, _renewing(_method))
+                next(missed.counters.losses["backend_error"])
 
 
 def _attribute(backend: Backend, name: str) -> Any:
-    """Return what *backend* has under *name*, `None` if it has nothing, or fails over it."""
+    """Return the attribute *name* of *backend*; `None` if there is none, or it fails."""
     try:
         return getattr(backend, name, None)
     except Exception as error:
-        message = "Backend %s has no %s: it failed"
-        Notices.say(logger.error, message, type(backend).__name__, name, cause=error)
+        message = "Backend %s: reading %s failed"
+        log_safely(logger.error, message, type(backend).__name__, name, cause=error)
         return None
 
 
-def _are_books(books: Any) -> bool:
-    """Tell whether *books* are whole, and can be added up."""
-    if not isinstance(books, dict) or not isinstance(lost := books.get("lost"), Mapping):
+def _are_stats(stats: Any) -> bool:
+    """Tell whether *stats* are complete, and can be added up."""
+    if not isinstance(stats, dict) or not isinstance(lost := stats.get("lost"), Mapping):
         return False
-    numbers = [books.get(name) for name in ("accepted", "sent", "pending")]
+    numbers = [stats.get(name) for name in ("accepted", "sent", "pending")]
     return all(isinstance(number, int) for number in (*numbers, *lost.values()))
 
 
@@ -428,5 +417,5 @@ def _name_of(event: Event) -> Any:
     return event.get("name") if isinstance(event, dict) else type(event)
 
 
-def _times(number: int) -> str:
-    return "" if number == 1 else f" ({number} times since this was last said)"
+def _repeated(number: int) -> str:
+    return "" if number == 1 else f" ({number} times since the last such message)"

@@ -13,7 +13,7 @@ from eventtracking.destinations.segment.destination import LIMITS, SegmentDestin
 from eventtracking.destinations.segment.facts import as_dict
 from eventtracking.destinations.segment.installed import InstalledClient, installed_client
 from eventtracking.destinations.segment.options import HOST, check_client_options, check_key_options
-from eventtracking.types import Event
+from eventtracking.types import BackendStats, Event
 
 
 class SegmentBackend:
@@ -136,7 +136,7 @@ class SegmentBackend:
         """Deliver what waits, for up to *timeout* seconds, and stop. A client is left alone."""
         return self._calls.close(timeout)
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> BackendStats:
         """Return the books; what a client took counts as `sent`."""
         return self._calls.stats()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from eventtracking.delivery.destination import Record
-from eventtracking.stats import LOSS_REASONS, Ledger, Notices, value
+from eventtracking.stats import LOSS_REASONS, Counters, LogThrottle, count_of, log_safely
 
 logger = logging.getLogger(__name__)
 
@@ -21,15 +21,15 @@ class Losses:
 
     Args:
         label: The destination's name, for the log.
-        ledger: Where it is counted.
+        counters: Where it is counted.
         on_loss: Called for each lost event. What it raises is logged, once a minute.
     """
 
-    def __init__(self, label: str, ledger: Ledger, on_loss: OnLoss | None = None) -> None:
+    def __init__(self, label: str, counters: Counters, on_loss: OnLoss | None = None) -> None:
         self._label = label
-        self._ledger = ledger
+        self._counters = counters
         self._on_loss = on_loss
-        self._notices = Notices()
+        self._throttle = LogThrottle()
         # How many of each reason the log has told of.
         self._told: dict[str, int] = {}
 
@@ -43,9 +43,9 @@ class Losses:
             return
         if reason not in LOSS_REASONS:
             explanation, reason = explanation or reason, "backend_error"
-        self._ledger.lose(reason, len(records))
-        if self._notices.due(reason) is not None:
-            Notices.say(
+        self._counters.lose(reason, len(records))
+        if self._throttle.due(reason) is not None:
+            log_safely(
                 logger.warning,
                 'Lost %s event(s) on the way to %s, such as "%s": %s%s',
                 self._untold(reason),
@@ -60,7 +60,7 @@ class Losses:
 
     def _untold(self, reason: str) -> int:
         """Return how many were lost for *reason* since this was last asked."""
-        total = value(self._ledger.losses[reason])
+        total = count_of(self._counters.losses[reason])
         told = self._told.get(reason, 0)
         self._told[reason] = total
         # A forked child counts from zero again.
@@ -70,5 +70,5 @@ class Losses:
         try:
             on_loss(record.id, record.name, reason)
         except Exception as error:
-            if self._notices.due("on_loss") is not None:
-                Notices.say(logger.error, "%s: on_loss failed", self._label, cause=error)
+            if self._throttle.due("on_loss") is not None:
+                log_safely(logger.error, "%s: on_loss failed", self._label, cause=error)

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from os import getpid
-from typing import Any, Unpack
+from typing import Unpack
 
 from eventtracking.delivery import lifecycle, options
 from eventtracking.delivery.destination import Destination, Record, new_id
@@ -19,8 +19,8 @@ from eventtracking.delivery.outbox.protocol import Outbox
 from eventtracking.delivery.worker import Worker
 from eventtracking.exceptions import EventLost
 from eventtracking.serialization import plain
-from eventtracking.stats import Ledger
-from eventtracking.types import Event
+from eventtracking.stats import Counters
+from eventtracking.types import BackendStats, Event
 
 logger = logging.getLogger(__name__)
 
@@ -66,10 +66,10 @@ class NetworkBackend:
         # uWSGI forks without telling Python, unless it is told to tell.
         self._forks_unseen = "uwsgi" in sys.modules
         self._pid = getpid()
-        self._ledger = Ledger()
-        self._losses = Losses(destination.label, self._ledger, checked.on_loss)
-        self._outbox = _outbox(who, checked, self._losses, self._ledger, destination)
-        self._worker = Worker(destination, self._outbox, self._losses, self._ledger, checked)
+        self._counters = Counters()
+        self._losses = Losses(destination.label, self._counters, checked.on_loss)
+        self._outbox = _outbox(who, checked, self._losses, self._counters, destination)
+        self._worker = Worker(destination, self._outbox, self._losses, self._counters, checked)
         lifecycle.watch(self)
 
     @property
@@ -87,7 +87,7 @@ class NetworkBackend:
         try:
             payload = self._destination.encode(event)
         except EventLost as refusal:
-            self._refuse(event, refusal)
+            self._refuse(_name_of(event), refusal)
         else:
             self.put(_name_of(event), payload)
 
@@ -95,7 +95,7 @@ class NetworkBackend:
         """Take *payload*, which the destination would send for an event called *name*."""
         if self._forks_unseen and self._pid != getpid():
             lifecycle.in_child()
-        next(self._ledger.accepted)
+        next(self._counters.accepted)
         # As `Record(...)`, in half the time.
         record = _new(Record, (new_id(), time.time(), name, payload))
         if len(payload) > self._event_bytes:
@@ -139,14 +139,14 @@ class NetworkBackend:
         self._destination.close()
         return finished and not lost
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> BackendStats:
         """Return the books: `accepted`, `sent`, `pending`, and `lost` by reason."""
-        return self._ledger.stats(pending=self._outbox.pending)
+        return self._counters.stats(pending=self._outbox.pending)
 
     def start_anew(self) -> None:
         """Begin without events and without a thread, in a forked child."""
         self._pid = getpid()
-        self._ledger.reset()
+        self._counters.reset()
         self._destination.forget()
         self._outbox.forget()
         self._worker.forget()
@@ -196,9 +196,9 @@ class NetworkBackend:
                 return True
         return False
 
-    def _refuse(self, event: Event, refusal: EventLost) -> None:
-        next(self._ledger.accepted)
-        record = Record(new_id(), time.time(), _name_of(event), b"")
+    def _refuse(self, name: str, refusal: EventLost) -> None:
+        next(self._counters.accepted)
+        record = Record(new_id(), time.time(), name, b"")
         self._losses.lose(refusal.reason, [record], str(refusal))
 
 
@@ -209,7 +209,7 @@ def _outbox(
     who: str,
     checked: CheckedOptions,
     losses: Losses,
-    ledger: Ledger,
+    counters: Counters,
     destination: Destination,
 ) -> Outbox:
     if checked.outbox is None:
@@ -220,7 +220,7 @@ def _outbox(
     return DiskOutbox(
         checked.outbox,
         losses=losses,
-        ledger=ledger,
+        counters=counters,
         max_bytes=checked.max_outbox_bytes,
         idempotent=destination.idempotent,
         max_memory_bytes=min(checked.max_pending_bytes, _MEMORY_BYTES),

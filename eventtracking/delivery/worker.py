@@ -29,7 +29,7 @@ from eventtracking.delivery.destination import (
 from eventtracking.delivery.losses import Losses
 from eventtracking.delivery.options import CheckedOptions
 from eventtracking.delivery.outbox.protocol import Outbox
-from eventtracking.stats import Ledger, Notices, value
+from eventtracking.stats import Counters, LogThrottle, count_of, log_safely
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Worker:
         destination: Where to.
         outbox: What waits.
         losses: Told of what is given up.
-        ledger: Where arrivals are counted.
+        counters: Where arrivals are counted.
         options: When to send, and how long to wait.
         backoff: How long to wait after a failure.
     """
@@ -86,7 +86,7 @@ class Worker:
         destination: Destination,
         outbox: Outbox,
         losses: Losses,
-        ledger: Ledger,
+        counters: Counters,
         options: CheckedOptions,
         *,
         backoff: Backoff | None = None,
@@ -94,13 +94,13 @@ class Worker:
         self._destination = destination
         self._outbox = outbox
         self._losses = losses
-        self._ledger = ledger
+        self._counters = counters
         self._options = options
         self._limits = options.within(destination.limits)
         self._window_events = destination.window_events or self._limits.batch_events
         self._backoff = backoff or Backoff()
-        self._notices = Notices()
-        self._pauses = Notices(interval_seconds=_PAUSE_NOTICE_SECONDS)
+        self._throttle = LogThrottle()
+        self._pauses = LogThrottle(interval_seconds=_PAUSE_NOTICE_SECONDS)
         self.forget()
 
     def wake(self) -> None:
@@ -216,7 +216,7 @@ class Worker:
     def _may_send(self) -> bool:
         """Wait until this thread may send; tell whether it may, or all is over."""
         while not self._is_over():
-            seconds = self._gate.seconds(value(self._hurries))
+            seconds = self._gate.seconds(count_of(self._hurries))
             if not seconds:
                 return True
             left = max(0.0, self._ends_at - time.monotonic())
@@ -274,7 +274,7 @@ class Worker:
             part = self._without_old(parts.pop())
             if not part:
                 continue
-            hurries = value(self._hurries)
+            hurries = count_of(self._hurries)
             outcome = self._deliver(part)
             if not isinstance(outcome, Pause | Retry):
                 self._let_pass()
@@ -338,7 +338,7 @@ class Worker:
     def _arrived(self, records: Sequence[Record]) -> None:
         self._backoff.reset()
         for _ in range(self._outbox.settle(records)):
-            next(self._ledger.sent)
+            next(self._counters.sent)
 
     def _reject(self, part: Sequence[Record], outcome: Reject) -> None:
         refused = [record for record in part if record.id in outcome.ids]
@@ -364,13 +364,13 @@ class Worker:
         label, pending = self._destination.label, self._outbox.pending
         if self._pauses.due("pause") is not None:
             message = "%s refuses events (%s): %s wait, and are kept. Mend its settings"
-            Notices.say(logger.warning, message, label, outcome.reason, pending)
+            log_safely(logger.warning, message, label, outcome.reason, pending)
 
     def _say_unreachable(self, outcome: Retry) -> None:
         label, pending = self._destination.label, self._outbox.pending
-        if self._notices.due("retry") is not None:
+        if self._throttle.due("retry") is not None:
             message = "%s cannot be reached (%s): %s event(s) wait"
-            Notices.say(logger.warning, message, label, outcome.reason, pending)
+            log_safely(logger.warning, message, label, outcome.reason, pending)
 
 
 def _has_one(queue: SimpleQueue[None]) -> bool:

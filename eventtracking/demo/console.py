@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any, TextIO
 
 from eventtracking.serialization import encode
-from eventtracking.stats import Ledger
-from eventtracking.types import Event
+from eventtracking.stats import Counters
+from eventtracking.types import BackendStats, Event
 
 # A longer value is cut: the log file has it whole.
 _MAX_VALUE_CHARACTERS = 60
@@ -35,23 +35,23 @@ class ConsoleBackend:
     def __init__(self, *, stream: TextIO | None = None, color: bool | None = None) -> None:
         self._stream = sys.stdout if stream is None else stream
         self._color = _wants_color(self._stream) if color is None else color
-        self._ledger = Ledger()
+        self._counters = Counters()
 
     def send(self, event: Event, /) -> None:
         """Write *event* now."""
-        next(self._ledger.accepted)
+        next(self._counters.accepted)
         try:
             # In one piece, so that the lines of two threads never mix.
             self._stream.write(self._line(event) + "\n")
             self._stream.flush()
         except BrokenPipeError:
-            self._ledger.lose("closed")
+            self._counters.lose("closed")
         else:
-            next(self._ledger.sent)
+            next(self._counters.sent)
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> BackendStats:
         """Return the books."""
-        return self._ledger.stats()
+        return self._counters.stats()
 
     def __repr__(self) -> str:
         return f"<ConsoleBackend color={self._color}>"

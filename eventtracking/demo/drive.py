@@ -22,7 +22,6 @@ from eventtracking.journal import read
 from eventtracking.processors.sensitive_guard import SensitiveFieldGuard
 from eventtracking.processors.size_guard import SizeGuard
 from eventtracking.serialization import encode
-from eventtracking.types import Event
 
 USERS = ("ana", "ben", "chidi", "dora", "emil")
 
@@ -121,7 +120,7 @@ def _failure(url: str, step: Step) -> str:
     return ""
 
 
-def _found(log: str, ids: set[str]) -> dict[str, list[Event]]:
+def _found(log: str, ids: set[str]) -> dict[str, list[dict[str, Any]]]:
     """Return the events of the requests called *ids*. The log may hold those of earlier runs."""
     found = defaultdict(list)
     for event in read(log):
@@ -143,7 +142,7 @@ def _leaked(log: str, steps: Sequence[Step]) -> list[Step]:
     return [step for step in steps if step.id in leaked]
 
 
-def _judged(step: Step, events: Sequence[Event]) -> Iterator[str]:
+def _judged(step: Step, events: Sequence[dict[str, Any]]) -> Iterator[str]:
     expected = 0 if step.is_dropped else 1
     if len(events) < expected:
         yield f"missing: {step}"
@@ -158,7 +157,7 @@ def _judged(step: Step, events: Sequence[Event]) -> Iterator[str]:
         yield from (f"{wrong}: {step}" for wrong in _unguarded(step, event))
 
 
-def _unguarded(step: Step, event: Event) -> Iterator[str]:
+def _unguarded(step: Step, event: dict[str, Any]) -> Iterator[str]:
     """Yield what the guards should have done to *event*, and did not."""
     data, note = event.get("data"), _context(event).get("truncated")
     data = data if isinstance(data, dict) else {}
@@ -176,6 +175,6 @@ def _is_marked(essay: Any, note: Any) -> bool:
     return is_cut and isinstance(note, dict) and note.get("paths") == ["/data/essay"]
 
 
-def _context(event: Event) -> dict[str, Any]:
+def _context(event: dict[str, Any]) -> dict[str, Any]:
     context = event.get("context")
     return context if isinstance(context, dict) else {}

@@ -19,7 +19,7 @@ from weakref import WeakSet, ref
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.journal.open_file import NO_FILE, OpenFile, force_name
 from eventtracking.journal.rotation import Rotation
-from eventtracking.stats import Ledger, Notices
+from eventtracking.stats import Counters, LogThrottle, log_safely
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class LineFile:
 
     Args:
         path: The file. Missing folders are made.
-        ledger: Where lines are counted: `sent` when written, `backend_error` when lost.
+        counters: Where lines are counted: `sent` when written, `backend_error` when lost.
         mode: Permissions of a new file, before the umask.
         max_bytes: Rotate before the file grows beyond this; `None`: never.
         backup_count: How many rotated files to keep, as `path.1` (the newest), `path.2`, ...
@@ -79,7 +79,7 @@ class LineFile:
         self,
         path: str | os.PathLike[str],
         *,
-        ledger: Ledger,
+        counters: Counters,
         mode: int = 0o640,
         max_bytes: int | None = None,
         backup_count: int = 0,
@@ -88,14 +88,14 @@ class LineFile:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path = _absolute(path)
-        self._ledger = ledger
+        self._counters = counters
         self._mode = mode
         self._rotation = None if max_bytes is None else Rotation(self.path, max_bytes, backup_count)
         self._fsync = fsync
         self._is_plain = max_bytes is None and fsync == "never"
         self._backlog_bytes = backlog_bytes
         self._clock = clock
-        self._notices = Notices()
+        self._throttle = LogThrottle()
         self._closed = False
         self._file = NO_FILE
         self._look_at = self._pause_at = 0.0
@@ -140,7 +140,7 @@ class LineFile:
         # Remembered after the write, and only then asked whether the file was replaced:
         # whoever replaces it does so first and goes through what it remembers then.
         file.recent.append(line)
-        next(self._ledger.sent)
+        next(self._counters.sent)
         now = self._clock()
         if now >= self._look_at or now >= self._pause_at or file is not self._file:
             try:
@@ -272,7 +272,7 @@ class LineFile:
         """Queue *line* and write what is queued; tell whether there was room for what is left."""
         lock = self._lock
         if not lock.acquire(timeout=_LOCK_SECONDS):
-            self._ledger.lose("backend_error")
+            self._counters.lose("backend_error")
             return False
         try:
             has_room = self._queue(line)
@@ -287,7 +287,7 @@ class LineFile:
 
     def _queue(self, line: bytes) -> bool:
         if self._closed:
-            self._ledger.lose("closed")
+            self._counters.lose("closed")
             return False
         length = len(line)
         self._backlog.append(line)
@@ -299,7 +299,7 @@ class LineFile:
             return True
         self._backlog.pop()
         self._backlog_size -= length
-        self._ledger.lose("backend_error")
+        self._counters.lose("backend_error")
         return False
 
     def _look(self, file: OpenFile, now: float) -> None:
@@ -386,7 +386,7 @@ class LineFile:
     def _drain(self) -> None:
         """Write the queued lines in order, as far as it goes."""
         if self._closed:
-            self._ledger.lose("backend_error", len(self._backlog))
+            self._counters.lose("backend_error", len(self._backlog))
             self._dropped += len(self._backlog)
             self._backlog.clear()
         try:
@@ -399,7 +399,7 @@ class LineFile:
                 line = self._backlog[0]
                 file = self._write(self._file, line)
                 file.recent.append(line)
-                next(self._ledger.sent)
+                next(self._counters.sent)
                 self._drained += 1
                 if self._backlog:
                     self._backlog.popleft()
@@ -460,8 +460,8 @@ class LineFile:
 
     def _say(self) -> None:
         error, self._error = self._error, None
-        if error is not None and self._notices.due(error.errno) is not None:
-            Notices.say(
+        if error is not None and self._throttle.due(error.errno) is not None:
+            log_safely(
                 logger.warning,
                 "Writing to %s failed (%s); %s event(s) wait",
                 self.path,

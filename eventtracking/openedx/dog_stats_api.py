@@ -22,7 +22,7 @@ from eventtracking import tracker
 from eventtracking.destinations.datadog.names import metric_name, tag
 from eventtracking.destinations.datadog.values import number
 from eventtracking.serialization import plain
-from eventtracking.stats import Notices
+from eventtracking.stats import LogThrottle, log_safely
 
 logger = logging.getLogger(__name__)
 
@@ -115,8 +115,8 @@ def _report(kind: str, metric: Any, value: Any, tags: list[Any]) -> None:
     # The client takes a name as it is, and a line break in it for the end of the line.
     name, found = metric_name(metric) if isinstance(metric, str) else "", number(value)
     if not name or found is None:
-        if _notices.due(metric if isinstance(metric, str) else type(metric).__name__) is not None:
-            Notices.say(logger.warning, "%s is not reported: it needs a name and a number", metric)
+        if _throttle.due(metric if isinstance(metric, str) else type(metric).__name__) is not None:
+            log_safely(logger.warning, "%s is not reported: it needs a name and a number", metric)
         return
     registered = tracker.TRACKERS.get(tracker.DEFAULT_TRACKER_NAME)
     target = next(_measuring_backends(registered), None) or _client()
@@ -139,7 +139,7 @@ def _client() -> Any:
     try:
         return import_module("datadog").statsd
     except ModuleNotFoundError:
-        if _notices.due("client") is not None:
+        if _throttle.due("client") is not None:
             logger.warning(
                 "There is no client for Datadog: metrics are dropped. "
                 "Run: pip install 'eventtracking[datadog]'"
@@ -147,4 +147,4 @@ def _client() -> Any:
         return None
 
 
-_notices = Notices()
+_throttle = LogThrottle()

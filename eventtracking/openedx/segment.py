@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 from eventtracking import tracker
 from eventtracking.destinations.segment.facts import segment_context
 from eventtracking.destinations.segment.installed import installed_client, speaks
 from eventtracking.processors.request_context import RequestContext
-from eventtracking.stats import Notices
+from eventtracking.stats import LogThrottle
+from eventtracking.types import Event
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ def _target() -> Any:
     if backend is not None or not _has_key():
         return backend
     client = globals()["analytics"] if "analytics" in globals() else installed_client()
-    if client is None and _notices.due("client") is not None:
+    if client is None and _throttle.due("client") is not None:
         logger.warning(
             "LMS_SEGMENT_KEY is set and there is no client for Segment: "
             "calls are dropped. Run: pip install segment-analytics-python"
@@ -128,7 +129,8 @@ def _facts() -> dict[str, Any]:
     registered = tracker.TRACKERS.get(tracker.DEFAULT_TRACKER_NAME)
     processors = registered.processors if registered else []
     request = next((each for each in processors if isinstance(each, RequestContext)), _request)
-    event = request({"context": registered.resolve_context() if registered else {}})
+    context = registered.resolve_context() if registered else {}
+    event = request(cast(Event, {"context": context}))
     facts: dict[str, Any] = event["context"]
     return facts
 
@@ -136,4 +138,4 @@ def _facts() -> dict[str, Any]:
 # Where no tracker says which facts may be told.
 _request = RequestContext()
 
-_notices = Notices()
+_throttle = LogThrottle()

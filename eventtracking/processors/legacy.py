@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from eventtracking.serialization import encode
 from eventtracking.types import Event
@@ -28,16 +28,17 @@ class LegacyFieldMappingProcessor:
         has_context = isinstance(event.get("context"), dict)
         context = dict(event["context"]) if has_context else {}
         payload = _payload(event["data"], context.get("event_source")) if "data" in event else {}
-        # Nothing can fail from here on.
+        # Nothing can fail from here on. A legacy event has other keys than an `Event`.
+        legacy = cast(dict[str, Any], event)
         if has_context:
-            _lift(event, context)
-        _rename(event, context, payload)
+            _lift(legacy, context)
+        _rename(legacy, context, payload)
 
     def __repr__(self) -> str:
         return "<LegacyFieldMappingProcessor>"
 
 
-def _lift(event: Event, context: dict[str, Any]) -> None:
+def _lift(event: dict[str, Any], context: dict[str, Any]) -> None:
     """Move the facts about the request from *context* to the top of *event*."""
     for field in _MOVED:
         event[field] = context.pop(field, "")
@@ -45,7 +46,7 @@ def _lift(event: Event, context: dict[str, Any]) -> None:
     event["context"] = context
 
 
-def _rename(event: Event, context: dict[str, Any], payload: Any) -> None:
+def _rename(event: dict[str, Any], context: dict[str, Any], payload: Any) -> None:
     event.pop("data", None)
     event["event"] = payload
     for part in (event, context):

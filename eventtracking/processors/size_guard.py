@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from eventtracking.event import copy_event
 from eventtracking.exceptions import EventEmissionExit, ImproperlyConfigured
 from eventtracking.serialization import encode, plain
-from eventtracking.stats import Notices
+from eventtracking.stats import LogThrottle
 from eventtracking.types import Event
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class SizeGuard:
             )
         self.max_bytes = max_bytes
         self.on_oversize = on_oversize
-        self._notices = Notices()
+        self._throttle = LogThrottle()
 
     def __call__(self, event: Event, /) -> Event:
         """Return *event* untouched, or a shortened copy; or drop it."""
@@ -108,7 +108,7 @@ class SizeGuard:
         return None
 
     def _warn(self, event: Event, size: int) -> None:
-        number = self._notices.due("too_large")
+        number = self._throttle.due("too_large")
         if number is not None:
             logger.warning(
                 "Lost %d event(s) over max_bytes=%d; the last was %.200r with %d bytes",

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import six
 
 from eventtracking.request.client_address import TrustedProxies
-from eventtracking.stats import Notices
+from eventtracking.stats import LogThrottle
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ _TRACEPARENT = re.compile(
 _GA_SESSION = re.compile(r"GS[0-9]+\.[0-9]+\.s?([0-9]+)(?:[.$].*)?")
 
 
-_notices = Notices()
+_throttle = LogThrottle()
 
 _visit: ContextVar[Visit | None] = ContextVar("eventtracking_request", default=None)
 
@@ -131,7 +131,7 @@ class RequestFacts(Mapping[str, Any]):
             return way(self)
         except Exception:
             # Whatever a database or a session store does: the other facts still count.
-            number = _notices.due(name)
+            number = _throttle.due(name)
             if number is not None:
                 logger.warning(
                     "Cannot tell %r of a request (%d times)", name, number, exc_info=True

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from eventtracking.backends.memory import MemoryBackend
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.exceptions import EventEmissionExit, EventLost, NoBackendEnabled
-from eventtracking.stats import LOSS_REASONS, Ledger
+from eventtracking.stats import LOSS_REASONS, Counters
 from eventtracking.tracker import Tracker
 
 ERRORS = [OSError, NoBackendEnabled, EventEmissionExit, lambda: EventLost("rejected"), SystemExit]
@@ -55,21 +55,21 @@ class BookingBackend(Backend):
 
     def __init__(self, acts, read_only):
         super().__init__(acts, read_only)
-        self.ledger = Ledger()
+        self.counters = Counters()
         self.waiting = 0
 
     def send(self, event):
         act = self.act()
-        next(self.ledger.accepted)
+        next(self.counters.accepted)
         if act == "wait":
             self.waiting += 1
         elif act:
-            self.ledger.lose(act)
+            self.counters.lose(act)
         else:
-            next(self.ledger.sent)
+            next(self.counters.sent)
 
     def stats(self):
-        return self.ledger.stats(pending=self.waiting)
+        return self.counters.stats(pending=self.waiting)
 
 
 def drop():

@@ -14,7 +14,7 @@ import pytest
 from eventtracking.backends.log_file import LogFileBackend
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.journal import LineFile, read
-from eventtracking.stats import Ledger
+from eventtracking.stats import Counters
 from eventtracking.tracker import Tracker
 
 LINE = b'{"name":"line.written"}\n'
@@ -288,7 +288,7 @@ def ticking(seconds):
 def test_a_burst_looks_at_its_file_rarely(tmp_path):
     """By the clock: not after each line, which would cost as much again, and not too late."""
     log = tmp_path / "tracking.log"
-    file = LineFile(log, ledger=Ledger(), clock=ticking(0.000_001))
+    file = LineFile(log, counters=Counters(), clock=ticking(0.000_001))
     for _ in range(100):
         file.append(LINE)
     log.unlink()
@@ -303,8 +303,8 @@ def test_a_burst_looks_at_its_file_rarely(tmp_path):
 def test_lines_that_are_brought_back_come_before_newer_ones(tmp_path):
     """A log that is deleted in a burst, and its descriptor closed: the order is kept."""
     log = tmp_path / "tracking.log"
-    ledger = Ledger()
-    file = LineFile(log, ledger=ledger, clock=ticking(0))
+    counters = Counters()
+    file = LineFile(log, counters=counters, clock=ticking(0))
     for _ in range(100):
         file.append(LINE)
     log.unlink()
@@ -314,7 +314,7 @@ def test_lines_that_are_brought_back_come_before_newer_ones(tmp_path):
 
     assert lines[-1] == b'{"name":"newest"}\n'
     assert {*lines[:-1]} == {LINE}
-    assert ledger.stats()["sent"] - file.recalled == 101
+    assert counters.stats()["sent"] - file.recalled == 101
     assert file.close()
 
 

@@ -7,7 +7,7 @@ from core_fakes import Clock, balance, new_event
 
 from eventtracking.backends.logger import LoggerBackend
 from eventtracking.backends.routing import RoutingBackend
-from eventtracking.stats import Notices
+from eventtracking.stats import LogThrottle
 from eventtracking.tracker import Tracker
 
 NAME = "events.of.the.test"
@@ -45,7 +45,7 @@ def test_the_warning_is_said_once_a_minute(log):
     """The next one says how many there were."""
     clock = Clock()
     backend = LoggerBackend(name=NAME, max_event_size=0)
-    backend._notices = Notices(clock=clock)
+    backend._throttle = LogThrottle(clock=clock)
     for _ in range(10):
         backend.send({"name": "a"})
     clock.now += 60

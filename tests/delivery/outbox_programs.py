@@ -16,7 +16,7 @@ from eventtracking.delivery import Record
 from eventtracking.delivery.losses import Losses
 from eventtracking.delivery.outbox import folders, segment_file
 from eventtracking.delivery.outbox.disk import DiskOutbox
-from eventtracking.stats import Ledger
+from eventtracking.stats import Counters
 
 HERE = Path(__file__).parent
 
@@ -45,21 +45,21 @@ class Kept:
     """An outbox, its books, and who was told of losses."""
 
     def __init__(self, folder, **options):
-        self.ledger = Ledger()
+        self.counters = Counters()
         self.lost = []
-        losses = Losses("Test", self.ledger, lambda *loss: self.lost.append(loss))
+        losses = Losses("Test", self.counters, lambda *loss: self.lost.append(loss))
         options = {"max_bytes": ANY, **options}
-        self.outbox = DiskOutbox(folder, losses=losses, ledger=self.ledger, **options)
+        self.outbox = DiskOutbox(folder, losses=losses, counters=self.counters, **options)
 
     def put(self, *records):
         """Put *records* in as a backend does; return which were kept."""
         kept = []
         for each in records:
-            next(self.ledger.accepted)
+            next(self.counters.accepted)
             if self.outbox.put(each):
                 kept.append(each)
             else:
-                self.ledger.lose("queue_full")
+                self.counters.lose("queue_full")
         return kept
 
     def deliver(self, most=ANY, *, window=100):
@@ -77,7 +77,7 @@ class Kept:
         """Say that *batch* arrived."""
         self.outbox.begin(batch)
         for _ in range(self.outbox.settle(batch)):
-            next(self.ledger.sent)
+            next(self.counters.sent)
 
     def die(self):
         """Give the files up as the end of a process does, without a word."""
@@ -86,7 +86,7 @@ class Kept:
 
     def books(self):
         """Return the books, which must be even."""
-        books = self.ledger.stats(pending=self.outbox.pending)
+        books = self.counters.stats(pending=self.outbox.pending)
         kept = books["sent"] + books["pending"] + sum(books["lost"].values())
         assert books["accepted"] == kept, books
         return books

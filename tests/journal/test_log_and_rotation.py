@@ -23,7 +23,7 @@ from log_programs import (
 from eventtracking.backends.log_file import LogFileBackend
 from eventtracking.journal import LineFile
 from eventtracking.serialization import encode
-from eventtracking.stats import Ledger
+from eventtracking.stats import Counters
 
 # Writes in bursts, so that a rotation meets it in one as well as between two. "hup" opens
 # its log anew when it is told to, as many daemons do.
@@ -245,18 +245,18 @@ class Meddler:
 
 def send_a_burst(log, clock):
     """Write fifty lines, the last ones not looked after yet; return the file and its books."""
-    ledger = Ledger()
-    file = LineFile(log, ledger=ledger, clock=clock)
+    counters = Counters()
+    file = LineFile(log, counters=counters, clock=clock)
     for number in range(50):
         assert file.append(encode(event("w", number)))
-    return file, ledger
+    return file, counters
 
 
 @pytest.mark.parametrize("finish_with", ["flush", "close"])
 def test_the_end_of_a_burst_outlasts_rotations_without_a_break(log, finish_with):
     """A thousand in a row, each between a line and the look after it, lose none."""
     clock = Meddler(log, tick=0.001)
-    file, ledger = send_a_burst(log, clock)
+    file, counters = send_a_burst(log, clock)
 
     clock.times = 1_000
     finished = getattr(file, finish_with)()
@@ -264,23 +264,23 @@ def test_the_end_of_a_burst_outlasts_rotations_without_a_break(log, finish_with)
     assert finished
     assert clock.times == 0
     assert lines_in(*clock.archives, log).keys() == numbers(("w", 50)).keys()
-    assert ledger.stats()["sent"] - file.recalled == 50
-    assert ledger.lost() == {}
+    assert counters.stats()["sent"] - file.recalled == 50
+    assert counters.lost() == {}
 
 
 def test_rotations_without_an_end_do_not_hold_up_the_end(log):
     """After five seconds of them `close` gives up, says so, and counts what it cannot vouch for."""
     clock = Meddler(log, tick=0.1)
-    file, ledger = send_a_burst(log, clock)
+    file, counters = send_a_burst(log, clock)
 
     clock.times = 1_000
     closed = file.close()
 
-    lost = ledger.lost()["backend_error"]
+    lost = counters.lost()["backend_error"]
     assert not closed
     assert 40 < len(clock.archives) < 60
     assert 0 < lost < 50
-    assert ledger.stats()["sent"] - file.recalled == 50 - lost
+    assert counters.stats()["sent"] - file.recalled == 50 - lost
     assert not file.close()
 
 

@@ -11,7 +11,7 @@ from eventtracking import tracker
 from eventtracking.backends.datadog import DatadogBackend
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.openedx import dog_stats_api
-from eventtracking.stats import Notices
+from eventtracking.stats import LogThrottle
 from eventtracking.tracker import Tracker
 
 datadog = pytest.importorskip("datadog")
@@ -184,7 +184,7 @@ def test_a_timer_decorates_a_function_and_measures_each_call(sent):
 
 def test_what_is_no_number_is_skipped_and_raises_nothing(registered, monkeypatch, caplog):
     """A metric is never the end of a request."""
-    monkeypatch.setattr(dog_stats_api, "_notices", Notices())
+    monkeypatch.setattr(dog_stats_api, "_throttle", LogThrottle())
     backend = DatadogBackend()
     registered(datadog=backend)
     for _ in range(3):
@@ -204,7 +204,7 @@ def test_what_is_no_name_is_skipped_and_raises_nothing(
     registered, monkeypatch, caplog, name, metric
 ):
     """And is said once a minute."""
-    monkeypatch.setattr(dog_stats_api, "_notices", Notices())
+    monkeypatch.setattr(dog_stats_api, "_throttle", LogThrottle())
     backend = DatadogBackend()
     registered(datadog=backend)
     for _ in range(3):
@@ -248,7 +248,7 @@ def test_without_a_backend_it_is_the_client_that_the_application_configured(
 def test_without_any_client_it_is_said_and_nothing_raises(registered, monkeypatch, caplog):
     """A platform without Datadog runs on."""
     monkeypatch.setitem(sys.modules, "datadog", None)
-    monkeypatch.setattr(dog_stats_api, "_notices", Notices())
+    monkeypatch.setattr(dog_stats_api, "_throttle", LogThrottle())
     for _ in range(3):
         dog_stats_api.increment("a")
 

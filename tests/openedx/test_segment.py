@@ -14,7 +14,7 @@ from eventtracking.backends.routing import RoutingBackend
 from eventtracking.openedx import segment
 from eventtracking.processors.request_context import RequestContext
 from eventtracking.request import AskedVisitor, RequestFacts, TrustedProxies, Visit
-from eventtracking.stats import Notices
+from eventtracking.stats import LogThrottle
 from eventtracking.tracker import Tracker, register_tracker
 
 FACTS = {
@@ -241,7 +241,7 @@ class OnlyIn:
 def no_client(monkeypatch, tmp_path):
     """An import path in which a test can install clients."""
     monkeypatch.delitem(vars(segment), "analytics", raising=False)
-    monkeypatch.setattr(segment, "_notices", Notices())
+    monkeypatch.setattr(segment, "_throttle", LogThrottle())
     for name in CLIENTS:
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.syspath_prepend(tmp_path)

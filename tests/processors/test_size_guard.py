@@ -20,7 +20,7 @@ from eventtracking.backends.memory import MemoryBackend
 from eventtracking.exceptions import EventEmissionExit, ImproperlyConfigured
 from eventtracking.processors.size_guard import SizeGuard
 from eventtracking.serialization import encode
-from eventtracking.stats import Notices
+from eventtracking.stats import LogThrottle
 from eventtracking.tracker import Tracker
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -351,7 +351,7 @@ def test_a_drop_is_warned_of_once_a_minute_with_name_and_size(caplog):
     """Not once an event: the second warning tells how many there were."""
     now = [0.0]
     guard = SizeGuard(max_bytes=100, on_oversize="drop")
-    guard._notices = Notices(clock=lambda: now[0])
+    guard._throttle = LogThrottle(clock=lambda: now[0])
     event = event_of({"answer": "x" * 5000})
     caplog.set_level(logging.WARNING)
     for seconds in (0, 30, 59, 61):
@@ -372,7 +372,7 @@ def test_a_long_or_strange_name_does_not_flood_the_warning(caplog):
     """It is shortened, and a name that cannot be shown is told by its type."""
     guard = SizeGuard(max_bytes=100, on_oversize="drop")
     for name in ("n" * 100_000, "two\nlines", Mute()):
-        guard._notices = Notices()
+        guard._throttle = LogThrottle()
         with pytest.raises(EventEmissionExit):
             guard({**event_of({"answer": "x" * 500}), "name": name})
 

@@ -8,7 +8,7 @@ import pytest
 from eventtracking import request
 from eventtracking.request import AskedVisitor, RequestFacts, TrustedProxies, session_digest
 from eventtracking.request import facts as request_facts
-from eventtracking.stats import Notices
+from eventtracking.stats import LogThrottle
 
 
 def facts(environ=None, *, session=None, user=None, **headers):
@@ -211,7 +211,7 @@ def test_who_is_not_known_yet_is_asked_for_again():
 
 def test_a_fact_that_cannot_be_worked_out_is_empty_and_said_once(caplog, monkeypatch):
     """The other facts are there, the request goes on, and the log is not flooded."""
-    monkeypatch.setattr(request_facts, "_notices", Notices())
+    monkeypatch.setattr(request_facts, "_throttle", LogThrottle())
     asked = []
 
     def broken(_):

@@ -18,7 +18,7 @@ from eventtracking.delivery.outbox.reports import Reports
 from eventtracking.delivery.outbox.segment_file import Entry, Journal
 from eventtracking.delivery.outbox.segment_header import BEGUN, MOST_MARKS, SETTLED, WAITS
 from eventtracking.delivery.outbox.writer import JournalWriter
-from eventtracking.stats import Ledger
+from eventtracking.stats import Counters
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class DiskOutbox:
         folder: Where the journals are. It is made if it is missing. One backend a folder,
             in any number of processes: whatever is found there is sent.
         losses: Told of what is lost.
-        ledger: Where events that were found are counted as accepted.
+        counters: Where events that were found are counted as accepted.
         max_bytes: How long all journals in the folder may be together; each process may
             exceed it by what it writes to one journal.
         idempotent: Whether events may be sent again if it is not known whether they
@@ -76,7 +76,7 @@ class DiskOutbox:
         folder: str | os.PathLike[str],
         *,
         losses: Losses,
-        ledger: Ledger,
+        counters: Counters,
         max_bytes: int,
         idempotent: bool = True,
         max_memory_bytes: int = 10_000_000,
@@ -87,7 +87,7 @@ class DiskOutbox:
         self.folder = folders.usable(folder, who)
         self.who = who
         self.identity = identity
-        self._ledger = ledger
+        self._counters = counters
         self._idempotent = idempotent
         self._reports = Reports(losses, logger)
         self._orphans = Orphans(self.folder, self._reports, clock)
@@ -384,7 +384,7 @@ class DiskOutbox:
     def _accept(self, journal: Journal) -> None:
         if not journal.is_own:
             for _ in range(journal.newly_known()):
-                next(self._ledger.accepted)
+                next(self._counters.accepted)
 
     def _droppable(self) -> Iterator[Journal]:
         """Yield the journals of which nothing is on its way, the oldest first."""

@@ -8,7 +8,7 @@ from logging import Logger
 
 from eventtracking.delivery.destination import Record
 from eventtracking.delivery.losses import Losses
-from eventtracking.stats import Notices
+from eventtracking.stats import LogThrottle, log_safely
 
 
 class Reports:
@@ -23,7 +23,7 @@ class Reports:
     def __init__(self, losses: Losses, logger: Logger) -> None:
         self._losses = losses
         self._logger = logger
-        self._notices = Notices()
+        self._throttle = LogThrottle()
         self._untold: list[Callable[[], object]] = []
 
     def lose(self, reason: str, records: Sequence[Record], explanation: str) -> None:
@@ -33,8 +33,8 @@ class Reports:
 
     def warn(self, message: str, *args: object) -> None:
         """Log a warning, unless the same was said of the same thing a moment ago."""
-        if self._notices.due((message, *map(str, args[:1]))) is not None:
-            self._untold.append(lambda: Notices.say(self._logger.warning, message, *args))
+        if self._throttle.due((message, *map(str, args[:1]))) is not None:
+            self._untold.append(lambda: log_safely(self._logger.warning, message, *args))
 
     def tell(self) -> None:
         """Say what is to be said. No lock may be held."""

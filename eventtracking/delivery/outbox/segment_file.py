@@ -36,7 +36,7 @@ from eventtracking.delivery.outbox.segment_header import (
     write_header,
 )
 from eventtracking.journal.open_file import OpenFile
-from eventtracking.stats import value
+from eventtracking.stats import count_of
 
 SUFFIX = ".journal"
 
@@ -123,7 +123,7 @@ class Journal:
     @property
     def expected(self) -> int:
         """How many events are in it, as far as known; in one taken over, behind the cursor."""
-        return self._expected if self._written is None else value(self._written)
+        return self._expected if self._written is None else count_of(self._written)
 
     @property
     def unread(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 
-from eventtracking.stats import Notices
+from eventtracking.stats import log_safely
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class TagValues:
         if not self._has_warned:
             self._has_warned = True
             message = "The tag %s has more than %s values for Datadog: new ones become other"
-            Notices.say(logger.warning, message, self._key, self._most)
+            log_safely(logger.warning, message, self._key, self._most)
 
 
 def _from_letter(text: str, *, ascii_only: bool = False) -> str:

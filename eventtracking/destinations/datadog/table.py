@@ -12,7 +12,7 @@ from eventtracking.destinations.datadog.names import TagValues, metric_name, tag
 from eventtracking.destinations.datadog.rows import Row, prefixed
 from eventtracking.destinations.datadog.values import at, number, text
 from eventtracking.serialization import encode, plain
-from eventtracking.stats import Notices
+from eventtracking.stats import LogThrottle, log_safely
 from eventtracking.types import Event
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Table:
         self._tags: dict[str, TagValues] = {}
         self._plans: dict[str, tuple[tuple[Row, ...], bool]] = {}
         self._counts: dict[tuple[str, str], bytes] = {}
-        self._notices = Notices()
+        self._throttle = LogThrottle()
 
     def encode(self, event: Event) -> bytes:
         """Return `{"points": [...]}`, and `"event"` in it for one that is announced."""
@@ -120,10 +120,10 @@ class Table:
         return found
 
     def _skip(self, metric: str, place: str) -> None:
-        skipped = self._notices.due(metric)
+        skipped = self._throttle.due(metric)
         if skipped is not None:
             message = "Skipped %s value(s) of the Datadog metric %s: %s is missing or not a number"
-            Notices.say(logger.warning, message, skipped, metric, place)
+            log_safely(logger.warning, message, skipped, metric, place)
 
     def _announcement(self, name: str, event: Event) -> bytes:
         source = text(at(event, ("context", "event_source")))

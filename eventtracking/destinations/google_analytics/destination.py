@@ -25,7 +25,7 @@ from eventtracking.delivery import (
     meaning,
 )
 from eventtracking.destinations.google_analytics.events import EVENTS, TOO_OLD, Events, is_too_old
-from eventtracking.stats import Notices
+from eventtracking.stats import log_safely
 from eventtracking.types import Event
 
 logger = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ class MeasurementProtocol(Destination):
         said = said[:_MAX_MESSAGE_CHARACTERS]
         if said not in self._told and len(self._told) < _MOST_MESSAGES:
             self._told.add(said)
-            Notices.say(logger.warning, 'Google Analytics finds fault with "%s": %s', name, said)
+            log_safely(logger.warning, 'Google Analytics finds fault with "%s": %s', name, said)
 
 
 _MESSAGE_KEYS = ("validationCode", "fieldPath", "description")

@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from eventtracking.destinations.google_analytics import reserved
 from eventtracking.exceptions import ImproperlyConfigured
-from eventtracking.stats import Notices
+from eventtracking.stats import log_safely
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class EventNames:
                     'Events "%s" and "%s" are both called "%s" in Google Analytics. '
                     "Tell them apart by event_name_full, or give one of them another name in names"
                 )
-                Notices.say(logger.warning, message, origin, name, called)
+                log_safely(logger.warning, message, origin, name, called)
         return called
 
 

@@ -17,7 +17,7 @@ from eventtracking.destinations.google_analytics.names import (
 from eventtracking.destinations.google_analytics.values import Value, written_text, written_value
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.serialization import plain
-from eventtracking.stats import Notices
+from eventtracking.stats import LogThrottle, log_safely
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class Parameters:
         self._context_fields = texts(context_fields, f"{who}: context_fields")
         # What a path in the data is called; nothing if it is not to be sent.
         self._called: dict[str, str] = {}
-        self._notices = Notices()
+        self._throttle = LogThrottle()
         self._has_warned = False
 
     def of(
@@ -139,7 +139,7 @@ class Parameters:
                 "Google Analytics takes items that are a list of objects with an item_id or an "
                 "item_name each. Others are sent as text, as x_items"
             )
-            Notices.say(logger.warning, message)
+            log_safely(logger.warning, message)
         return items
 
     def _leaves(self, data: Any, context: dict[Any, Any]) -> list[tuple[str, Any]]:
@@ -166,12 +166,12 @@ class Parameters:
     def _chosen(self, found: dict[str, Value], room: int) -> dict[str, Value]:
         names = [name for name in self._first if name in found]
         names += [name for name in found if name not in self._first]
-        if self._notices.due("parameters") is not None:
+        if self._throttle.due("parameters") is not None:
             message = (
                 "Google Analytics takes %s parameters of an event; left out: %s. "
                 "The option params says which ones to keep"
             )
-            Notices.say(logger.warning, message, MAX_PARAMETERS, ", ".join(names[room:][:10]))
+            log_safely(logger.warning, message, MAX_PARAMETERS, ", ".join(names[room:][:10]))
         return {name: found[name] for name in names[:room]}
 
 

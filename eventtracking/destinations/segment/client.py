@@ -19,8 +19,8 @@ from eventtracking.destinations.segment.facts import (
 )
 from eventtracking.event import copy_event, copy_value
 from eventtracking.exceptions import EventLost
-from eventtracking.stats import Ledger
-from eventtracking.types import Event
+from eventtracking.stats import Counters
+from eventtracking.types import BackendStats, Event
 
 _NO_CLIENT = (
     "SegmentBackend has neither a write_key nor a client. Set write_key, "
@@ -46,8 +46,8 @@ class ClientCalls:
 
     def __init__(self, find: Callable[[], Any]) -> None:
         self._find = find
-        self._ledger = Ledger()
-        self._losses = Losses("Segment", self._ledger)
+        self._counters = Counters()
+        self._losses = Losses("Segment", self._counters)
 
     def send(self, event: Event, /) -> None:
         """Call `track` with *event*. The client queues what it gets, so it gets a copy."""
@@ -97,9 +97,9 @@ class ClientCalls:
 
     close = flush
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> BackendStats:
         """Return the books; `sent` is what the client took."""
-        return self._ledger.stats()
+        return self._counters.stats()
 
     def _client(self) -> Any:
         client = self._find()
@@ -110,11 +110,11 @@ class ClientCalls:
         return client
 
     def _count(self) -> None:
-        next(self._ledger.accepted)
-        next(self._ledger.sent)
+        next(self._counters.accepted)
+        next(self._counters.sent)
 
     def _lose(self, name: Any, refusal: EventLost) -> None:
-        next(self._ledger.accepted)
+        next(self._counters.accepted)
         record = Record(new_id(), time.time(), as_text(name), b"")
         self._losses.lose(refusal.reason, [record], str(refusal))
 

@@ -44,6 +44,6 @@ class SegmentDelivery(NetworkBackend):
             if kind == "track":
                 fields = {**fields, "event": required_name(fields["event"])}
         except EventLost as refusal:
-            self._refuse({"name": name}, refusal)
+            self._refuse(name, refusal)
         else:
             self.put(name, self._segment.message(kind, fields, who, context))

@@ -72,16 +72,16 @@ class SegmentDestination(Destination):
         name, stamp = event.get("name"), event.get("timestamp")
         if type(stamp) is datetime and stamp.tzinfo is UTC:
             # Written once, though it is there twice. And the encoder takes one date only.
-            stamp = Fragment(dumps(stamp))
-            event = {**event, "timestamp": stamp}
+            written: Any = Fragment(dumps(stamp))
+            event = {**event, "timestamp": written}
         else:
-            stamp = moment(event)
+            written = moment(event)
         return encode(
             {
                 "type": "track",
                 "event": name if type(name) is str and name else required_name(name),
                 scene.kind: scene.who,
-                "timestamp": stamp,
+                "timestamp": written,
                 "properties": event,
                 "context": scene.context,
                 "integrations": self._integrations,

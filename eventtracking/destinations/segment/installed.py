@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from eventtracking.stats import Notices
+from eventtracking.stats import LogThrottle
 
 # Its name of today, then that of its first major version.
 _MODULES = ("segment.analytics", "analytics")
@@ -37,7 +37,7 @@ class InstalledClient:
 
     def __init__(self, names: Mapping[str, Any]) -> None:
         self._names = names
-        self._looks = Notices()
+        self._looks = LogThrottle()
         self._is_missing = False
 
     def find(self) -> Any:

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from eventtracking.exceptions import ImproperlyConfigured
-from eventtracking.stats import Notices
+from eventtracking.stats import LogThrottle, log_safely
 from eventtracking.web.collector.recent import Recent
 from eventtracking.web.collector.shared_ids import LockedIds, SharedIds
 
@@ -35,7 +35,7 @@ class Duplicates:
             )
         self._own: Recent[object] = Recent(size)
         self._shared = None if path is None else SharedIds(os.fspath(path), size)
-        self._notices = Notices()
+        self._throttle = LogThrottle()
 
     @contextmanager
     def of_a_request(self) -> Iterator[Claims]:
@@ -48,10 +48,10 @@ class Duplicates:
                 claims.give_up()
 
     def _warn(self, error: OSError) -> None:
-        number = self._notices.due("shared")
+        number = self._throttle.due("shared")
         if number is not None:
             message = "Cannot look into the file of duplicates for %s request(s): %s"
-            Notices.say(logger.warning, message, number, error)
+            log_safely(logger.warning, message, number, error)
 
 
 class Claims:

@@ -352,7 +352,7 @@ class TestBounds:
         assert dropped
         assert dropped == events[(at := events.index(dropped[0])) : at + len(dropped)]
         assert at > 10
-        kept.ledger.lose("queue_full", len(dropped))
+        kept.counters.lose("queue_full", len(dropped))
         assert len(kept.put(*many(10, writer="new"))) == 10
         assert [*kept.deliver()] == [
             *events[:at],
@@ -369,7 +369,7 @@ class TestBounds:
 
         assert ids(kept.outbox.drop_oldest()) == [f"old-{each}" for each in range(5)]
         assert len(files(tmp_path)) == 1
-        kept.ledger.lose("queue_full", 5)
+        kept.counters.lose("queue_full", 5)
         assert kept.books()["accepted"] == 5
         assert len(kept.outbox.drop_oldest()) == 5
         assert kept.outbox.drop_oldest() == []
@@ -549,7 +549,7 @@ class TestFullDisks:
         assert 80 < in_memory < 100
         lost = kept.outbox.close()
         assert lost == events[-in_memory:]
-        kept.ledger.lose("closed", len(lost))
+        kept.counters.lose("closed", len(lost))
         assert kept.books()["lost"] == {"queue_full": 3000 - len(events), "closed": in_memory}
 
     def test_a_limit_for_one_file_begins_another(self, tmp_path):

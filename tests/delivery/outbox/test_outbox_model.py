@@ -138,7 +138,7 @@ class Outboxes(RuleBasedStateMachine):
         """A process ends as it should, and says what it could not keep."""
         process = self.process(which)
         lost = process.outbox.close()
-        process.ledger.lose("closed", len(lost))
+        process.counters.lose("closed", len(lost))
         self.given_up.update(each.id for each in lost)
         self.end(process)
 
@@ -148,7 +148,7 @@ class Outboxes(RuleBasedStateMachine):
         """A process needs room."""
         process = self.process(which)
         dropped = process.outbox.drop_oldest()
-        process.ledger.lose("queue_full", len(dropped))
+        process.counters.lose("queue_full", len(dropped))
         self.given_up.update(each.id for each in dropped)
 
     @precondition(lambda self: self.alive)

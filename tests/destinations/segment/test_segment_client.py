@@ -26,7 +26,7 @@ from eventtracking.backends.segment import SegmentBackend
 from eventtracking.destinations.segment import installed
 from eventtracking.event import copy_event
 from eventtracking.openedx import segment as openedx_segment
-from eventtracking.stats import Notices
+from eventtracking.stats import LogThrottle
 from eventtracking.testing import FakeDestinations
 from eventtracking.tracker import Tracker, register_tracker
 
@@ -283,7 +283,7 @@ def test_a_client_that_is_not_there_is_not_looked_for_at_each_event(monkeypatch,
     """That would make every emit of the application slow. One that appears is found."""
     now = [0.0]
     monkeypatch.setattr(installed, "_MODULES", ("a_client_to_come",))
-    monkeypatch.setattr(installed, "Notices", lambda: Notices(clock=lambda: now[0]))
+    monkeypatch.setattr(installed, "LogThrottle", lambda: LogThrottle(clock=lambda: now[0]))
     monkeypatch.syspath_prepend(tmp_path)
     backend = SegmentBackend()
     for _ in range(50):
