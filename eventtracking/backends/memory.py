@@ -1,8 +1,8 @@
-"""Keep events in memory: for tests and demonstrations."""
+"""Keep events in memory, for tests and demonstrations."""
 
 from __future__ import annotations
 
-from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking._options import Options, whole_number
 from eventtracking.stats import Counters
 from eventtracking.types import BackendStats, Event
 
@@ -12,18 +12,17 @@ class MemoryBackend:
     Keep the latest events, oldest first, as `events`.
 
     Args:
-        max_events: How many to keep. The oldest make room for new ones, and count as
-            lost, `queue_full`.
+        max_events: The number of events to keep. When it is exceeded, the oldest event is
+            dropped and counted as lost, `queue_full`.
 
     Raises:
-        ImproperlyConfigured: If *max_events* is less than 1.
+        ImproperlyConfigured: If *max_events* is not a whole number, 1 or more.
     """
 
     def __init__(self, *, max_events: int = 1000) -> None:
-        if not isinstance(max_events, int) or max_events < 1:
-            raise ImproperlyConfigured(
-                f"MemoryBackend: max_events must be 1 or more, got {max_events!r}"
-            )
+        options = Options("MemoryBackend")
+        options.check("max_events", max_events, whole_number(1, unit="events"))
+        options.raise_problems()
         self.events: list[Event] = []
         self._max_events = max_events
         self._counters = Counters()
@@ -33,18 +32,18 @@ class MemoryBackend:
         next(self._counters.accepted)
         self.events.append(event)
         if len(self.events) > self._max_events:
-            # A slice: another thread may have cleared them meanwhile.
+            # A slice, which never fails: another thread may have cleared the list.
             del self.events[:1]
             self._counters.lose("queue_full")
 
     def clear(self) -> None:
-        """Forget the events. The books go on."""
+        """Forget the events. The statistics go on."""
         self.events.clear()
 
     def stats(self) -> BackendStats:
-        """Return the books. An event counts as sent as long as it was not pushed out."""
-        books = self._counters.stats()
-        return {**books, "sent": books["accepted"] - sum(books["lost"].values())}
+        """Return the statistics. An event counts as sent until it is dropped for a newer one."""
+        stats = self._counters.stats()
+        return {**stats, "sent": stats["accepted"] - sum(stats["lost"].values())}
 
     def __repr__(self) -> str:
         return f"<MemoryBackend {len(self.events)} of at most {self._max_events} events>"

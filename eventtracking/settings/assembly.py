@@ -238,16 +238,28 @@ class Assembly:
     def _construct(self, factory: Any, options: Any, entry: Any, path: Keys) -> Any:
         try:
             built = factory(**options)
-        except Exception as error:  # it may be anyone's class; the rest is still looked at
-            key = "OPTIONS" if entry.get("OPTIONS") else "ENGINE"
-            # Without the frame of this method: its variables hold the secrets.
+        except Exception as error:
+            # Without the frame of this method, whose variables hold the secrets.
             cause = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
-            self.problems.report(
-                "construction", (*path, key), entry[key], _said(error, factory), cause
-            )
+            self._report_construction(factory, entry, path, cause)
             return _FAILED
         self._built.append(built)
         return built
+
+    def _report_construction(self, factory: Any, entry: Any, path: Keys, error: Exception) -> None:
+        """Report each option that *factory* refused, or the whole entry."""
+        given = entry.get("OPTIONS") or {}
+        for name, line in getattr(error, "options", ()):
+            option = name.partition("[")[0]
+            if option in given:
+                place = (*path, "OPTIONS", option)
+                self.problems.report("construction", place, given[option], line, error)
+            else:
+                self.problems.report("construction", (*path, "OPTIONS"), given, line, error)
+        if not getattr(error, "options", ()):
+            key = "OPTIONS" if given else "ENGINE"
+            said = _said(error, factory)
+            self.problems.report("construction", (*path, key), entry[key], said, error)
 
     def _report_unfit(self, path: Keys, value: Any, text: str) -> None:
         if isinstance(value, Mapping) and "ENGINE" in value:

@@ -140,25 +140,52 @@ def test_a_folder_without_permission_is_an_error_at_the_start():
     ("options", "message"),
     [
         ({"path": 7}, "path must be a path, got 7"),
-        ({"max_bytes": 0}, "max_bytes must be a number of bytes or None, got 0"),
-        ({"max_bytes": "1 MB"}, "max_bytes must be a number of bytes or None, got '1 MB'"),
-        ({"backup_count": -1}, "backup_count must be a number of files, got -1"),
-        ({"backup_count": True}, "backup_count must be a number of files, got True"),
+        ({"max_bytes": 0}, "max_bytes must be a whole number of bytes, 1 or more, or None, got 0"),
+        (
+            {"max_bytes": "1 MB"},
+            "max_bytes must be a whole number of bytes, 1 or more, or None, got '1 MB'",
+        ),
+        ({"backup_count": -1}, "backup_count must be a whole number of files, 0 or more, got -1"),
+        (
+            {"backup_count": True},
+            "backup_count must be a whole number of files, 0 or more, got True",
+        ),
         ({"mode": "0640"}, "mode must be permissions such as 0o640, got '0640'"),
         ({"mode": 640}, "mode must be permissions such as 0o640, got 640"),
-        ({"fsync": "sometimes"}, "fsync must be one of ('never', 'interval', 'always')"),
-        ({"fsync": True}, "fsync must be one of ('never', 'interval', 'always'), got True"),
-        ({"backlog_bytes": None}, "backlog_bytes must be a number of bytes, got None"),
-        ({"max_bytes": 10}, "with max_bytes, backup_count must be at least 1, got 0"),
+        (
+            {"fsync": "sometimes"},
+            "fsync must be one of 'never', 'interval', 'always', got 'sometimes'",
+        ),
+        ({"fsync": True}, "fsync must be one of 'never', 'interval', 'always', got True"),
+        (
+            {"backlog_bytes": None},
+            "backlog_bytes must be a whole number of bytes, 0 or more, got None",
+        ),
+        (
+            {"max_bytes": 10},
+            "backup_count must be 1 or more, got 0: with max_bytes, the rotated events need a file",
+        ),
     ],
 )
 def test_a_wrong_option_is_an_error_that_names_it(tmp_path, options, message):
-    """What, what it should be, and what was given; and no file is made."""
+    """The option, its rule and its value are in the text, and no file is created."""
     with pytest.raises(ImproperlyConfigured) as raised:
         LogFileBackend(**{"path": tmp_path / "tracking.log", **options})
 
-    assert str(raised.value).startswith(f"LogFileBackend: {message}")
+    assert str(raised.value) == f"LogFileBackend: {message}"
     assert os.listdir(tmp_path) == []
+
+
+def test_several_wrong_options_are_reported_at_once(tmp_path):
+    """A line for each, in the order of the signature."""
+    with pytest.raises(ImproperlyConfigured) as raised:
+        LogFileBackend(tmp_path / "a", backlog_bytes=-1, mode="rw", max_bytes=10)
+
+    assert [line.split()[1] for line in str(raised.value).splitlines()] == [
+        "backup_count",
+        "mode",
+        "backlog_bytes",
+    ]
 
 
 def test_own_rotation_keeps_so_many_files(tmp_path):

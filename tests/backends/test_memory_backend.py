@@ -58,12 +58,14 @@ def test_what_it_keeps_is_its_own():
 
 
 @pytest.mark.parametrize("max_events", [0, -1, 1.5, "10", None])
-def test_a_bound_that_is_none_is_refused(max_events):
-    """In the form that every option is."""
+def test_a_wrong_bound_is_refused(max_events):
+    """Only a whole number, 1 or more, is a bound."""
     with pytest.raises(ImproperlyConfigured) as raised:
         MemoryBackend(max_events=max_events)
 
-    assert str(raised.value) == f"MemoryBackend: max_events must be 1 or more, got {max_events!r}"
+    assert str(raised.value) == (
+        f"MemoryBackend: max_events must be a whole number of events, 1 or more, got {max_events!r}"
+    )
 
 
 def test_threads_may_send_and_clear_at_once():

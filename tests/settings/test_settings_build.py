@@ -403,6 +403,21 @@ def test_what_a_constructor_says_is_passed_on_with_the_path_in_front(secret):
     )
 
 
+def test_each_option_that_a_class_refuses_is_a_line_with_its_own_path(tmp_path):
+    """The operator sees which of the options to change, and all of them at once."""
+    options = {"path": str(tmp_path / "a"), "mode": "rw", "max_bytes": 0}
+    engine = {"ENGINE": "eventtracking.backends.log_file.LogFileBackend", "OPTIONS": options}
+    with pytest.raises(ImproperlyConfigured) as raised:
+        build(backends(log=engine))
+
+    assert str(raised.value).splitlines() == [
+        "EVENT_TRACKING_BACKENDS['log']['OPTIONS']['max_bytes'] = 0: LogFileBackend: max_bytes "
+        "must be a whole number of bytes, 1 or more, or None, got 0",
+        "EVENT_TRACKING_BACKENDS['log']['OPTIONS']['mode'] = 'rw': LogFileBackend: mode must be "
+        "permissions such as 0o640, got 'rw'",
+    ]
+
+
 def test_the_exception_of_a_constructor_is_the_cause():
     """Its traceback leads to the line that failed."""
     with pytest.raises(ImproperlyConfigured) as raised:

@@ -1,0 +1,144 @@
+"""Options of classes: every rule in words, and all wrong options in one error."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from eventtracking._options import (
+    BOOLEAN,
+    MAPPING,
+    NON_EMPTY_TEXT,
+    PATH,
+    TEXT,
+    Options,
+    number,
+    one_of,
+    optional,
+    whole_number,
+)
+from eventtracking.exceptions import ImproperlyConfigured
+
+
+class Unprintable:
+    """An object whose representation raises."""
+
+    def __repr__(self):
+        raise RuntimeError
+
+
+@pytest.fixture
+def options():
+    return Options("Backend")
+
+
+def problems(options):
+    """Return the lines of the error that *options* raise."""
+    with pytest.raises(ImproperlyConfigured) as raised:
+        options.raise_problems()
+    return str(raised.value).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("rule", "good", "bad", "expected"),
+    [
+        (whole_number(), [0, 1, 10**30], [-1, True, 1.0, "1", None], "a whole number, 0 or more"),
+        (whole_number(1, 9, unit="files"), [1, 9], [0, 10], "a whole number of files from 1 to 9"),
+        (
+            number(0.5),
+            [0.5, 1],
+            [0, True, float("nan"), float("inf"), "1"],
+            "a number, 0.5 or more",
+        ),
+        (number(0, 1), [0, 0.0, 1], [-0.1, 1.1, Decimal(1)], "a number from 0 to 1"),
+        (
+            number(0, unit="seconds"),
+            [0, 2.5],
+            [-1, None],
+            "a number of seconds, 0 or more",
+        ),
+        (one_of("a", "b"), ["a"], ["c", None, ["a"]], "one of 'a', 'b'"),
+        (optional(TEXT), [None, ""], [1], "text, or None"),
+        (BOOLEAN, [True, False], [0, "yes", None], "true or false"),
+        (NON_EMPTY_TEXT, ["a"], ["", 1], "text that is not empty"),
+        (PATH, ["a", Path("a")], ["", 7, None], "a path"),
+        (MAPPING, [{}], [[], "a"], "a mapping"),
+    ],
+)
+def test_a_rule_accepts_what_its_words_say(options, rule, good, bad, expected):
+    """A user who follows the message meets no second one."""
+    assert all(options.check("option", value, rule) for value in good)
+    options.raise_problems()
+    assert not any(options.check("option", value, rule) for value in bad)
+    assert problems(options) == [
+        f"Backend: option must be {expected}, got {value!r}" for value in bad
+    ]
+
+
+def test_all_wrong_options_are_one_error_with_a_line_each(options):
+    """In the order in which they are checked; the error also names the options."""
+    options.check("size", 0, whole_number(1))
+    options.check("mode", "fast", one_of("fast", "safe"))
+    options.check_known(["tiemout"], ["timeout"])
+    options.refuse("path", "a file of its own", "x", cause="another backend uses it")
+    with pytest.raises(ImproperlyConfigured) as raised:
+        options.raise_problems()
+
+    assert str(raised.value).splitlines() == [
+        "Backend: size must be a whole number, 1 or more, got 0",
+        "Backend has no option 'tiemout'. Did you mean 'timeout'?",
+        "Backend: path must be a file of its own, got 'x': another backend uses it",
+    ]
+    assert [name for name, _ in raised.value.options] == ["size", "tiemout", "path"]
+
+
+def test_options_without_a_problem_raise_nothing(options):
+    """A constructor may always end with it."""
+    options.check("size", 1, whole_number(1))
+    options.raise_problems()
+
+
+def test_a_list_is_checked_item_by_item(options):
+    """The line names the item; any iterable but a text or a mapping is a list."""
+    assert options.check_list("names", ("a", "b"), TEXT) == ["a", "b"]
+    assert options.check_list("names", iter(["a", 1]), TEXT) == []
+    assert options.check_list("names", "ab", TEXT) == []
+    assert problems(options) == [
+        "Backend: names[1] must be text, got 1",
+        "Backend: names must be a list, got 'ab'",
+    ]
+
+
+def test_a_parsed_option_is_returned_or_reported_with_the_cause(options):
+    """The reason of the parser is part of the line."""
+    assert options.parse("price", "1.5", float, "a price") == 1.5
+    assert options.parse("price", "free", float, "a price") is None
+    assert problems(options) == [
+        "Backend: price must be a price, got 'free': could not convert string to float: 'free'"
+    ]
+
+
+def test_a_secret_is_not_shown(options):
+    """Its type is: that is often the mistake."""
+    options.check("key", "sk" + "-live", whole_number(), secret=True)
+
+    assert problems(options) == [
+        "Backend: key must be a whole number, 0 or more, got a value of type str"
+    ]
+
+
+def test_a_value_that_cannot_be_shown_does_not_hide_the_problem(options):
+    """Its type is shown instead."""
+    options.check("size", Unprintable(), whole_number())
+
+    assert problems(options) == [
+        "Backend: size must be a whole number, 0 or more, got a value of type Unprintable"
+    ]
+
+
+def test_a_setting_has_no_owner():
+    """Its name says where it is."""
+    options = Options("")
+    options.check("EVENT_TRACKING_X", 1, TEXT)
+
+    assert problems(options) == ["EVENT_TRACKING_X must be text, got 1"]
