@@ -1,15 +1,15 @@
-"""A site that uses the client, and browsers to visit it with."""
+"""A site that uses the client, and browsers that visit it."""
 
 import pytest
 from chromium import chromium
+from fake_collector import fake_collector
 from firefox import firefox
-from stand_in_collector import stand_in
 from webkit import webkit
 
 
 @pytest.fixture
 def site():
-    with stand_in() as running:
+    with fake_collector() as running:
         yield running
 
 

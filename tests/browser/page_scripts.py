@@ -1,50 +1,54 @@
-"""Scripts for pages: to ask them, and to run before theirs in a browser set up otherwise."""
+"""Scripts for tests: expressions to evaluate in a page, and code to run before its scripts."""
 
 READY = "!!window.eventtracking && document.readyState === 'complete'"
-"""The client is there, and what it left for the document to be read has happened."""
+"""Whether the client has started and the document is complete."""
 
-KEPT = "Object.keys(localStorage).filter((key) => key.includes(':event:')).length"
-"""How many events wait in storage."""
+STORED_COUNT = "Object.keys(localStorage).filter((key) => key.includes(':event:')).length"
+"""The number of events in storage."""
 
-SEES_FETCHES = """
+RECORD_FETCHES = """
 window.fetches = [];
-const fetched = window.fetch;
+const originalFetch = window.fetch;
 window.fetch = (url, options) => {
   fetches.push({ keepalive: options.keepalive, credentials: options.credentials,
                  bytes: new Blob([options.body]).size });
-  return fetched(url, options);
+  return originalFetch(url, options);
 };
 """
-"""The page keeps in `fetches` how each request was made."""
+"""Record the options and the size of each request in `fetches`."""
 
-SEES_BEACONS = """
+RECORD_BEACONS = """
 window.beacons = JSON.parse(sessionStorage.getItem("beacons") || "[]");
-const beacon = navigator.sendBeacon.bind(navigator);
+const originalBeacon = navigator.sendBeacon.bind(navigator);
 navigator.sendBeacon = (url, body) => {
-  const taken = window.refuseBeacons ? false : beacon(url, body);
-  beacons.push({ taken, bytes: new Blob([body]).size });
+  const isAccepted = window.refuseBeacons ? false : originalBeacon(url, body);
+  beacons.push({ isAccepted, bytes: new Blob([body]).size });
   sessionStorage.setItem("beacons", JSON.stringify(beacons));
-  return taken;
+  return isAccepted;
 };
 """
-"""The page keeps in `beacons` how large each was, and whether the browser took it."""
+"""Record in `beacons` the size of each beacon, and whether the browser accepted it."""
 
-HURRIES = """
-window.waits = [];
-window.jump = 0;
+FAST_TIMERS = """
+window.delays = [];
+window.clockOffset = 0;
 const now = Date.now;
-const later = window.setTimeout;
-Date.now = () => now() + window.jump;
+const originalSetTimeout = window.setTimeout;
+Date.now = () => now() + window.clockOffset;
 Math.random = () => 0.4;
-window.setTimeout = (act, delay) => {
-  // Time-outs and the pulse of a page stay what they are.
-  const stays = !(delay > 200) || delay >= 60000 || [3000, 10000, 30000].includes(delay);
-  if (stays) return later(act, delay);
-  waits.push(Math.round(delay / 10) * 10);
-  return later(() => { if (!window.holdsStill) { window.jump += delay; act(); } }, 1);
+window.setTimeout = (action, delay) => {
+  // Request time-outs, leases and heartbeats keep their real delays.
+  const isReal = !(delay > 200) || delay >= 60000 || [3000, 10000, 30000].includes(delay);
+  if (isReal) return originalSetTimeout(action, delay);
+  delays.push(Math.round(delay / 10) * 10);
+  return originalSetTimeout(() => {
+    if (window.timersAreStopped) return;
+    window.clockOffset += delay;
+    action();
+  }, 1);
 };
 """
-"""What would wait for long is noted in `waits`, and happens now: the clock is put forward."""
+"""Record long delays in `delays`, and move the clock forward instead of waiting for them."""
 
 NO_STORAGE = """
 for (const area of ["localStorage", "sessionStorage"]) {
@@ -53,33 +57,35 @@ for (const area of ["localStorage", "sessionStorage"]) {
   });
 }
 """
+"""Throw on every access to storage, as browsers do that block it."""
 
 FULL_STORAGE = """
 Storage.prototype.setItem = () => { throw new DOMException("full", "QuotaExceededError"); };
 """
+"""Throw on every write to storage."""
 
-FILLS_STORAGE = """(() => {
+FILL_STORAGE = """(() => {
   let text = "x".repeat(1 << 20);
   for (let number = 0; text.length; number++) {
     try { localStorage.setItem("app" + number, text); }
     catch (error) { text = text.slice(0, text.length >> 1); }
   }
 })()"""
-"""To be evaluated in a page: its storage has room for nothing more."""
+"""Fill the storage up to the browser's quota. To be evaluated in a page."""
 
 NO_RANDOM_UUID = "Object.defineProperty(crypto, 'randomUUID', { value: undefined });"
 
-HIDES = """
+DEFINE_HIDE = """
 window.hide = (hidden) => {
   Object.defineProperty(document, "hidden", { get: () => hidden, configurable: true });
   document.dispatchEvent(new Event("visibilitychange"));
 };
 """
-"""`hide(true)` does what switching to another tab does."""
+"""Define `hide(true)`, which has the effect of switching to another tab."""
 
 
-def signals(*, gpc=False, dnt=False):
-    """Return the script of a visitor who sent these signals."""
+def privacy_signals(*, gpc=False, dnt=False):
+    """Return a script that sets the privacy signals of the browser."""
     return (
         f"Object.defineProperty(Navigator.prototype, 'globalPrivacyControl',"
         f" {{ get: () => {str(gpc).lower()} }});"

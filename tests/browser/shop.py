@@ -1,4 +1,4 @@
-"""A shop with the real collector in it, whose events go to a log."""
+"""A shop with the real collector, whose events go to a log."""
 
 import socket
 import time
@@ -12,7 +12,7 @@ from eventtracking.processors.request_context import RequestContext
 from eventtracking.tracker import Tracker
 from eventtracking.web.wsgi import CollectorMiddleware, TrackMiddleware
 
-# For a machine that is busy with other tests.
+# Long enough for a machine that is busy with other tests.
 TIMEOUT = 180.0
 
 PAGE = b"""<!doctype html>
@@ -23,43 +23,43 @@ PAGE = b"""<!doctype html>
 <button>Buy</button>
 """
 
-EMPTY = b"<!doctype html><title>Nothing</title>"
+PAGE_WITHOUT_CLIENT = b"<!doctype html><title>Nothing</title>"
 
 
-def until(claim):
-    """Return what *claim* gives as soon as it is true."""
+def wait_until(condition):
+    """Wait until *condition* returns a true value, and return that."""
     end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
-        if found := claim():
-            return found
+        if value := condition():
+            return value
         time.sleep(0.05)
-    raise AssertionError("never true")
+    raise AssertionError(f"still false after {TIMEOUT} s")
 
 
 class Shop:
     """
-    Listens on a free port of this machine. Use it as a context.
+    A server on a free local port. Use it as a context manager.
 
-    On `/empty` there is no client, and the policy of `/cut` lets it send nothing.
+    The page `/empty` has no client, and the policy of `/blocked` keeps the client from sending.
     """
 
     def __init__(self, folder, **backends):
         self.log = folder / "tracking.log"
-        self.loses_answers = False
-        """Whether connections break after events were taken, and before that is said."""
-        self.lost_answers = 0
-        """How often one did."""
+        self.loses_responses = False
+        """Whether to break connections after taking the events and before responding."""
+        self.lost_responses = 0
+        """The number of connections broken so far."""
         log = LogFileBackend(path=str(self.log))
         self._tracker = Tracker({"log": log, **backends}, processors=[RequestContext()])
         self._ids = folder / "ids"
-        self._answering = Lock()
+        self._request_lock = Lock()
         self._app = None
         self._port = 0
         self._held_port = ExitStack()
         self._running = ExitStack()
 
     def __enter__(self):
-        self.up()
+        self.start()
         return self
 
     def __exit__(self, *_):
@@ -71,52 +71,52 @@ class Shop:
     def url(self):
         return f"http://{HOST}:{self._port}/"
 
-    def up(self):
-        """Listen, on the same port again, and remember of before only what is in files."""
+    def start(self):
+        """Listen, on the same port as before, with no memory of the past other than files."""
         server = self._running.enter_context(Server(self._port))
         self._port = server.server_port
-        collecting = CollectorMiddleware(
-            page, tracker=self._tracker, duplicates_path=str(self._ids)
+        collector = CollectorMiddleware(
+            serve_page, tracker=self._tracker, duplicates_path=str(self._ids)
         )
-        self._app = collecting
-        server.set_app(TrackMiddleware(self._breaking(collecting), user=lambda _: (7, "ana")))
+        self._app = collector
+        server.set_app(TrackMiddleware(self._unreliable(collector), user=lambda _: (7, "ana")))
         self._running.enter_context(server.in_background())
         self._held_port.close()
 
-    def down(self):
-        """Listen no more: connections are refused, and what came late is not looked at."""
+    def stop(self):
+        """Stop listening: connections are refused, and pending requests are ignored."""
         self._running.close()
-        with self._answering:
+        with self._request_lock:
             self._app = None
-        # Bound, so that nobody else gets the port meanwhile.
+        # Bind the port, so that no other program gets it in the meantime.
         held = self._held_port.enter_context(socket.socket())
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.bind((HOST, self._port))
 
     def logged(self, name):
-        """Return the events of this name in the log."""
+        """Return the events with this name in the log."""
         return [event for event in read(self.log) if event["name"] == name]
 
-    def _breaking(self, app):
-        def answer(environ, start_response):
-            # One after the other, so that none is under way when the server is down.
-            with self._answering:
+    def _unreliable(self, app):
+        def respond(environ, start_response):
+            # One request at a time, so that none is in progress once the server has stopped.
+            with self._request_lock:
                 if self._app is not app:
                     raise ConnectionAbortedError
                 body = app(environ, start_response)
-            if self.loses_answers and environ["REQUEST_METHOD"] == "POST":
-                self.lost_answers += 1
+            if self.loses_responses and environ["REQUEST_METHOD"] == "POST":
+                self.lost_responses += 1
                 raise ConnectionAbortedError
             return body
 
-        return answer
+        return respond
 
 
-def page(environ, start_response):
-    """Show a page under a policy as strict as it gets."""
+def serve_page(environ, start_response):
+    """Serve a page with the strictest policy that it works under."""
     path = environ["PATH_INFO"]
-    connects = "'none'" if path == "/cut" else "'self'"
-    policy = f"default-src 'none'; script-src 'self'; img-src data:; connect-src {connects}"
+    connect = "'none'" if path == "/blocked" else "'self'"
+    policy = f"default-src 'none'; script-src 'self'; img-src data:; connect-src {connect}"
     headers = [("Content-Type", "text/html"), ("Content-Security-Policy", policy)]
     start_response("200 OK", headers)
-    return [EMPTY if path == "/empty" else PAGE]
+    return [PAGE_WITHOUT_CLIENT if path == "/empty" else PAGE]

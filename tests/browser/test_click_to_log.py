@@ -1,10 +1,10 @@
-"""From a click on a page to the line in the log and the payload at a vendor."""
+"""From a click on a page to a line in the log and a request to Segment."""
 
 from uuid import uuid4
 
 import pytest
-from page_scripts import KEPT, READY
-from shop import Shop, until
+from page_scripts import READY, STORED_COUNT
+from shop import Shop, wait_until
 
 from eventtracking.backends.segment import SegmentBackend
 from eventtracking.inspector.server import Inspector
@@ -19,19 +19,19 @@ def inspector():
 
 @pytest.fixture
 def shop(tmp_path, inspector):
-    """A site with the collector, whose events go to a log and to *inspector*."""
+    """A site with the collector, whose events go to a log and to the inspector."""
     segment = SegmentBackend(write_key="made-up", host=inspector.url)
     with Shop(tmp_path, segment=segment) as running:
         yield running
 
 
-def calls(inspector, name):
-    wholes = [record.whole() for record in inspector.records.kept()]
-    return [whole["payload"] for whole in wholes if whole["name"] == name]
+def segment_calls(inspector, name):
+    records = [record.whole() for record in inspector.records.kept()]
+    return [record["payload"] for record in records if record["name"] == name]
 
 
 def test_a_click_becomes_a_line_in_the_log_and_a_call_to_segment(browser, shop, inspector):
-    """With the user that the server knows, whatever the page says."""
+    """With the user from the server, even if the page names another."""
     with browser.page(shop.url) as page:
         page.wait_for(READY)
         page.evaluate("""(() => {
@@ -45,7 +45,7 @@ def test_a_click_becomes_a_line_in_the_log_and_a_call_to_segment(browser, shop, 
         status = page.evaluate("bought.then((result) => result.status)")
 
     [event] = shop.logged("shop.order.placed")
-    [call] = until(lambda: calls(inspector, "shop.order.placed"))
+    [call] = wait_until(lambda: segment_calls(inspector, "shop.order.placed"))
     context = event["context"]
     assert status == "accepted"
     assert event["data"] == call["properties"]["data"] == {"order_id": 1042}
@@ -59,14 +59,14 @@ def test_a_click_becomes_a_line_in_the_log_and_a_call_to_segment(browser, shop, 
     assert call["userId"] == "7"
 
 
-def test_views_and_the_end_of_a_page_are_in_the_log(browser, shop):
-    """The end goes by a beacon, and is confirmed by the next page: one line it is."""
+def test_page_views_and_page_close_are_in_the_log(browser, shop):
+    """The next page sends the event of the beacon again, but the log has it once."""
     with browser.page(shop.url) as page:
         page.wait_for(READY)
         page.evaluate("eventtracking.flush()")
-        page.go(f"{shop.url}next")
-        until(lambda: len(shop.logged("page_view")) == 2)
-        page.wait_for(f"{KEPT} === 0")
+        page.navigate(f"{shop.url}next")
+        wait_until(lambda: len(shop.logged("page_view")) == 2)
+        page.wait_for(f"{STORED_COUNT} === 0")
         closed = shop.logged("page_close")
 
     assert [view["data"]["title"] for view in shop.logged("page_view")] == ["A shop"] * 2
@@ -74,10 +74,10 @@ def test_views_and_the_end_of_a_page_are_in_the_log(browser, shop):
 
 
 def test_ten_thousand_events_of_a_page_are_ten_thousand_lines(browser, shop):
-    """Each once, though the collector lets a client make only so many requests a second."""
+    """Although the collector limits the rate of a client's requests."""
     with browser.page(shop.url) as page:
         page.wait_for(READY)
         page.evaluate("for (let i = 0; i < 10000; i++) eventtracking.emit('burst', { i }); 1")
-        until(lambda: page.evaluate("eventtracking.flush()") == 0)
+        wait_until(lambda: page.evaluate("eventtracking.flush()") == 0)
 
     assert [event["data"]["i"] for event in shop.logged("burst")] == [*range(10_000)]

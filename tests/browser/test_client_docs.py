@@ -1,43 +1,43 @@
-"""The page for front-end developers is true."""
+"""The documentation page of the client matches the code."""
 
 import re
 from pathlib import Path
 from textwrap import dedent, indent
 
 import pytest
+from fake_collector import STATIC
 from page_scripts import READY
-from stand_in_collector import STATIC
 
 DOCS = Path(__file__).parents[2] / "docs/howto/browser.rst"
 
 
-def blocks(language):
-    found = re.findall(
+def code_blocks(language):
+    blocks = re.findall(
         rf"\.\. code-block:: {language}\n\n((?:   .*\n|\n)+)", DOCS.read_text("utf-8")
     )
-    return [dedent(text) for text in found]
+    return [dedent(block) for block in blocks]
 
 
-def test_every_option_of_the_client_is_explained():
-    """And none that there is not."""
+def test_the_page_lists_exactly_the_options_of_the_client():
+    """None is missing, and none is made up."""
     code = (STATIC / "eventtracking.js").read_text("utf-8")
-    names = re.findall(r'(?:options\.|number\("|mode\(")(\w+)', code)
+    names = re.findall(r'(?:options\.|numberOption\("|privacyOption\(")(\w+)', code)
     attributes = {re.sub("([A-Z])", r"-\1", f"data-{name}").lower() for name in names}
 
     rows = re.findall(r"^   \* - ``(data-[\w-]+)``", DOCS.read_text("utf-8"), re.MULTILINE)
     assert sorted(rows) == sorted(attributes)
 
 
-def test_the_code_of_the_page_does_what_it_says(browser, site):
-    """In its order, on a page that has the script as it is shown."""
+def test_the_examples_of_the_page_work(browser, site):
+    """They run in order, on a page that includes the script as shown."""
     if not DOCS.exists():
-        pytest.skip("the documentation is not here")
-    [script] = blocks("html")
-    site.page("/next")
-    page_url = site.page(scripts=script.replace("/event/eventtracking.js", "/eventtracking.js"))
+        pytest.skip("the documentation is not part of this checkout")
+    [script] = code_blocks("html")
+    site.add_page("/next")
+    page_url = site.add_page(scripts=script.replace("/event/eventtracking.js", "/eventtracking.js"))
     with browser.page(page_url) as page:
         page.wait_for(READY)
-        for code in blocks("javascript"):
+        for code in code_blocks("javascript"):
             body = indent(code, "  ")
             page.evaluate(f"(async () => {{\n{body}}})()")
         page.evaluate("eventtracking.flush()")

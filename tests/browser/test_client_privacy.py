@@ -1,40 +1,41 @@
-"""Nobody is told of who does not want it, and nobody is known who need not be."""
+"""Privacy: opting out, consent, and the privacy signals of browsers."""
 
 import json
 import re
 
 import pytest
-from page_scripts import NO_STORAGE, READY, SEES_FETCHES, signals
+from page_scripts import NO_STORAGE, READY, RECORD_FETCHES, privacy_signals
 
-# What is left of a visitor who chose to be left alone.
-STORED = "Object.keys(localStorage).sort().join()"
-LEFT = "eventtracking:/event:mark,eventtracking:choice"
+STORED_KEYS = "Object.keys(localStorage).sort().join()"
+
+# The keys that remain after a visitor has opted out.
+OPTED_OUT = "eventtracking:/event:generation,eventtracking:choice"
 
 IDS = {"session_id": "on", "anonymous_id": "on"}
 
 
-def test_nothing_is_stored_but_the_queue_unless_asked_for(browser, site):
-    """No cookie, and no id of a visitor."""
-    with browser.page(site.page(page_views="on")) as page:
+def test_only_the_queue_is_stored_by_default(browser, site):
+    """No cookie, and no id of the visitor."""
+    with browser.page(site.add_page(page_views="on")) as page:
         page.wait_for(READY)
         page.evaluate("eventtracking.emit('a')")
         cookies = page.cookies()
         stored = page.evaluate("[Object.keys(localStorage), Object.keys(sessionStorage)]")
 
     assert cookies == []
-    assert stored == [["eventtracking:/event:mark"], []]
+    assert stored == [["eventtracking:/event:generation"], []]
     assert [event["context"] for event in site.events.values()] == [{}, {}]
 
 
-def test_ids_of_visit_and_visitor_come_with_each_event_where_asked_for(browser, site):
-    """The visitor stays the same on later pages, and the visit in its tab."""
-    url = site.page(**IDS)
+def test_session_and_anonymous_ids_are_in_each_event_if_enabled(browser, site):
+    """The anonymous id is the same on later pages and in other tabs, the session id in its tab."""
+    url = site.add_page(**IDS)
     with browser.page(url) as page:
         page.wait_for(READY)
         page.evaluate("eventtracking.emit('a')")
-        page.go(url)
+        page.navigate(url)
         page.evaluate("eventtracking.emit('b')")
-        other = page.beside(url)
+        other = page.open_tab(url)
         other.wait_for(READY)
         other.evaluate("eventtracking.emit('c')")
         cookies = page.cookies()
@@ -47,111 +48,111 @@ def test_ids_of_visit_and_visitor_come_with_each_event_where_asked_for(browser, 
     assert cookies == []
 
 
-def test_a_visit_ends_after_half_an_hour_of_silence(browser, site):
-    """Half an hour of doing things is one visit."""
-    clock = "window.jump = 0; const now = Date.now; Date.now = () => now() + window.jump;"
-    with browser.page(site.page(session_id="on"), first=clock) as page:
+def test_a_session_ends_after_half_an_hour_without_events(browser, site):
+    """A session with events may be longer."""
+    clock = "window.offset = 0; const now = Date.now; Date.now = () => now() + window.offset;"
+    with browser.page(site.add_page(session_id="on"), preload=clock) as page:
         page.wait_for(READY)
         for minutes in (0, 20, 40, 71):
-            page.evaluate(f"window.jump = {minutes * 60_000}, eventtracking.emit('a')")
+            page.evaluate(f"window.offset = {minutes * 60_000}, eventtracking.emit('a')")
 
     ids = [event["context"]["eventtracking"]["session_id"] for event in site.events.values()]
     assert ids[0] == ids[1] == ids[2] != ids[3]
 
 
-def test_a_choice_to_be_left_alone_holds_on_later_pages_and_in_other_tabs(browser, site):
-    """Until the visitor chooses otherwise; what waited is forgotten, and the ids are."""
-    url = site.page(batch_seconds="1000", page_views="on", page_close="on", **IDS)
+def test_opting_out_holds_on_later_pages_and_in_other_tabs(browser, site):
+    """Until the visitor opts in again. The queue and the ids are removed."""
+    url = site.add_page(batch_seconds="1000", page_views="on", page_close="on", **IDS)
     with browser.page(url) as page:
         page.wait_for(READY)
-        other = page.beside(url)
+        other = page.open_tab(url)
         other.wait_for(READY)
         page.evaluate("""(() => {
-          window.lost = [];
-          eventtracking.on('dropped', ({ name }, { reason }) => lost.push([name, reason]));
+          window.dropped = [];
+          eventtracking.on('dropped', ({ name }, { reason }) => dropped.push([name, reason]));
           eventtracking.emit('before');
           eventtracking.optOut();
           eventtracking.emit('after');
         })()""")
-        lost = page.evaluate("lost")
-        # What a tab writes is seen by the others a little later.
+        dropped = page.evaluate("dropped")
+        # Other tabs see the writes of a tab a little later.
         other.wait_for("localStorage['eventtracking:choice'] === 'out'")
-        elsewhere = other.evaluate("eventtracking.emit('other')")
+        in_other_tab = other.evaluate("eventtracking.emit('other')")
         other.evaluate("eventtracking.flush()")
-        page.go(url)
-        later = page.evaluate("eventtracking.emit('later')")
+        page.navigate(url)
+        on_later_page = page.evaluate("eventtracking.emit('later')")
         page.evaluate("eventtracking.flush()")
-        page.wait_for(f"{STORED} === {json.dumps(LEFT)}")
-        seen = len(site.requests)
+        page.wait_for(f"{STORED_KEYS} === {json.dumps(OPTED_OUT)}")
+        requests = len(site.requests)
         page.evaluate("eventtracking.optIn(), eventtracking.emit('again'), eventtracking.flush()")
         names = site.names()
 
-    assert {("before", "opt_out"), ("after", "opt_out")} <= {tuple(each) for each in lost}
-    assert elsewhere["reason"] == later["reason"] == "opt_out"
-    assert seen == 0
+    assert {("before", "opt_out"), ("after", "opt_out")} <= {tuple(each) for each in dropped}
+    assert in_other_tab["reason"] == on_later_page["reason"] == "opt_out"
+    assert requests == 0
     assert names == ["page_view", "again"]
 
 
-def test_a_choice_to_be_left_alone_is_heard_by_the_other_tabs_at_once(browser, site):
-    """What waits there and the visit there are forgotten too, before anything is sent."""
-    url = site.page(batch_seconds="1000", **IDS)
+def test_other_tabs_learn_of_opting_out_at_once(browser, site):
+    """They remove their queues and sessions before anything is sent."""
+    url = site.add_page(batch_seconds="1000", **IDS)
     with browser.page(url) as page:
         page.wait_for(READY)
-        other = page.beside(url)
+        other = page.open_tab(url)
         other.wait_for(READY)
         other.evaluate("eventtracking.emit('a').then((result) => window.result = result), 1")
         page.evaluate("eventtracking.optOut()")
         other.wait_for("!!window.result")
-        reason, visits = other.evaluate("[result.reason, sessionStorage.length]")
-        other.wait_for(f"{STORED} === {json.dumps(LEFT)}")
+        reason, session_items = other.evaluate("[result.reason, sessionStorage.length]")
+        other.wait_for(f"{STORED_KEYS} === {json.dumps(OPTED_OUT)}")
 
-    assert (reason, visits) == ("opt_out", 0)
+    assert (reason, session_items) == ("opt_out", 0)
     assert site.requests == []
 
 
-def test_each_tab_forgets_the_visitor_for_itself(browser, site):
-    """The one in which the visitor chose may not see yet what this one wrote."""
-    with browser.page(site.page(batch_seconds="1000", **IDS)) as page:
+def test_each_tab_removes_the_ids_itself(browser, site):
+    """The tab in which the visitor opted out may not see the latest writes of another tab."""
+    with browser.page(site.add_page(batch_seconds="1000", **IDS)) as page:
         page.wait_for(READY)
         page.evaluate("""(() => {
           eventtracking.emit('a');
           localStorage["eventtracking:choice"] = "out";
           dispatchEvent(new StorageEvent("storage", { key: "eventtracking:choice" }));
         })()""")
-        stored = page.evaluate(f"[{STORED}, sessionStorage.length]")
+        stored = page.evaluate(f"[{STORED_KEYS}, sessionStorage.length]")
 
-    assert stored == [LEFT, 0]
+    assert stored == [OPTED_OUT, 0]
 
 
-def test_nothing_is_told_before_consent_where_that_is_asked_for(browser, site):
-    """Page views begin with it."""
-    url = site.page(start="denied", page_views="on")
+def test_nothing_is_tracked_before_consent_with_start_denied(browser, site):
+    """Consent causes the first page view."""
+    url = site.add_page(start="denied", page_views="on")
     with browser.page(url) as page:
         page.wait_for(READY)
         before = page.evaluate("eventtracking.emit('before')")
         page.evaluate("eventtracking.optIn(), eventtracking.flush()")
-        page.go(url)
+        page.navigate(url)
         page.evaluate("eventtracking.emit('later')")
 
     assert before == {"id": before["id"], "status": "dropped", "reason": "opt_out"}
     assert site.names() == ["page_view", "page_view", "later"]
 
 
-def test_a_choice_holds_for_the_page_at_least_where_storage_is_refused(browser, site):
-    """More a page cannot do there without a cookie."""
-    with browser.page(site.page(), first=NO_STORAGE) as page:
+def test_without_storage_opting_out_holds_for_the_page(browser, site):
+    """It could only last longer with a cookie."""
+    with browser.page(site.add_page(), preload=NO_STORAGE) as page:
         page.wait_for(READY)
         page.evaluate("eventtracking.optOut()")
-        out = page.evaluate("eventtracking.emit('a')")
+        opted_out = page.evaluate("eventtracking.emit('a')")
         page.evaluate("eventtracking.optIn()")
-        back = page.evaluate("eventtracking.emit('b')")
+        opted_in = page.evaluate("eventtracking.emit('b')")
 
-    assert (out["reason"], back["status"]) == ("opt_out", "accepted")
+    assert (opted_out["reason"], opted_in["status"]) == ("opt_out", "accepted")
     assert site.names() == ["b"]
 
 
 MATRIX = [
-    # options, what the visitor signals, and what is told of them
+    # The options, the signals of the browser, and the outcome.
     ({}, {}, "all"),
     ({}, {"gpc": True}, "anonymous"),
     ({}, {"dnt": True}, "all"),
@@ -169,11 +170,11 @@ MATRIX = [
 ]
 
 
-@pytest.mark.parametrize(("options", "visitor", "told"), MATRIX)
-def test_privacy_control_and_do_not_track_are_two_options(browser, site, options, visitor, told):
-    """The first is honoured by default: its visitors are nobody, without cookies and ids."""
-    url = site.page(**IDS, **options)
-    with browser.page(url, first=SEES_FETCHES + signals(**visitor)) as page:
+@pytest.mark.parametrize(("options", "signals", "outcome"), MATRIX)
+def test_privacy_control_and_do_not_track_are_two_options(browser, site, options, signals, outcome):
+    """By default, visitors with Global Privacy Control are anonymous: no cookies and no ids."""
+    url = site.add_page(**IDS, **options)
+    with browser.page(url, preload=RECORD_FETCHES + privacy_signals(**signals)) as page:
         page.wait_for(READY)
         page.evaluate("document.cookie = 'session=1'")
         result = page.evaluate("eventtracking.emit('a')")
@@ -184,17 +185,17 @@ def test_privacy_control_and_do_not_track_are_two_options(browser, site, options
         "all": ("accepted", None, ["session=1"], [["anonymous_id", "session_id"]]),
         "anonymous": ("accepted", None, [None], [[]]),
     }
-    found = (result["status"], result.get("reason"), cookies, ids)
-    assert found == expected.get(told, ("dropped", told, [], []))
+    actual = (result["status"], result.get("reason"), cookies, ids)
+    assert actual == expected.get(outcome, ("dropped", outcome, [], []))
 
 
-def test_a_word_that_is_no_mode_is_told_and_the_default_holds(browser, site):
-    """A mistyped option must not be taken for consent."""
-    with browser.page(site.page(gpc="none"), first=signals(gpc=True)) as page:
+def test_an_unknown_mode_is_reported_and_replaced_by_the_default(browser, site):
+    """A typing error must not count as consent."""
+    with browser.page(site.add_page(gpc="none"), preload=privacy_signals(gpc=True)) as page:
         page.wait_for(READY)
         page.evaluate("document.cookie = 'session=1', eventtracking.emit('a')")
 
-    assert page.said == [
+    assert page.console == [
         ("error", "eventtracking: data-gpc must be off, anonymous or drop, got none")
     ]
     assert site.requests[0].headers.get("Cookie") is None

@@ -1,18 +1,18 @@
-"""What was emitted is kept until the server has it, and is sent once, whatever happens between."""
+"""The queue: events are stored until the server confirms them, and sent once."""
 
 import json
 
 import pytest
 from page_scripts import (
-    FILLS_STORAGE,
+    DEFINE_HIDE,
+    FAST_TIMERS,
+    FILL_STORAGE,
     FULL_STORAGE,
-    HIDES,
-    HURRIES,
-    KEPT,
     NO_STORAGE,
     READY,
-    SEES_BEACONS,
-    SEES_FETCHES,
+    RECORD_BEACONS,
+    RECORD_FETCHES,
+    STORED_COUNT,
 )
 
 
@@ -21,97 +21,97 @@ def emit(page, *names):
         page.evaluate(f"eventtracking.emit({json.dumps(name)}), 1")
 
 
-def test_what_happens_offline_arrives_when_the_network_is_back(browser, site):
-    """Once, in its order, with the times at which it happened."""
-    with browser.page(site.page()) as page:
+def test_events_of_an_offline_page_arrive_when_the_network_is_back(browser, site):
+    """Once each, and in order."""
+    with browser.page(site.add_page()) as page:
         page.wait_for(READY)
         page.offline()
         emit(page, "a", "b", "c")
-        left = page.evaluate("eventtracking.flush()")
+        queued = page.evaluate("eventtracking.flush()")
         page.offline(False)
         site.wait_for("a", "b", "c")
-        page.wait_for(f"{KEPT} === 0")
+        page.wait_for(f"{STORED_COUNT} === 0")
 
-    assert left == 3
+    assert queued == 3
     assert site.names() == ["a", "b", "c"]
-    assert set(site.accepted.values()) == {1}
+    assert set(site.times_received.values()) == {1}
 
 
-def test_a_server_that_is_down_gets_everything_when_it_is_up(browser, site):
-    """The browser finds nobody at the port, and later somebody again."""
-    with browser.page(site.page(), first=HURRIES) as page:
+def test_events_arrive_once_a_server_is_up_again(browser, site):
+    """Connections are refused at first, and accepted later."""
+    with browser.page(site.add_page(), preload=FAST_TIMERS) as page:
         page.wait_for(READY)
-        site.down()
+        site.stop()
         emit(page, *(f"e{number}" for number in range(120)))
-        page.wait_for("waits.length > 5")
-        kept = page.evaluate(KEPT)
-        site.up()
+        page.wait_for("delays.length > 5")
+        stored = page.evaluate(STORED_COUNT)
+        site.start()
         site.wait_for("e119")
-        page.wait_for(f"{KEPT} === 0")
+        page.wait_for(f"{STORED_COUNT} === 0")
 
-    assert kept == 120
+    assert stored == 120
     assert site.names() == [f"e{number}" for number in range(120)]
-    assert set(site.accepted.values()) == {1}
+    assert set(site.times_received.values()) == {1}
 
 
-def test_the_next_page_sends_what_a_killed_tab_left(browser, site):
-    """Its process ended at once: no script of it heard of that."""
-    url = site.page(batch_seconds="1000")
-    site.page("/next")
+def test_the_next_page_sends_the_events_of_a_killed_tab(browser, site):
+    """The process of the tab ended without running any handler."""
+    url = site.add_page(batch_seconds="1000")
+    site.add_page("/next")
     with browser.page(url) as page:
         page.wait_for(READY)
         emit(page, "a", "b")
         page.kill()
-        following = page.beside(f"{site.url}/next")
+        next_page = page.open_tab(f"{site.url}/next")
         site.wait_for("a", "b")
-        following.wait_for(f"{KEPT} === 0")
+        next_page.wait_for(f"{STORED_COUNT} === 0")
 
     assert site.names() == ["a", "b"]
-    assert set(site.accepted.values()) == {1}
+    assert set(site.times_received.values()) == {1}
 
 
 def test_two_tabs_share_a_queue_and_send_nothing_twice(browser, site):
-    """Both emit while the server is away; both want to send when it is back."""
-    url = site.page()
-    site.answers.extend([(503, {}, b"")] * 4)
+    """Both emit events while the server is unavailable, and both send when it is back."""
+    url = site.add_page()
+    site.responses.extend([(503, {}, b"")] * 4)
     with browser.page(url) as one:
-        other = one.beside(url)
+        other = one.open_tab(url)
         for page, letter in ((one, "a"), (other, "b")):
             page.wait_for(READY)
             page.evaluate(f"for (let i = 0; i < 200; i++) eventtracking.emit('{letter}' + i); 1")
-        site.wait(lambda here: len(here.events) == 400)
-        lefts = [page.evaluate("eventtracking.flush()") for page in (one, other)]
-        accepted = set(site.accepted.values())
+        site.wait_until(lambda: len(site.events) == 400)
+        queued = [page.evaluate("eventtracking.flush()") for page in (one, other)]
+        times_received = set(site.times_received.values())
 
-    assert lefts == [0, 0]
+    assert queued == [0, 0]
     assert {*site.names()} == {f"{letter}{n}" for letter in "ab" for n in range(200)}
-    assert accepted == {1}
+    assert times_received == {1}
 
 
-def test_a_tab_that_is_not_seen_leaves_its_events_to_one_that_is(browser, site):
-    """Browsers let hidden tabs sleep. Its promises end, and it does not send them again."""
-    first = f"{HIDES} {SEES_BEACONS} window.refuseBeacons = true;"
-    with browser.page(site.page("/slow", batch_seconds="1000"), first=first) as page:
+def test_a_hidden_tab_leaves_its_events_to_a_visible_one(browser, site):
+    """Browsers throttle hidden tabs. The promises of the hidden tab resolve to `elsewhere`."""
+    preload = f"{DEFINE_HIDE} {RECORD_BEACONS} window.refuseBeacons = true;"
+    with browser.page(site.add_page("/slow", batch_seconds="1000"), preload=preload) as page:
         page.wait_for(READY)
         page.evaluate("eventtracking.emit('a').then((result) => window.result = result), 1")
         page.evaluate("hide(true)")
-        other = page.beside(site.page("/fast"))
+        other = page.open_tab(site.add_page("/fast"))
         site.wait_for("a")
-        other.wait_for(f"{KEPT} === 0")
-        page.wait_for(f"{KEPT} === 0")
+        other.wait_for(f"{STORED_COUNT} === 0")
+        page.wait_for(f"{STORED_COUNT} === 0")
         page.evaluate("hide(false)")
         page.wait_for("eventtracking.flush(), !!window.result")
-        left = page.evaluate("eventtracking.flush()")
-        result = page.evaluate("result.status")
-        accepted = set(site.accepted.values())
+        queued = page.evaluate("eventtracking.flush()")
+        status = page.evaluate("result.status")
+        times_received = set(site.times_received.values())
 
-    assert (left, result) == (0, "elsewhere")
-    assert accepted == {1}
+    assert (queued, status) == (0, "elsewhere")
+    assert times_received == {1}
 
 
-def test_a_tab_says_that_it_is_there_before_it_stores_an_event(browser, site):
-    """Another tab may look between the two."""
-    first = """
+def test_a_tab_writes_its_lease_before_it_stores_an_event(browser, site):
+    """Otherwise another tab could adopt the event in between."""
+    preload = """
       window.written = [];
       const set = Storage.prototype.setItem;
       Storage.prototype.setItem = function (key, text) {
@@ -119,38 +119,34 @@ def test_a_tab_says_that_it_is_there_before_it_stores_an_event(browser, site):
         return set.call(this, key, text);
       };
     """
-    with browser.page(site.page(batch_seconds="1000"), first=first) as page:
+    with browser.page(site.add_page(batch_seconds="1000"), preload=preload) as page:
         page.wait_for(READY)
         emit(page, "a")
         written = page.evaluate("written")
 
-    assert written == ["lease", "mark", "event"]
+    assert written == ["lease", "generation", "event"]
 
 
-def test_a_tab_that_is_seen_keeps_its_events(browser, site):
-    """Another tab leaves them alone for as long as it is there."""
-    with browser.page(site.page("/slow", batch_seconds="1000")) as page:
+def test_other_tabs_leave_the_events_of_a_visible_tab_alone(browser, site):
+    """A visible tab sends its events itself."""
+    with browser.page(site.add_page("/slow", batch_seconds="1000")) as page:
         page.wait_for(READY)
         emit(page, "mine")
-        other = page.beside(site.page("/fast"))
+        other = page.open_tab(site.add_page("/fast"))
         other.wait_for(READY)
         other.evaluate("eventtracking.emit('yours')")
         names = site.names()
-        left = page.evaluate("eventtracking.flush()")
+        queued = page.evaluate("eventtracking.flush()")
 
-    assert (names, left) == (["yours"], 0)
+    assert (names, queued) == (["yours"], 0)
     assert site.names() == ["yours", "mine"]
 
 
-@pytest.mark.parametrize(
-    "refusal",
-    [NO_STORAGE, FULL_STORAGE],
-    ids=["refused", "full"],
-)
-def test_without_storage_events_wait_in_memory(browser, site, refusal):
-    """A private window, or a full one: events go all the same, after failures too."""
-    site.answers.append((500, {}, b""))
-    with browser.page(site.page(session_id="on"), first=refusal) as page:
+@pytest.mark.parametrize("storage", [NO_STORAGE, FULL_STORAGE], ids=["blocked", "full"])
+def test_without_storage_events_are_queued_in_memory(browser, site, storage):
+    """They are still sent, even after a failure."""
+    site.responses.append((500, {}, b""))
+    with browser.page(site.add_page(session_id="on"), preload=storage) as page:
         page.wait_for(READY)
         emit(page, "a")
         page.evaluate("eventtracking.emit('b').then(() => { window.confirmed = true; }), 1")
@@ -158,150 +154,149 @@ def test_without_storage_events_wait_in_memory(browser, site, refusal):
         page.wait_for("window.confirmed")
 
     assert first["context"] == second["context"]
-    assert set(site.accepted.values()) == {1}
-    # Browsers tell of the answer, and scripts threw nothing.
-    assert [text for text in page.complaints if "status of 500" not in text] == []
+    assert set(site.times_received.values()) == {1}
+    # Browsers report the response with status 500; no script threw an exception.
+    assert [text for text in page.errors if "status of 500" not in text] == []
 
 
-def test_what_storage_has_no_room_for_waits_in_memory(browser, site):
-    """A real quota: the application filled its storage."""
-    with browser.page(site.page(batch_seconds="1000")) as page:
+def test_events_that_exceed_the_quota_are_queued_in_memory(browser, site):
+    """The application has used up the real quota of the browser."""
+    with browser.page(site.add_page(batch_seconds="1000")) as page:
         page.wait_for(READY)
-        page.evaluate(FILLS_STORAGE)
+        page.evaluate(FILL_STORAGE)
         emit(page, *"abc")
-        kept = page.evaluate(KEPT)
-        left = page.evaluate("eventtracking.flush()")
+        stored = page.evaluate(STORED_COUNT)
+        queued = page.evaluate("eventtracking.flush()")
 
-    assert (kept, left) == (0, 0)
+    assert (stored, queued) == (0, 0)
     assert site.names() == ["a", "b", "c"]
 
 
-def test_an_application_that_empties_the_storage_loses_no_event(browser, site):
-    """As many do when their user leaves."""
-    with browser.page(site.page(batch_seconds="1000")) as page:
+def test_an_application_that_clears_the_storage_loses_no_event(browser, site):
+    """Many applications do so when a user logs out."""
+    with browser.page(site.add_page(batch_seconds="1000")) as page:
         page.wait_for(READY)
         emit(page, "a")
         page.evaluate("localStorage.clear()")
         emit(page, "b")
-        left = page.evaluate("eventtracking.flush()")
+        queued = page.evaluate("eventtracking.flush()")
 
-    assert left == 0
+    assert queued == 0
     assert site.names() == ["a", "b"]
 
 
 def test_a_full_queue_drops_the_oldest_and_counts(browser, site):
-    """The next events say how many."""
-    with browser.page(site.page(queue_events="5", batch_seconds="1000")) as page:
+    """The number of dropped events is in the context of the events that follow."""
+    with browser.page(site.add_page(queue_events="5", batch_seconds="1000")) as page:
         page.wait_for(READY)
         page.evaluate("""(() => {
-          window.lost = [];
-          eventtracking.on('dropped', ({ name }, { reason }) => lost.push([name, reason]));
+          window.dropped = [];
+          eventtracking.on('dropped', ({ name }, { reason }) => dropped.push([name, reason]));
           for (let i = 0; i < 8; i++) eventtracking.emit('e' + i);
         })()""")
-        kept = page.evaluate(KEPT)
+        stored = page.evaluate(STORED_COUNT)
         page.evaluate("eventtracking.flush()")
-        lost = page.evaluate("lost")
+        dropped = page.evaluate("dropped")
 
-    dropped = [
+    counts = [
         event["context"].get("eventtracking", {}).get("dropped") for event in site.events.values()
     ]
-    assert kept == 5
-    assert lost == [["e0", "full"], ["e1", "full"], ["e2", "full"]]
+    assert stored == 5
+    assert dropped == [["e0", "full"], ["e1", "full"], ["e2", "full"]]
     assert site.names() == ["e3", "e4", "e5", "e6", "e7"]
-    assert dropped == [None, None, None, 1, 2]
+    assert counts == [None, None, None, 1, 2]
 
 
 def test_ten_thousand_events_at_once_arrive_once_each(browser, site):
-    """With a failure in between."""
-    site.answers.extend([None, None, (500, {}, b""), None, (429, {"Retry-After": "1"}, b"")])
-    with browser.page(site.page()) as page:
+    """Even if some requests fail."""
+    site.responses.extend([None, None, (500, {}, b""), None, (429, {"Retry-After": "1"}, b"")])
+    with browser.page(site.add_page()) as page:
         page.wait_for(READY)
         page.evaluate("for (let i = 0; i < 10000; i++) eventtracking.emit('burst', { i }); 1")
-        site.wait(lambda here: len(here.events) == 10_000)
-        left = page.evaluate("eventtracking.flush()")
-        kept = page.evaluate(KEPT)
+        site.wait_until(lambda: len(site.events) == 10_000)
+        queued = page.evaluate("eventtracking.flush()")
+        stored = page.evaluate(STORED_COUNT)
 
-    assert (left, kept) == (0, 0)
+    assert (queued, stored) == (0, 0)
     assert [event["data"]["i"] for event in site.events.values()] == [*range(10_000)]
-    assert set(site.accepted.values()) == {1}
+    assert set(site.times_received.values()) == {1}
 
 
-def test_each_failure_is_waited_for_longer_up_to_a_minute(browser, site):
-    """With jitter; here chance is always the same."""
-    site.answers.extend([(503, {}, b"")] * 9)
-    with browser.page(site.page(), first=HURRIES) as page:
+def test_the_delay_grows_with_each_failure_up_to_a_minute(browser, site):
+    """With jitter, which is constant in this test."""
+    site.responses.extend([(503, {}, b"")] * 9)
+    with browser.page(site.add_page(), preload=FAST_TIMERS) as page:
         page.wait_for(READY)
         emit(page, "a")
         site.wait_for("a")
-        waits = page.evaluate("waits")
+        delays = page.evaluate("delays")
 
     longest = [10 + 700 * 2**number for number in range(6)] + [42_010] * 3
-    # What passed since the answer is less to wait for.
-    assert [most for wait, most in zip(waits, longest, strict=True) if not wait <= most] == []
-    assert waits[0] < waits[3] < waits[-1]
+    # The time that has passed since the response is subtracted.
+    assert all(delay <= most for delay, most in zip(delays, longest, strict=True))
+    assert delays[0] < delays[3] < delays[-1]
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_server_that_says_when_is_not_asked_before(browser, site, status):
-    """Neither by another tab, nor by the next page, nor when the network comes back."""
-    site.answers.append((status, {"Retry-After": "3000"}, b""))
-    url = site.page(batch_seconds="1000")
-    still = f"{HURRIES} window.holdsStill = true;"
-    with browser.page(url, first=still) as page:
+def test_no_request_is_made_before_the_time_in_retry_after(browser, site, status):
+    """Not by the next page either, nor when the network comes back."""
+    site.responses.append((status, {"Retry-After": "3000"}, b""))
+    url = site.add_page(batch_seconds="1000")
+    preload = f"{FAST_TIMERS} window.timersAreStopped = true;"
+    with browser.page(url, preload=preload) as page:
         page.wait_for(READY)
-        left = [page.evaluate("eventtracking.emit('a'), eventtracking.flush()")]
-        page.evaluate("window.jump = 0, dispatchEvent(new Event('online'))")
-        left.append(page.evaluate("eventtracking.flush()"))
-        page.go(site.page("/next", batch_seconds="1000"))
-        left.append(page.evaluate("window.jump = 1000000, eventtracking.flush()"))
-        asked = len(site.requests)
-        left.append(page.evaluate("window.jump = 3001000, eventtracking.flush()"))
+        queued = [page.evaluate("eventtracking.emit('a'), eventtracking.flush()")]
+        page.evaluate("window.clockOffset = 0, dispatchEvent(new Event('online'))")
+        queued.append(page.evaluate("eventtracking.flush()"))
+        page.navigate(site.add_page("/next", batch_seconds="1000"))
+        queued.append(page.evaluate("window.clockOffset = 1000000, eventtracking.flush()"))
+        requests = len(site.requests)
+        queued.append(page.evaluate("window.clockOffset = 3001000, eventtracking.flush()"))
 
-    assert left == [1, 1, 1, 0]
-    assert asked == 1
+    assert queued == [1, 1, 1, 0]
+    assert requests == 1
     assert site.names() == ["a"]
 
 
-def test_a_date_to_retry_after_is_understood(browser, site):
-    """HTTP has two forms for it."""
+def test_retry_after_may_be_a_date(browser, site):
+    """HTTP allows both a date and a number of seconds."""
     date = "Fri, 31 Dec 2100 23:59:59 GMT"
-    site.answers.append((503, {"Retry-After": date}, b""))
-    with browser.page(site.page(batch_seconds="1000")) as page:
+    site.responses.append((503, {"Retry-After": date}, b""))
+    with browser.page(site.add_page(batch_seconds="1000")) as page:
         page.wait_for(READY)
         page.evaluate("eventtracking.emit('a'), eventtracking.flush()")
-        until = page.evaluate("localStorage['eventtracking:/event:until'] - Date.now()")
+        delay = page.evaluate("localStorage['eventtracking:/event:retry_at'] - Date.now()")
 
-    # A server that says years is asked after an hour.
-    assert 3_000_000 < until <= 3_600_000
+    # A longer delay is cut to an hour.
+    assert 3_000_000 < delay <= 3_600_000
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 415])
-def test_what_the_server_will_never_take_is_dropped_with_one_warning(browser, site, status):
-    """To try again would help nobody; what comes later is tried."""
-    site.answers.extend([(status, {}, b"")] * 2)
-    with browser.page(site.page()) as page:
+def test_events_that_the_server_will_never_accept_are_dropped(browser, site, status):
+    """There is one warning, and later events are still sent."""
+    site.responses.extend([(status, {}, b"")] * 2)
+    with browser.page(site.add_page()) as page:
         page.wait_for(READY)
         results = [page.evaluate(f"eventtracking.emit('e{number}')") for number in range(3)]
 
-    found = [(result["status"], result.get("reason")) for result in results]
-    assert found == [("dropped", f"http_{status}")] * 2 + [("accepted", None)]
-    assert [text for kind, text in page.said if kind == "warning"] == [
-        f"eventtracking: /event answered {status}, and the events are dropped"
+    outcomes = [(result["status"], result.get("reason")) for result in results]
+    assert outcomes == [("dropped", f"http_{status}")] * 2 + [("accepted", None)]
+    assert [text for level, text in page.console if level == "warning"] == [
+        f"eventtracking: /event answered {status}, and the events were dropped"
     ]
 
 
-def test_a_batch_that_is_too_large_is_sent_in_parts(browser, site):
-    """Only what is too large alone is dropped."""
+def test_a_batch_that_is_too_large_for_the_server_is_split(browser, site):
+    """Only an event that is too large on its own is dropped."""
 
-    def answer(request):
+    def respond(request):
         if len(request.body) > 2000:
-            with site._lock:
-                site.requests.append(request)
+            site.record(request)
             return 413, {}, b""
-        return ask(request)
+        return original(request)
 
-    ask, site.answer = site.answer, answer
-    with browser.page(site.page(batch_seconds="1000")) as page:
+    original, site.respond = site.respond, respond
+    with browser.page(site.add_page(batch_seconds="1000")) as page:
         page.wait_for(READY)
         page.evaluate("for (let i = 0; i < 20; i++) eventtracking.emit('e' + i); 1")
         large = page.evaluate(
@@ -313,18 +308,17 @@ def test_a_batch_that_is_too_large_is_sent_in_parts(browser, site):
     assert site.names() == [f"e{number}" for number in range(20)]
 
 
-def test_an_event_that_spoils_its_batch_is_dropped_alone(browser, site):
-    """Its neighbours arrive, once and in their order, and later batches are whole again."""
+def test_an_event_that_makes_its_batch_fail_is_dropped_alone(browser, site):
+    """The other events arrive once and in order, and later batches have their full size again."""
 
-    def answer(request):
+    def respond(request):
         if b'"bad"' in request.body:
-            with site._lock:
-                site.requests.append(request)
+            site.record(request)
             return 400, {}, b""
-        return ask(request)
+        return original(request)
 
-    ask, site.answer = site.answer, answer
-    with browser.page(site.page(batch_seconds="1000")) as page:
+    original, site.respond = site.respond, respond
+    with browser.page(site.add_page(batch_seconds="1000")) as page:
         page.wait_for(READY)
         page.evaluate("""(() => {
           window.results = [];
@@ -333,22 +327,22 @@ def test_an_event_that_spoils_its_batch_is_dropped_alone(browser, site):
             eventtracking.emit(name).then(({ status, reason }) => results.push([status, reason]));
           }
         })()""")
-        left = page.evaluate("eventtracking.flush()")
+        queued = page.evaluate("eventtracking.flush()")
         results = page.evaluate("results")
         page.evaluate("for (let i = 30; i < 60; i++) eventtracking.emit('e' + i); 1")
         page.evaluate("eventtracking.flush()")
 
     good = [number for number in range(60) if number not in (7, 8, 21)]
-    assert left == 0
+    assert queued == 0
     assert results.count(["dropped", "http_400"]) == 3
     assert results.count(["accepted", None]) == 27
     assert site.names() == [f"e{number}" for number in good]
-    assert set(site.accepted.values()) == {1}
+    assert set(site.times_received.values()) == {1}
     assert len(site.requests[-1].batch["events"]) == 30
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         (200, {"Content-Type": "text/html"}, b"<h1>Welcome to our airport</h1>"),
         (200, {"Content-Type": "application/json"}, b"null"),
@@ -357,78 +351,79 @@ def test_an_event_that_spoils_its_batch_is_dropped_alone(browser, site):
     ],
     ids=["captive_portal", "null", "no_results", "no_content"],
 )
-def test_an_answer_that_names_no_event_confirms_none(browser, site, answer):
-    """What is kept is sent again."""
-    site.answers.append(answer)
-    with browser.page(site.page()) as page:
+def test_a_response_that_names_no_event_confirms_none(browser, site, response):
+    """The events stay queued and are sent again."""
+    site.responses.append(response)
+    with browser.page(site.add_page()) as page:
         page.wait_for(READY)
-        left = page.evaluate("eventtracking.emit('a'), eventtracking.flush()")
+        queued = page.evaluate("eventtracking.emit('a'), eventtracking.flush()")
         site.wait_for("a")
 
-    assert left == 1
+    assert queued == 1
 
 
-def test_neighbours_of_an_unconfirmed_event_are_done(browser, site):
-    """Only what has no result goes again."""
+def test_only_the_events_without_a_result_are_sent_again(browser, site):
+    """The response confirms the other events of the batch."""
 
-    def partial(request):
-        status, headers, body = ask(request)
+    def respond(request):
+        status, headers, body = original(request)
         results = json.loads(body)["results"][:1]
         return status, headers, json.dumps({"results": results}).encode()
 
-    ask, site.answer = site.answer, partial
-    with browser.page(site.page(batch_seconds="1000")) as page:
+    original, site.respond = site.respond, respond
+    with browser.page(site.add_page(batch_seconds="1000")) as page:
         page.wait_for(READY)
         emit(page, "a", "b")
-        left = page.evaluate("eventtracking.flush()")
+        queued = page.evaluate("eventtracking.flush()")
 
-    assert left == 0
+    assert queued == 0
     assert [len(request.batch["events"]) for request in site.requests] == [2, 1]
 
 
-def test_what_else_is_in_storage_poisons_no_batch(browser, site):
-    """Half an event, or one under another's name, is thrown away."""
-    first = """
+def test_damaged_events_in_storage_are_removed(browser, site):
+    """A truncated event, or one under the id of another, would make a whole batch fail."""
+    preload = """
       localStorage.setItem("eventtracking:/event:event:1", "{");
       localStorage.setItem("eventtracking:/event:event:2", "{\\"id\\": 3}");
-      localStorage.setItem("mine", "stays");
+      localStorage.setItem("other", "stays");
     """
-    with browser.page(site.page(), first=first) as page:
+    with browser.page(site.add_page(), preload=preload) as page:
         page.wait_for(READY)
         page.evaluate("eventtracking.emit('a')")
-        found = page.evaluate("[localStorage.length, localStorage.mine]")
+        stored = page.evaluate("[localStorage.length, localStorage.other]")
 
     assert site.names() == ["a"]
-    assert found == [2, "stays"]
+    assert stored == [2, "stays"]
 
 
-def test_queues_of_two_servers_are_two(browser, site):
-    """Applications side by side on one host do not mix their events."""
-    with browser.page(site.page("/one", endpoint="/event?1", batch_seconds="1000")) as page:
+def test_each_endpoint_has_its_own_queue(browser, site):
+    """Two applications on one host do not mix their events."""
+    with browser.page(site.add_page("/one", endpoint="/event?1", batch_seconds="1000")) as page:
         page.wait_for(READY)
         emit(page, "one")
-        other = page.beside(site.page("/two", endpoint="/event?2", batch_seconds="1000"))
+        other = page.open_tab(site.add_page("/two", endpoint="/event?2", batch_seconds="1000"))
         other.wait_for(READY)
         other.evaluate("eventtracking.emit('two'), eventtracking.flush()")
         page.evaluate("eventtracking.flush()")
 
-    found = {
-        request.path: [e["name"] for e in request.batch["events"]] for request in site.requests
+    names = {
+        request.path: [event["name"] for event in request.batch["events"]]
+        for request in site.requests
     }
-    assert found == {"/event?1": ["one"], "/event?2": ["two"]}
+    assert names == {"/event?1": ["one"], "/event?2": ["two"]}
 
 
-def test_one_request_is_under_way_at_a_time(browser, site):
-    """So the 60 KiB that outlive a page are never asked for twice."""
+def test_one_batch_is_in_flight_at_a_time(browser, site):
+    """So two batches never compete for the browser's keepalive budget."""
     with browser.page(
-        site.page(batch_events="100", batch_bytes="50000"), first=SEES_FETCHES
+        site.add_page(batch_events="100", batch_bytes="50000"), preload=RECORD_FETCHES
     ) as page:
         page.wait_for(READY)
         page.evaluate("for (let i = 0; i < 300; i++) eventtracking.emit('e', 'x'.repeat(900)); 1")
-        site.wait(lambda here: len(here.events) == 300)
+        site.wait_until(lambda: len(site.events) == 300)
         fetches = page.evaluate("fetches")
 
-    # Firefox gives the budget back a little late, and what it refuses goes without.
-    is_kept = [fetch["keepalive"] for fetch in fetches]
-    assert all(is_kept) or (browser.name == "firefox" and any(is_kept))
+    # Firefox frees the budget a little late, and a request that it refuses is sent without.
+    keepalive = [fetch["keepalive"] for fetch in fetches]
+    assert all(keepalive) or (browser.name == "firefox" and any(keepalive))
     assert all(fetch["bytes"] <= 61_440 for fetch in fetches)

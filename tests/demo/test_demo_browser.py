@@ -35,7 +35,7 @@ def test_a_click_on_play_is_an_event_of_the_browser(browser, site):
     assert event["context"]["event_source"] == "browser"
     assert event["context"]["username"] == "ana"
     assert event["context"]["user_id"] == actions.user_of({"user": "ana"})["user_id"]
-    assert page.complaints == []
+    assert page.errors == []
 
 
 def test_the_view_of_the_page_and_its_end_are_events(browser, site):
@@ -43,7 +43,7 @@ def test_the_view_of_the_page_and_its_end_are_events(browser, site):
     with browser.page(site.url) as page:
         page.wait_for("!!window.eventtracking")
         page.evaluate("eventtracking.flush()")
-        page.go(f"{site.url}?again")
+        page.navigate(f"{site.url}?again")
         page.wait_for(
             "!!window.eventtracking"
             " && Object.keys(localStorage).every((key) => !key.includes(':event:'))"
@@ -53,7 +53,7 @@ def test_the_view_of_the_page_and_its_end_are_events(browser, site):
 
     assert view["data"] == {"title": "eventtracking demo", "referrer": ""}
     assert close["data"]["visible_ms"] >= 0
-    assert page.complaints == []
+    assert page.errors == []
 
 
 def test_lines_are_told_from_a_number_on(site):

@@ -49,7 +49,7 @@ def look(browser, inspector, token):
         with browser.page(f"{inspector.url}/?token={token}") as page:
             page.wait_for(HAS_LOOKED)
             yield page
-            assert (page.dialogs, page.complaints) == ([], [])
+            assert (page.dialogs, page.errors) == ([], [])
 
     return look
 
@@ -200,7 +200,7 @@ def test_what_a_script_of_a_stranger_would_do_is_noticed(browser, inspector, tok
         page.evaluate("alert('seen')")
 
     assert page.dialogs == ["seen"]
-    assert any("Content Security Policy" in each for each in page.complaints)
+    assert any("Content Security Policy" in each for each in page.errors)
 
 
 def test_a_script_cannot_make_elements_out_of_text(page):
@@ -208,8 +208,8 @@ def test_a_script_cannot_make_elements_out_of_text(page):
     refused = "try { document.body.innerHTML = '<b>x</b>' } catch (error) { String(error) }"
 
     assert "TrustedHTML" in page.evaluate(refused)
-    assert any("TrustedHTML" in each for each in page.complaints)
-    page.complaints.clear()
+    assert any("TrustedHTML" in each for each in page.errors)
+    page.errors.clear()
 
 
 def test_a_wrong_token_is_said_on_the_page(browser, inspector, client):

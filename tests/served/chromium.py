@@ -1,4 +1,4 @@
-"""A real browser for pages that are to be believed only when one has shown them."""
+"""Chromium, driven over the Chrome DevTools protocol."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from websockets.sync.client import connect
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 FLAGS = (
     "--headless",
@@ -29,37 +29,37 @@ FLAGS = (
     "--disable-extensions",
     "--disable-sync",
     "--window-size=1280,860",
-    # Nothing past this machine, whatever a page asks for.
+    # No page reaches a host other than this machine.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     "--remote-debugging-port=0",
 )
 
-# For a machine that is busy with other tests.
+# Long enough for a machine that is busy with other tests.
 TIMEOUT = 180.0
 
-# Without pings: a test that looks elsewhere for a while reads no answers to them either, and a
-# connection that ends for it fails all tests after it.
-PATIENTLY = {"max_size": None, "proxy": None, "open_timeout": TIMEOUT, "ping_interval": None}
+# No pings: a test that does not read from the socket for a while would miss the replies, and a
+# closed connection would fail all later tests.
+CONNECT_OPTIONS = {"max_size": None, "proxy": None, "open_timeout": TIMEOUT, "ping_interval": None}
 
 
 @contextmanager
 def chromium():
-    """Start a browser of its own, and yield it; skip the test where there is none."""
-    program = next(filter(None, map(shutil.which, NAMES)), None)
+    """Start a browser with a new profile, and yield it. Skip the test if none is installed."""
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
-        # Where all tests are meant to run, one that does not must not pass for one that did.
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("no Chromium is installed here")
+        # CI is meant to run all tests, so a skipped one must not go unnoticed there.
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("Chromium is not installed")
     with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = subprocess.Popen(
             [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            # A group of its own, so that its children end with it.
+            # A process group of its own, so that its child processes end with it.
             start_new_session=True,
         )
         try:
-            with connect(address(process, Path(profile)), **PATIENTLY) as socket:
+            with connect(debugger_url(process, Path(profile)), **CONNECT_OPTIONS) as socket:
                 yield Browser(socket)
         finally:
             with suppress(ProcessLookupError):
@@ -67,20 +67,20 @@ def chromium():
             process.wait(TIMEOUT)
 
 
-def address(process, profile):
-    """Return where the browser listens, which it writes down when it does."""
+def debugger_url(process, profile):
+    """Return the URL that the browser writes to a file once it listens."""
     end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
         with suppress(FileNotFoundError, ValueError):
             port, path = (profile / "DevToolsActivePort").read_text().split()
             return f"ws://127.0.0.1:{port}{path}"
-        assert process.poll() is None, f"Chromium ended with {process.returncode}"
+        assert process.poll() is None, f"Chromium exited with {process.returncode}"
         time.sleep(0.05)
     raise AssertionError("Chromium did not start")
 
 
 class Browser:
-    """Speaks the Chrome DevTools protocol, one call after the other."""
+    """Speaks the Chrome DevTools Protocol, one call at a time."""
 
     name = "chromium"
 
@@ -90,152 +90,153 @@ class Browser:
         self._pages = {}
 
     @contextmanager
-    def page(self, url, *, first=""):
+    def page(self, url, *, preload=""):
         """
-        Open *url* in a window of its own, with its own cookies, and yield its page.
+        Open *url* in a new browser context, with its own cookies, and yield its page.
 
-        The script *first* runs in it before the scripts of each document.
+        The script *preload* runs before the scripts of each document.
         """
-        window = self.call("Target.createBrowserContext")["browserContextId"]
+        context = self.call("Target.createBrowserContext")["browserContextId"]
         try:
-            yield self.tab(url, window, first=first)
+            yield self.open_tab(url, context, preload=preload)
         finally:
-            self.call("Target.disposeBrowserContext", browserContextId=window)
+            self.call("Target.disposeBrowserContext", browserContextId=context)
 
-    def tab(self, url, window, *, first=""):
-        """Open *url* in one more tab of a window, and return its page."""
-        # Seen at the same time as the others: a tab in front would hide them.
-        made = {"browserContextId": window, "newWindow": True}
-        target = self.call("Target.createTarget", url="about:blank", **made)["targetId"]
-        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        page = self._pages[attached] = Page(self, attached, target=target, window=window)
+    def open_tab(self, url, context, *, preload=""):
+        """Open *url* in another tab of a browser context, and return its page."""
+        # In a window of its own, because a tab in front would hide the others.
+        options = {"browserContextId": context, "newWindow": True}
+        target = self.call("Target.createTarget", url="about:blank", **options)["targetId"]
+        session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        page = self._pages[session] = Page(self, session, target=target, context=context)
         for domain in ("Page", "Runtime", "Log"):
             page.call(f"{domain}.enable")
-        if first:
-            page.call("Page.addScriptToEvaluateOnNewDocument", source=first)
+        if preload:
+            page.call("Page.addScriptToEvaluateOnNewDocument", source=preload)
         page.call("Page.navigate", url=url)
         return page
 
     def call(self, method, session=None, **params):
         number = self.send(method, session, **params)
         while True:
-            said = json.loads(self._socket.recv(timeout=TIMEOUT))
-            if said.get("id") == number:
-                assert "error" not in said, (method, said["error"])
-                return said["result"]
-            self._note(said)
+            message = json.loads(self._socket.recv(timeout=TIMEOUT))
+            if message.get("id") == number:
+                assert "error" not in message, (method, message["error"])
+                return message["result"]
+            self._dispatch(message)
 
     def send(self, method, session=None, **params):
-        """Send a command, and wait for no answer; return its number."""
+        """Send a command without waiting for the response, and return its number."""
         self._calls += 1
-        own = {"id": self._calls, "method": method, "params": params}
-        self._socket.send(json.dumps(own | ({"sessionId": session} if session else {})))
+        command = {"id": self._calls, "method": method, "params": params}
+        self._socket.send(json.dumps(command | ({"sessionId": session} if session else {})))
         return self._calls
 
-    def _note(self, said):
-        page = self._pages.get(said.get("sessionId"))
-        if page is not None and "method" in said:
-            page.note(said["method"], said["params"])
+    def _dispatch(self, message):
+        page = self._pages.get(message.get("sessionId"))
+        if page is not None and "method" in message:
+            page.handle(message["method"], message["params"])
 
 
 class Page:
-    """A page, what can be done to it, and what it did that it should not."""
+    """Controls a page in a tab, and records its errors and console messages."""
 
-    def __init__(self, browser, session, *, target, window):
+    def __init__(self, browser, session, *, target, context):
         self._browser = browser
         self._session = session
         self._target = target
-        self._window = window
+        self._context = context
         self.dialogs = []
-        """The texts of the dialogs that scripts opened."""
-        self.complaints = []
-        """What the browser and uncaught errors said: refused by a policy, not found, thrown."""
-        self.said = []
-        """What scripts wrote to the console: how bad, and the texts joined by blanks."""
+        """The messages of the dialogs that scripts opened."""
+        self.errors = []
+        """The messages of policy violations, failed requests and uncaught exceptions."""
+        self.console = []
+        """The messages that scripts wrote to the console, as pairs of level and text."""
 
     def call(self, method, **params):
         return self._browser.call(method, self._session, **params)
 
-    def note(self, method, params):
+    def handle(self, method, params):
         if method == "Page.javascriptDialogOpening":
             self.dialogs.append(params["message"])
-            # At once: the page answers nothing while a dialog is open.
+            # A page does not respond while a dialog is open.
             self._browser.send("Page.handleJavaScriptDialog", self._session, accept=True)
         elif method == "Log.entryAdded":
-            self.complaints.append(params["entry"]["text"])
+            self.errors.append(params["entry"]["text"])
         elif method == "Runtime.exceptionThrown":
-            self.complaints.append(params["exceptionDetails"]["exception"].get("description"))
+            self.errors.append(params["exceptionDetails"]["exception"].get("description"))
         elif method == "Runtime.consoleAPICalled":
-            words = [str(each.get("value", each.get("description"))) for each in params["args"]]
-            self.said.append((params["type"], " ".join(words)))
+            texts = [str(each.get("value", each.get("description"))) for each in params["args"]]
+            self.console.append((params["type"], " ".join(texts)))
 
-    def beside(self, url, *, first=""):
-        """Open *url* in another tab of the same window, and return its page."""
-        return self._browser.tab(url, self._window, first=first)
+    def open_tab(self, url, *, preload=""):
+        """Open *url* in another tab with the same cookies and storage, and return its page."""
+        return self._browser.open_tab(url, self._context, preload=preload)
 
-    def go(self, url):
-        """Leave for *url*, and be there when this returns."""
+    def navigate(self, url):
+        """Load *url* in this tab, and wait until it is complete."""
         self.evaluate("window.isLeft = true")
         self.call("Page.navigate", url=url)
         self.wait_for("!window.isLeft && document.readyState === 'complete'")
 
     def close(self):
-        """Close the tab as its user does: its scripts hear of it."""
+        """Close the tab as a user does, so that its pagehide event fires."""
         self._browser.call("Target.closeTarget", targetId=self._target)
 
     def kill(self):
-        """End the process of the tab: its scripts hear of nothing."""
+        """Crash the process of the tab, so that no event fires in it."""
         self._browser.send("Page.crash", self._session)
 
     def offline(self, is_offline=True):
-        """Cut the tab off from the network, or bring it back."""
+        """Disconnect the tab from the network, or reconnect it."""
         self.call("Network.enable")
         rates = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
         self.call("Network.emulateNetworkConditions", offline=is_offline, **rates)
 
     def cookies(self):
-        """Return the names of the cookies that the page's user has."""
+        """Return the names of the page's cookies."""
         return [cookie["name"] for cookie in self.call("Network.getCookies")["cookies"]]
 
     def evaluate(self, expression):
-        """Return what a JavaScript expression gives; a promise is waited for."""
-        answer = self.call(
+        """Return the value of a JavaScript expression, awaited if it is a promise."""
+        response = self.call(
             "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
         )
-        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
-        return answer["result"].get("value")
+        assert "exceptionDetails" not in response, response["exceptionDetails"]
+        return response["result"].get("value")
 
     def wait_for(self, expression):
-        """Return what *expression* gives as soon as it is true."""
+        """Wait until *expression* is true, and return its value."""
         end = time.monotonic() + TIMEOUT
         while time.monotonic() < end:
-            # A page that is just being left answers with an error.
+            # During a navigation, evaluation may fail.
             with suppress(AssertionError):
-                answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
-                if "exceptionDetails" not in answer and (value := answer["result"].get("value")):
+                response = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+                value = response["result"].get("value")
+                if "exceptionDetails" not in response and value:
                     return value
             time.sleep(0.05)
-        raise AssertionError(f"never true: {expression}")
+        raise AssertionError(f"still false after {TIMEOUT} s: {expression}")
 
     def click(self, selector):
-        """Click on the element, once it is there."""
-        found = f"document.querySelector({json.dumps(selector)})"
-        self.wait_for(f"!!{found}")
-        self.evaluate(f"{found}.click()")
+        """Wait for an element, and click on it."""
+        element = f"document.querySelector({json.dumps(selector)})"
+        self.wait_for(f"!!{element}")
+        self.evaluate(f"{element}.click()")
 
     def fill(self, selector, text):
-        """Put *text* into a field, as typing it would."""
-        found = f"document.querySelector({json.dumps(selector)})"
+        """Set the value of a field to *text*, and fire its input event."""
+        element = f"document.querySelector({json.dumps(selector)})"
         self.evaluate(
-            f"{found}.value = {json.dumps(text)};"
-            f"{found}.dispatchEvent(new Event('input', {{bubbles: true}}))"
+            f"{element}.value = {json.dumps(text)};"
+            f"{element}.dispatchEvent(new Event('input', {{bubbles: true}}))"
         )
 
     def texts(self, selector):
-        """Return the text of every element."""
-        found = f"document.querySelectorAll({json.dumps(selector)})"
-        return self.evaluate(f"[...{found}].map((each) => each.textContent)")
+        """Return the text of every element that matches *selector*."""
+        elements = f"document.querySelectorAll({json.dumps(selector)})"
+        return self.evaluate(f"[...{elements}].map((each) => each.textContent)")
 
     def screenshot(self, path):
-        """Write down what is seen, as a PNG."""
+        """Write a screenshot of the visible page to *path*, as a PNG."""
         Path(path).write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))

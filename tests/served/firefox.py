@@ -1,4 +1,4 @@
-"""Firefox, as a visitor: the same things can be done to its pages as to Chromium's."""
+"""Firefox, driven over WebDriver BiDi, with the same interface as Chromium."""
 
 import itertools
 import json
@@ -13,12 +13,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from chromium import PATIENTLY
+from chromium import CONNECT_OPTIONS
 from websockets.sync.client import connect
 
-NAMES = ("firefox-esr", "firefox")
+PROGRAMS = ("firefox-esr", "firefox")
 
-# Nothing past this machine: what is not on it goes to a proxy that nobody runs.
+# No page reaches another host: requests to one go to a proxy that does not exist.
 PREFERENCES = {
     "app.update.disabledForTesting": True,
     "browser.shell.checkDefaultBrowser": False,
@@ -33,31 +33,31 @@ PREFERENCES = {
     "toolkit.telemetry.server": "",
 }
 
-# For a machine that is busy with other tests.
+# Long enough for a machine that is busy with other tests.
 TIMEOUT = 180.0
 
 
 @contextmanager
 def firefox():
-    """Start a browser of its own, and yield it; skip the test where there is none."""
-    program = next(filter(None, map(shutil.which, NAMES)), None)
+    """Start a browser with a new profile, and yield it. Skip the test if none is installed."""
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
-        pytest.skip("no Firefox is installed here")
+        pytest.skip("Firefox is not installed")
     with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});\n" for k, v in PREFERENCES.items()]
         Path(profile, "user.js").write_text("".join(lines))
-        said = Path(profile, "said.txt")
-        with said.open("w") as output:
+        log = Path(profile, "log.txt")
+        with log.open("w") as output:
             process = subprocess.Popen(
                 [program, "--headless", "--profile", profile, "--remote-debugging-port=0"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                # A group of its own, so that its children end with it.
+                # A process group of its own, so that its child processes end with it.
                 start_new_session=True,
             )
         try:
-            with connect(address(process, said), **PATIENTLY) as socket:
+            with connect(debugger_url(process, log), **CONNECT_OPTIONS) as socket:
                 yield Firefox(socket)
         finally:
             with suppress(ProcessLookupError):
@@ -65,19 +65,19 @@ def firefox():
             process.wait(TIMEOUT)
 
 
-def address(process, said):
-    """Return where the browser listens, which it says when it does."""
+def debugger_url(process, log):
+    """Return the URL that the browser logs once it listens."""
     end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
-        if found := re.search(r"WebDriver BiDi listening on (ws://[\d.:]+)\n", said.read_text()):
+        if found := re.search(r"WebDriver BiDi listening on (ws://[\d.:]+)\n", log.read_text()):
             return f"{found[1]}/session"
-        assert process.poll() is None, f"Firefox ended with {process.returncode}"
+        assert process.poll() is None, f"Firefox exited with {process.returncode}"
         time.sleep(0.05)
     raise AssertionError("Firefox did not start")
 
 
 class Firefox:
-    """Speaks WebDriver BiDi, one call after the other."""
+    """Speaks WebDriver BiDi, one call at a time."""
 
     name = "firefox"
 
@@ -89,74 +89,74 @@ class Firefox:
         self.call("session.subscribe", events=["log.entryAdded"])
 
     @contextmanager
-    def page(self, url, *, first=""):
-        """Open *url* in a window of its own, with its own cookies, and yield its page."""
+    def page(self, url, *, preload=""):
+        """Open *url* in a new user context, with its own cookies, and yield its page."""
         user = self.call("browser.createUserContext")["userContext"]
         try:
-            yield self.tab(url, user, first=first)
+            yield self.open_tab(url, user, preload=preload)
         finally:
             self.call("browser.removeUserContext", userContext=user)
 
-    def tab(self, url, user, *, first=""):
-        """Open *url* in one more window of a user, and return its page."""
-        made = self.call("browsingContext.create", type="window", userContext=user)["context"]
-        page = self._pages[made] = FirefoxPage(self, made, user)
-        if first:
-            code = f"() => {{ {first} }}"
-            self.call("script.addPreloadScript", functionDeclaration=code, contexts=[made])
-        self.call("browsingContext.navigate", context=made, url=url, wait="interactive")
+    def open_tab(self, url, user, *, preload=""):
+        """Open *url* in another window of a user context, and return its page."""
+        context = self.call("browsingContext.create", type="window", userContext=user)["context"]
+        page = self._pages[context] = FirefoxPage(self, context, user)
+        if preload:
+            code = f"() => {{ {preload} }}"
+            self.call("script.addPreloadScript", functionDeclaration=code, contexts=[context])
+        self.call("browsingContext.navigate", context=context, url=url, wait="interactive")
         return page
 
     def call(self, method, **params):
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
         while True:
-            said = json.loads(self._socket.recv(timeout=TIMEOUT))
-            if said.get("id") == number:
-                assert said["type"] == "success", (method, said)
-                return said["result"]
-            if said.get("method") == "log.entryAdded":
-                self._note(said["params"])
+            message = json.loads(self._socket.recv(timeout=TIMEOUT))
+            if message.get("id") == number:
+                assert message["type"] == "success", (method, message)
+                return message["result"]
+            if message.get("method") == "log.entryAdded":
+                self._record(message["params"])
 
-    def _note(self, entry):
+    def _record(self, entry):
         page = self._pages.get(entry["source"].get("context"))
         if page is None:
             return
         if entry["type"] == "console":
-            kind = {"warn": "warning"}.get(entry["method"], entry["method"])
-            page.said.append((kind, entry["text"]))
+            level = {"warn": "warning"}.get(entry["method"], entry["method"])
+            page.console.append((level, entry["text"]))
         else:
-            page.complaints.append(entry["text"])
+            page.errors.append(entry["text"])
 
 
 class FirefoxPage:
-    """A page, what can be done to it, and what it did that it should not."""
+    """Controls a page in a window, and records its errors and console messages."""
 
     def __init__(self, browser, context, user):
         self._browser = browser
         self._context = context
         self._user = user
-        self.complaints = []
-        self.said = []
+        self.errors = []
+        self.console = []
 
-    def beside(self, url, *, first=""):
-        """Open *url* in another tab of the same window, and return its page."""
-        return self._browser.tab(url, self._user, first=first)
+    def open_tab(self, url, *, preload=""):
+        """Open *url* in another window with the same cookies and storage, and return its page."""
+        return self._browser.open_tab(url, self._user, preload=preload)
 
-    def go(self, url):
-        """Leave for *url*, and be there when this returns."""
-        navigate = {"context": self._context, "url": url, "wait": "complete"}
-        self._browser.call("browsingContext.navigate", **navigate)
+    def navigate(self, url):
+        """Load *url* in this tab, and wait until it is complete."""
+        options = {"context": self._context, "url": url, "wait": "complete"}
+        self._browser.call("browsingContext.navigate", **options)
 
     def close(self):
-        """Close the tab as its user does: its scripts hear of it."""
+        """Close the tab as a user does, so that its pagehide event fires."""
         self._browser.call("browsingContext.close", context=self._context)
 
     def kill(self):
-        pytest.skip("Firefox ends no process of a tab for a test")
+        pytest.skip("WebDriver BiDi cannot crash a tab")
 
     def offline(self, is_offline=True):
-        """Cut the tab off from the network, or bring it back."""
+        """Disconnect the tab from the network, or reconnect it."""
         conditions = {"type": "offline"} if is_offline else None
         self._browser.call(
             "emulation.setNetworkConditions",
@@ -165,13 +165,13 @@ class FirefoxPage:
         )
 
     def cookies(self):
-        """Return the names of the cookies that the page's user has."""
+        """Return the names of the page's cookies."""
         partition = {"type": "context", "context": self._context}
-        found = self._browser.call("storage.getCookies", partition=partition)["cookies"]
-        return [cookie["name"] for cookie in found]
+        cookies = self._browser.call("storage.getCookies", partition=partition)["cookies"]
+        return [cookie["name"] for cookie in cookies]
 
     def _run(self, expression):
-        # JSON, because the protocol has a form of its own for values.
+        # As JSON, because the protocol has its own format for values.
         code = f"(async () => JSON.stringify([await ({expression})]))()"
         if ";" in expression:
             code = f"(async () => JSON.stringify([await eval({json.dumps(expression)})]))()"
@@ -183,18 +183,18 @@ class FirefoxPage:
         )
 
     def evaluate(self, expression):
-        """Return what a JavaScript expression gives; a promise is waited for."""
-        answer = self._run(expression)
-        assert answer["type"] == "success", answer
-        return json.loads(answer["result"]["value"])[0]
+        """Return the value of a JavaScript expression, awaited if it is a promise."""
+        response = self._run(expression)
+        assert response["type"] == "success", response
+        return json.loads(response["result"]["value"])[0]
 
     def wait_for(self, expression):
-        """Return what *expression* gives as soon as it is true."""
+        """Wait until *expression* is true, and return its value."""
         end = time.monotonic() + TIMEOUT
         while time.monotonic() < end:
-            # A page that is just being left answers with an error.
+            # During a navigation, evaluation may fail.
             with suppress(AssertionError):
                 if value := self.evaluate(expression):
                     return value
             time.sleep(0.05)
-        raise AssertionError(f"never true: {expression}")
+        raise AssertionError(f"still false after {TIMEOUT} s: {expression}")

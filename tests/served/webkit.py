@@ -1,4 +1,4 @@
-"""WebKit, as a visitor: the same things can be done to its pages as to Chromium's."""
+"""WebKit, driven over WebDriver, with the same interface as Chromium."""
 
 import json
 import os
@@ -17,42 +17,43 @@ import pytest
 
 DRIVER = "WebKitWebDriver"
 
-SHOW = "xvfb-run"
+DISPLAY = "xvfb-run"
 
-# For a machine that is busy with other tests.
+# Long enough for a machine that is busy with other tests.
 TIMEOUT = 180.0
 
-OPEN = build_opener(ProxyHandler({}))
+WITHOUT_PROXY = build_opener(ProxyHandler({}))
 
 
-def small_browser():
+def find_browser():
     """Return the path of the browser that comes with the driver, or None."""
-    found = [*Path("/usr/lib").glob("*/webkit2gtk-4.1/MiniBrowser")]
-    found += Path("/usr/libexec").glob("webkit2gtk-4.1/MiniBrowser")
-    return str(found[0]) if found else None
+    paths = [*Path("/usr/lib").glob("*/webkit2gtk-4.1/MiniBrowser")]
+    paths += Path("/usr/libexec").glob("webkit2gtk-4.1/MiniBrowser")
+    return str(paths[0]) if paths else None
 
 
 @contextmanager
 def webkit():
-    """Start a driver and a screen for its windows; skip the test where there is none."""
-    program = small_browser()
-    if not (program and shutil.which(DRIVER) and shutil.which(SHOW)):
-        pytest.skip("no WebKit with its driver and Xvfb is installed here")
+    """Start a driver with a virtual display. Skip the test if either is not installed."""
+    program = find_browser()
+    if not (program and shutil.which(DRIVER) and shutil.which(DISPLAY)):
+        pytest.skip("WebKit, its driver or Xvfb is not installed")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [SHOW, "-a", DRIVER, "--host=127.0.0.1", f"--port={port}"],
+        [DISPLAY, "-a", DRIVER, "--host=127.0.0.1", f"--port={port}"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        # A group of its own, so that its children end with it. As root there is no sandbox.
+        # A process group of its own, so that its child processes end with it.
         start_new_session=True,
+        # The sandbox does not work as root.
         env={**os.environ, "WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS": "1"},
     )
     try:
         driver = WebKit(f"http://127.0.0.1:{port}", program)
-        driver.await_start(process)
+        driver.wait_until_ready(process)
         yield driver
     finally:
         with suppress(ProcessLookupError):
@@ -61,7 +62,7 @@ def webkit():
 
 
 class WebKit:
-    """Speaks WebDriver; each window is a session, with a browser of its own."""
+    """Speaks WebDriver. Each page is opened in a session with its own browser process."""
 
     name = "webkit"
 
@@ -69,102 +70,102 @@ class WebKit:
         self._url = url
         self._program = program
 
-    def await_start(self, process):
+    def wait_until_ready(self, process):
         end = time.monotonic() + TIMEOUT
         while time.monotonic() < end:
             with suppress(URLError, ConnectionError):
                 if self.call("GET", "/status")["ready"]:
                     return
-            assert process.poll() is None, f"{DRIVER} ended with {process.returncode}"
+            assert process.poll() is None, f"{DRIVER} exited with {process.returncode}"
             time.sleep(0.05)
         raise AssertionError(f"{DRIVER} did not start")
 
     @contextmanager
-    def page(self, url, *, first=""):
-        """Open *url* in a browser of its own, and yield its page."""
+    def page(self, url, *, preload=""):
+        """Open *url* in a new browser process, and yield its page."""
         options = {"binary": self._program, "args": ["--automation"]}
-        wanted = {"alwaysMatch": {"webkitgtk:browserOptions": options}}
-        session = self.call("POST", "/session", capabilities=wanted)["sessionId"]
-        here = f"/session/{session}"
+        capabilities = {"alwaysMatch": {"webkitgtk:browserOptions": options}}
+        session_id = self.call("POST", "/session", capabilities=capabilities)["sessionId"]
+        session = f"/session/{session_id}"
         try:
-            self.call("POST", f"{here}/timeouts", script=TIMEOUT * 1000)
-            page = WebKitPage(self, here, self.call("GET", f"{here}/window"))
-            page.begin(url, first)
+            self.call("POST", f"{session}/timeouts", script=TIMEOUT * 1000)
+            page = WebKitPage(self, session, self.call("GET", f"{session}/window"))
+            page.load(url, preload)
             yield page
         finally:
-            self.call("DELETE", here)
+            self.call("DELETE", session)
 
     def call(self, method, path, **params):
         body = json.dumps(params).encode() if method == "POST" else None
         request = Request(f"{self._url}{path}", body, method=method)
         try:
-            with OPEN.open(request, timeout=TIMEOUT) as answer:
-                return json.load(answer)["value"]
+            with WITHOUT_PROXY.open(request, timeout=TIMEOUT) as response:
+                return json.load(response)["value"]
         except HTTPError as error:
             raise AssertionError(f"{path}: {error.read().decode()}") from None
 
 
 class WebKitPage:
-    """A page, and what can be done to it."""
+    """Controls a page in a window."""
 
-    def __init__(self, browser, here, handle):
+    def __init__(self, browser, session, handle):
         self._browser = browser
-        self._here = here
+        self._session = session
         self._handle = handle
 
     @property
-    def said(self):
-        pytest.skip("the driver of WebKit tells nothing of the console")
+    def console(self):
+        pytest.skip("WebKit's driver does not report console messages")
 
-    complaints = said
+    errors = console
 
     def _call(self, method, path, **params):
-        self._browser.call("POST", f"{self._here}/window", handle=self._handle)
-        return self._browser.call(method, f"{self._here}{path}", **params)
+        self._browser.call("POST", f"{self._session}/window", handle=self._handle)
+        return self._browser.call(method, f"{self._session}{path}", **params)
 
-    def begin(self, url, first):
-        # WebDriver has no scripts that run first, so the site puts them into its pages.
-        if first:
+    def load(self, url, preload):
+        # WebDriver has no preload scripts, so the site adds the script to its pages.
+        if preload:
             parts = urlsplit(url)
-            request = Request(f"{parts.scheme}://{parts.netloc}/first", first.encode())
-            OPEN.open(request, timeout=TIMEOUT).close()
+            request = Request(f"{parts.scheme}://{parts.netloc}/preload", preload.encode())
+            WITHOUT_PROXY.open(request, timeout=TIMEOUT).close()
         self._call("POST", "/url", url=url)
 
-    def beside(self, url, *, first=""):
+    def open_tab(self, url, *, preload=""):
         """Open *url* in another window of the same browser, and return its page."""
         handle = self._call("POST", "/window/new", type="window")["handle"]
-        page = WebKitPage(self._browser, self._here, handle)
-        page.begin(url, first)
+        page = WebKitPage(self._browser, self._session, handle)
+        page.load(url, preload)
         return page
 
-    def go(self, url):
-        """Leave for *url*, and be there when this returns."""
+    def navigate(self, url):
+        """Load *url* in this tab, and wait until it is complete."""
         self._call("POST", "/url", url=url)
 
     def close(self):
-        """Close the tab as its user does: its scripts hear of it."""
+        """Close the tab as a user does, so that its pagehide event fires."""
         self._call("DELETE", "/window")
 
     def kill(self):
-        pytest.skip("WebKit ends no process of a tab for a test")
+        pytest.skip("WebDriver cannot crash a tab")
 
     def offline(self, is_offline=True):
-        pytest.skip("the driver of WebKit has no switch for the network")
+        pytest.skip("WebKit's driver cannot disconnect the network")
 
     def cookies(self):
-        """Return the names of the cookies that the page's user has."""
+        """Return the names of the page's cookies."""
         return [cookie["name"] for cookie in self._call("GET", "/cookie")]
 
     def evaluate(self, expression):
-        """Return what a JavaScript expression gives; a promise is waited for."""
+        """Return the value of a JavaScript expression, awaited if it is a promise."""
         try:
-            good, value = self._execute(f"return [await ({expression}\n)];")
+            succeeded, value = self._execute(f"return [await ({expression}\n)];")
         except AssertionError as error:
             if '"javascript error"' not in str(error):
                 raise
-            # No expression, but statements; without eval, which policies forbid.
-            good, value = self._execute(f"{expression}\nreturn [null];")
-        assert good, value
+            # The code holds statements. They cannot go through eval, which policies forbid.
+            succeeded, value = self._execute(f"{expression}\nreturn [null];")
+        assert succeeded, value
         return json.loads(value)[0]
 
     def _execute(self, code):
@@ -177,12 +178,12 @@ class WebKitPage:
         return self._call("POST", "/execute/async", script=script, args=[])
 
     def wait_for(self, expression):
-        """Return what *expression* gives as soon as it is true."""
+        """Wait until *expression* is true, and return its value."""
         end = time.monotonic() + TIMEOUT
         while time.monotonic() < end:
-            # A page that is just being left answers with an error.
+            # During a navigation, evaluation may fail.
             with suppress(AssertionError):
                 if value := self.evaluate(expression):
                     return value
             time.sleep(0.05)
-        raise AssertionError(f"never true: {expression}")
+        raise AssertionError(f"still false after {TIMEOUT} s: {expression}")

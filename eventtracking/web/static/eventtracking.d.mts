@@ -1,4 +1,4 @@
-/** The module has what the script has. */
+/** The module exports the functions of the script. */
 
 import type { Client } from "./eventtracking.js";
 

@@ -1,23 +1,23 @@
-/** What the client of eventtracking gives to pages and modules. */
+/** Types of the browser client, for scripts and modules. */
 
 export type Status =
-  /** The server has it. */
+  /** The server has the event. */
   | "accepted"
-  /** The server had it already. */
+  /** The server already had the event. */
   | "duplicate"
-  /** The server will not have it; the reason is the server's. */
+  /** The server refused the event; `reason` comes from the server. */
   | "refused"
-  /** It was never sent, or no server took it; the reason says why. */
+  /** The event was not sent, or no server accepted it; `reason` says why. */
   | "dropped"
-  /** Another tab took care of it. */
+  /** Another tab handled the event. */
   | "elsewhere"
-  /** It waits for a better moment; only `Logger.log` says so. */
+  /** A first attempt failed and the event stays queued. Only `Logger.log` reports this. */
   | "queued";
 
 export interface Result {
   id?: string;
   status: Status;
-  /** "full", "opt_out", "gpc", "dnt", "unserializable", "http_400" and the like, or the server's. */
+  /** "full", "opt_out", "gpc", "dnt", "unserializable", "http_400" and so on, or from the server. */
   reason?: string;
 }
 
@@ -25,35 +25,35 @@ export interface TrackedEvent {
   id?: string;
   name: string;
   data?: unknown;
-  /** When it happened, by the clock of the browser, as an ISO text. */
+  /** The time of the event by the browser's clock, in ISO 8601. */
   time?: string;
   /** The address of the page. */
   page?: string;
   context?: Record<string, unknown>;
 }
 
-/** Queue an event. The promise tells what became of it once that is known; it is never rejected. */
+/** Queue an event. The promise resolves to the result of the event and is never rejected. */
 export function emit(name: string, data?: unknown): Promise<Result>;
 
-/** Add *object* to all later events under *name*; without an object, add it no more. */
+/** Add `object` to the context of later events under `name`. Without an object, remove it. */
 export function context(name: string, object?: unknown): void;
 
-/** Emit `page_view` with the title, the referrer and *properties*. */
+/** Emit `page_view` with the title, the referrer and `properties`. */
 export function page(properties?: Record<string, unknown>): Promise<Result>;
 
-/** Send what waits, now. The promise gives how many events still wait afterwards. */
+/** Send the queue now. The promise resolves to the number of events that are still queued. */
 export function flush(): Promise<number>;
 
-/** Call *listener* for each event that the server has, or that is dropped. */
+/** Call `listener` for each event that the server has ("sent") or that is lost ("dropped"). */
 export function on(
-  what: "sent" | "dropped",
+  type: "sent" | "dropped",
   listener: (event: TrackedEvent, result: Result) => void,
 ): void;
 
-/** Tell of the visitor again, on later pages too. */
+/** Track the visitor again, on later pages too. */
 export function optIn(): void;
 
-/** Tell nothing of the visitor, on later pages too; forget what waits, and the ids. */
+/** Stop tracking the visitor, on later pages too, and remove the queue and the ids. */
 export function optOut(): void;
 
 export interface Client {
@@ -69,15 +69,15 @@ export interface Client {
 declare const client: Client;
 export default client;
 
-/** A promise with the methods that callers of jQuery know. */
-export interface Answer extends Promise<Result | string> {
+/** A promise with jQuery's methods. */
+export interface LegacyPromise extends Promise<Result | string> {
   done(callback: (result: Result | string) => void): this;
   fail(callback: (error: unknown) => void): this;
   always(callback: (result: unknown) => void): this;
 }
 
-/** What there is of jQuery's options. */
-export interface OlderRequest {
+/** The supported options of jQuery.ajax. */
+export interface LegacySettings {
   url?: string;
   type?: string;
   method?: string;
@@ -87,9 +87,9 @@ export interface OlderRequest {
   complete?: (result: unknown) => void;
 }
 
-/** The logger of older pages. */
-export interface OlderLogger {
-  log(type?: string, data?: unknown, element?: unknown, request?: OlderRequest): Answer;
+/** The Logger of Open edX pages. */
+export interface LegacyLogger {
+  log(type?: string, data?: unknown, element?: unknown, settings?: LegacySettings): LegacyPromise;
   listen(
     type: string,
     element: unknown,
@@ -101,12 +101,12 @@ export interface OlderLogger {
 declare global {
   var eventtracking: Client;
   var Tracker: Client;
-  var Logger: OlderLogger;
-  var log_event: OlderLogger["log"];
+  var Logger: LegacyLogger;
+  var log_event: LegacyLogger["log"];
   interface Window {
     eventtracking: Client;
     Tracker: Client;
-    Logger: OlderLogger;
-    log_event: OlderLogger["log"];
+    Logger: LegacyLogger;
+    log_event: LegacyLogger["log"];
   }
 }

@@ -1,126 +1,210 @@
 /*
- * Tell the server what happens on a page. An event waits in localStorage until the server
- * has confirmed it; its id lets the server drop what it gets twice, so that sending again
- * after any doubt is safe. Options are the data-* attributes of the script element.
+ * Track events in the browser and send them to the collector.
+ *
+ * An event stays in localStorage until the server has confirmed it. Each event has an id by which
+ * the server drops duplicates, so it is always safe to send an event again. Options are the data-*
+ * attributes of the script element. This file is shipped as it is written; there is no build step.
+ *
+ * Sections: Options, Limits, Storage keys, State, Start, Events, Privacy, Queue, Tabs, Sending,
+ * Beacons, Page views, Legacy Logger, Storage, Errors.
  */
 (() => {
   "use strict";
 
-  // Two copies on a page would tell each view twice.
+  // A second copy on the page would report every page view twice.
   if (window.eventtracking) return;
+
+  /* Options */
 
   const script = document.currentScript || document.querySelector("script[data-endpoint]");
   const options = script ? script.dataset : {};
   const endpoint = options.endpoint || "/event";
 
-  const BATCH_EVENTS = number("batchEvents", 50);
-  const BATCH_BYTES = number("batchBytes", 32768);
-  const BATCH_MS = number("batchSeconds", 2) * 1000;
-  const QUEUE_EVENTS = number("queueEvents", 10000);
+  const BATCH_EVENTS = numberOption("batchEvents", 50);
+  const BATCH_BYTES = numberOption("batchBytes", 32768);
+  const BATCH_MS = numberOption("batchSeconds", 2) * 1000;
+  const QUEUE_EVENTS = numberOption("queueEvents", 10000);
+  const GPC_MODE = privacyOption("gpc", "anonymous");
+  const DNT_MODE = privacyOption("dnt", "off");
+  const PAGE_VIEWS = (options.pageViews || "").split(" ");
 
-  // Browsers stop at 64 KiB for all beacons and keepalive requests of a page together.
-  const KEEPALIVE_BYTES = 61440;
-  const BEACON_BYTES = 16384;
-  const ENVELOPE_BYTES = 60;
-  // The rest of what localStorage holds, about 5 million characters, is the application's.
-  const STORED_CHARACTERS = 2e6;
-  const TIMEOUT_MS = 30000;
-  const LEASE_MS = 10000;
-  const BEAT_MS = 3000;
-  const LONGEST_WAIT_MS = 60000;
-  const LONGEST_RETRY_AFTER_MS = 3600000;
-  const SESSION_MS = 1800000;
-
-  const PREFIX = `eventtracking:${endpoint}:`;
-  const EVENT = `${PREFIX}event:`;
-  const MARK = `${PREFIX}mark`;
-  const LEASE = `${PREFIX}lease:`;
-  const UNTIL = `${PREFIX}until`;
-  const DROPPED = `${PREFIX}dropped`;
-  const CHOICE = "eventtracking:choice";
-  const ANONYMOUS_ID = "eventtracking:anonymous_id";
-  const SESSION = "eventtracking:session";
-
-  const GPC = mode("gpc", "anonymous");
-  const DNT = mode("dnt", "off");
-
-  const encoder = new TextEncoder();
-  /** What is not confirmed yet, by id: of this page, and of others that it took over. */
-  const waiting = new Map();
-  /** The pages whose events these are: this one first. */
-  const pages = new Set([uuid()]);
-  const [me] = pages;
-  const contexts = {};
-  const heard = { sent: [], dropped: [] };
-  /** What storage refused to hold, for as long as the page lives. */
-  const memory = {};
-  const debugs = options.debug === "on" || Boolean(read("eventtracking:debug"));
-
-  let waitingBytes = 0;
-  let stored = 0;
-  let flying = 0;
-  let failures = 0;
-  let pausedUntil = 0;
-  let most = BATCH_EVENTS;
-  let timer = 0;
-  let running = null;
-  let again = false;
-  let pulse = 0;
-  let glance = 0;
-  let warned = false;
-
-  function number(name, fallback) {
+  function numberOption(name, fallback) {
     return Number(options[name]) > 0 ? Number(options[name]) : fallback;
   }
 
-  function mode(name, fallback) {
+  function privacyOption(name, fallback) {
     const value = options[name] || fallback;
     if (/^(off|anonymous|drop)$/.test(value)) return value;
     console.error(`eventtracking: data-${name} must be off, anonymous or drop, got ${value}`);
     return fallback;
   }
 
-  function debug(what, value) {
-    if (debugs) console.info(`eventtracking: ${what}`, value);
+  /* Limits */
+
+  // Browsers allow 64 KiB for all beacons and keepalive requests of a page together.
+  const KEEPALIVE_BYTES = 61440;
+  const BEACON_BYTES = 16384;
+  // The JSON around the events takes 50 bytes.
+  const ENVELOPE_BYTES = 60;
+  // localStorage holds about 5 million characters; the rest is left to the application.
+  const STORED_CHARACTERS = 2e6;
+  const REQUEST_TIMEOUT_MS = 30000;
+  const LEASE_MS = 10000;
+  const HEARTBEAT_MS = 3000;
+  const MAX_BACKOFF_MS = 60000;
+  const MAX_RETRY_AFTER_MS = 3600000;
+  const SESSION_MS = 1800000;
+
+  /* Storage keys */
+
+  const PREFIX = `eventtracking:${endpoint}:`;
+  const EVENT = `${PREFIX}event:`;
+  const GENERATION = `${PREFIX}generation`;
+  const LEASE = `${PREFIX}lease:`;
+  const RETRY_AT = `${PREFIX}retry_at`;
+  const DROPPED = `${PREFIX}dropped`;
+  const CHOICE = "eventtracking:choice";
+  const ANONYMOUS_ID = "eventtracking:anonymous_id";
+  const SESSION = "eventtracking:session";
+
+  /* State */
+
+  const encoder = new TextEncoder();
+  /** Unconfirmed events by id, both of this page and adopted from other pages. */
+  const queue = new Map();
+  const thisPage = uuid();
+  /** The pages whose events this page sends, itself first. */
+  const leasedPages = new Set([thisPage]);
+  const contexts = {};
+  const listeners = { sent: [], dropped: [] };
+  const legacyListeners = {};
+  /** Items that storage refused, kept for the lifetime of the page. */
+  const memory = {};
+  const isDebugging = options.debug === "on" || Boolean(read("eventtracking:debug"));
+  let hasWarned = false;
+
+  let queuedBytes = 0;
+  let storedCharacters = 0;
+
+  let flushTimer = 0;
+  let heartbeatTimer = 0;
+  let adoptionTimer = 0;
+  let activeFlush = null;
+  let flushRequested = false;
+  let keepaliveBytes = 0;
+  let batchLimit = BATCH_EVENTS;
+  let failures = 0;
+  let pausedUntil = 0;
+
+  let viewedAddress = null;
+  let referrer = document.referrer;
+  let reportsPageClose = options.pageClose === "on";
+  let isPageClosed = false;
+  let visibleMs = 0;
+  let visibleSince = document.hidden ? null : performance.now();
+
+  /* Start */
+
+  const api = { emit, context, page, flush, on, optIn, optOut };
+  const logger = { log, listen, bind };
+  window.eventtracking = api;
+  // The page may use these names for something else.
+  for (const [name, value] of [["Tracker", api], ["Logger", logger], ["log_event", log]]) {
+    if (!(name in window)) window[name] = value;
   }
 
-  function attempt(act) {
+  addEventListener("pagehide", onPageHide);
+  addEventListener("pageshow", onPageShow);
+  addEventListener("storage", onStorageChange);
+  addEventListener("online", onOnline);
+  document.addEventListener("visibilitychange", onVisibilityChange);
+  if (PAGE_VIEWS.includes("on")) {
+    watchHistory("pushState");
+    if (PAGE_VIEWS.includes("replace")) watchHistory("replaceState");
+    addEventListener("popstate", () => setTimeout(trackPageView));
+    document.addEventListener("prerenderingchange", trackPageView);
+    // A script in the head runs before the document has a title.
+    if (document.readyState !== "loading") trackPageView();
+    else document.addEventListener("DOMContentLoaded", trackPageView);
+  }
+  flushTimer = setTimeout(flush, BATCH_MS);
+
+  /* Events */
+
+  /** Queue an event. The promise resolves to the result of the event and is never rejected. */
+  function emit(name, data) {
     try {
-      return act();
-    } catch (_) {
-      return undefined;
+      return enqueue(name, data);
+    } catch (error) {
+      const event = { name: eventName(name) };
+      const result = { status: "dropped", reason: "unserializable" };
+      countDropped();
+      warnOnce(`${event.name} cannot be written as JSON: ${error && error.message}`);
+      notify("dropped", event, result);
+      return Promise.resolve(result);
     }
   }
 
-  /* Storage: where it is refused, mere access throws. */
-
-  function storage(act, area) {
-    return attempt(() => act(window[area || "localStorage"]));
+  /** Queue an event, or throw if its data cannot be written as JSON. */
+  function enqueue(name, data) {
+    const event = {
+      id: uuid(),
+      name: eventName(name),
+      data: data === undefined ? {} : data,
+      time: new Date().toISOString(),
+      page: location.href,
+    };
+    const reason = blockReason();
+    if (reason) {
+      const result = { id: event.id, status: "dropped", reason };
+      notify("dropped", event, result);
+      return Promise.resolve(result);
+    }
+    event.context = eventContext();
+    const text = JSON.stringify(event);
+    debug("queued", event);
+    return new Promise((resolve) => {
+      addToQueue({ id: event.id, text, isOwn: true, resolve });
+      const isFull = queue.size >= BATCH_EVENTS || queuedBytes >= BATCH_BYTES;
+      if (isFull && Date.now() >= nextRequestTime()) flush();
+      else schedule();
+    });
   }
 
-  function read(key, area) {
-    const found = storage((store) => store.getItem(key), area);
-    return found === undefined || key in memory ? memory[key] : found;
+  /** Return the name as a string. The server uses the same default for a missing name. */
+  function eventName(name) {
+    return attempt(() => String(name || "")) || "unknown";
   }
 
-  function write(key, text, area) {
-    return storage((store) => (store.setItem(key, text), true), area);
+  function eventContext() {
+    const added = {};
+    const dropped = Number(read(DROPPED));
+    if (dropped) added.dropped = dropped;
+    if (!isAnonymous()) {
+      if (options.sessionId === "on") added.session_id = sessionId();
+      if (options.anonymousId === "on") added.anonymous_id = anonymousId();
+    }
+    return Object.assign({}, contexts, Object.keys(added).length ? { eventtracking: added } : {});
   }
 
-  function remove(key, area) {
-    delete memory[key];
-    storage((store) => store.removeItem(key), area);
+  function context(name, object) {
+    if (object === undefined || object === null) delete contexts[name];
+    else contexts[name] = object;
   }
 
-  /** Write what must hold for this page at least. */
-  function note(key, text, area) {
-    delete memory[key];
-    if (!write(key, text, area)) memory[key] = text;
+  function on(type, listener) {
+    if (Object.keys(listeners).includes(type)) listeners[type].push(listener);
+    else console.error(`eventtracking: on() type must be "sent" or "dropped", got`, type);
+  }
+
+  function notify(type, event, result) {
+    debug(result.status, event);
+    for (const listener of listeners[type]) callListener(listener, event, result);
   }
 
   function uuid() {
     if (crypto.randomUUID) return crypto.randomUUID();
-    // Pages without https have no randomUUID.
+    // Browsers offer randomUUID only to pages served over HTTPS.
     const bytes = crypto.getRandomValues(new Uint8Array(16));
     bytes[6] = (bytes[6] & 15) | 64;
     bytes[8] = (bytes[8] & 63) | 128;
@@ -130,259 +214,622 @@
 
   /* Privacy */
 
-  const gpc = () => navigator.globalPrivacyControl === true;
-  const dnt = () => /^(1|yes)$/.test(navigator.doNotTrack || window.doNotTrack);
-  const anonymous = () => (gpc() && GPC !== "off") || (dnt() && DNT !== "off");
-
-  /** Return why nothing may be told, or "". */
-  function refusal() {
+  /** Return why events must not be tracked, or "". */
+  function blockReason() {
     const choice = read(CHOICE);
     if (choice ? choice === "out" : options.start === "denied") return "opt_out";
-    if (gpc() && GPC === "drop") return "gpc";
-    return dnt() && DNT === "drop" ? "dnt" : "";
+    if (hasGpc() && GPC_MODE === "drop") return "gpc";
+    return hasDnt() && DNT_MODE === "drop" ? "dnt" : "";
   }
 
-  function optOut() {
-    note(CHOICE, "out");
-    forget();
+  function isAnonymous() {
+    return (hasGpc() && GPC_MODE !== "off") || (hasDnt() && DNT_MODE !== "off");
   }
 
-  /** Forget the ids and what waits: the visitor chose so, here or in another tab. */
-  function forget() {
-    // Each tab for itself: browsers remove nothing that another tab wrote a moment ago.
-    remove(ANONYMOUS_ID);
-    remove(SESSION, "sessionStorage");
-    discard("opt_out");
-    beat();
+  function hasGpc() {
+    return navigator.globalPrivacyControl === true;
   }
 
-  function heed({ key }) {
-    if (key === CHOICE && refusal() === "opt_out") forget();
+  function hasDnt() {
+    return /^(1|yes)$/.test(navigator.doNotTrack || window.doNotTrack);
   }
 
   function optIn() {
-    note(CHOICE, "in");
-    view();
+    save(CHOICE, "in");
+    trackPageView();
   }
 
-  /** Forget the queue, that of other pages too. */
-  function discard(why) {
-    for (const id of [...waiting.keys()]) settle(id, "dropped", why);
-    for (const key of keys(EVENT)) remove(key);
+  function optOut() {
+    save(CHOICE, "out");
+    forgetVisitor();
   }
 
-  function session() {
-    const [id, last] = (read(SESSION, "sessionStorage") || "").split(" ");
+  /** Follow a visitor who opted out in another tab. */
+  function onStorageChange({ key }) {
+    if (key === CHOICE && blockReason() === "opt_out") forgetVisitor();
+  }
+
+  /** Remove the ids and the queue. */
+  function forgetVisitor() {
+    // Every tab does this itself, because a tab may not see yet what another has just written.
+    remove(ANONYMOUS_ID);
+    remove(SESSION, "sessionStorage");
+    dropQueue("opt_out");
+    heartbeat();
+  }
+
+  /** Drop all queued events, including the stored events of other pages. */
+  function dropQueue(reason) {
+    for (const id of [...queue.keys()]) settle(id, "dropped", reason);
+    for (const key of storedKeys(EVENT)) remove(key);
+  }
+
+  function sessionId() {
+    const [id, lastUsed] = (read(SESSION, "sessionStorage") || "").split(" ");
     const now = Date.now();
-    const current = now - last < SESSION_MS ? id : uuid();
-    note(SESSION, `${current} ${now}`, "sessionStorage");
+    const current = now - lastUsed < SESSION_MS ? id : uuid();
+    save(SESSION, `${current} ${now}`, "sessionStorage");
     return current;
   }
 
   function anonymousId() {
     const id = read(ANONYMOUS_ID) || uuid();
-    note(ANONYMOUS_ID, id);
+    save(ANONYMOUS_ID, id);
     return id;
   }
 
-  /* Events */
-
-  function context(name, object) {
-    if (object === undefined || object === null) delete contexts[name];
-    else contexts[name] = object;
+  function credentials() {
+    return isAnonymous() ? "omit" : options.credentials || "same-origin";
   }
 
-  /** Return what the page said about itself, and what the client knows. */
-  function scene() {
-    const own = {};
-    const dropped = Number(read(DROPPED));
-    if (dropped) own.dropped = dropped;
-    if (!anonymous()) {
-      if (options.sessionId === "on") own.session_id = session();
-      if (options.anonymousId === "on") own.anonymous_id = anonymousId();
-    }
-    const known = Object.keys(own).length ? { eventtracking: own } : {};
-    return Object.assign({}, contexts, known);
-  }
+  /* Queue */
 
-  /** Queue an event; the promise tells what became of it, and is never rejected. */
-  function emit(name, data) {
-    try {
-      return queue(name, data);
-    } catch (error) {
-      const event = { name: named(name) };
-      const result = { status: "dropped", reason: "unserializable" };
-      count();
-      warn(`${event.name} cannot be written as JSON: ${error && error.message}`);
-      tell("dropped", event, result);
-      return Promise.resolve(result);
-    }
-  }
-
-  /** Return the name as a text; an event without one is called as the server calls it. */
-  function named(name) {
-    return attempt(() => String(name || "")) || "unknown";
-  }
-
-  function queue(name, data) {
-    const event = {
-      id: uuid(),
-      name: named(name),
-      data: data === undefined ? {} : data,
-      time: new Date().toISOString(),
-      page: location.href,
-    };
-    const why = refusal();
-    if (why) {
-      const result = { id: event.id, status: "dropped", reason: why };
-      tell("dropped", event, result);
-      return Promise.resolve(result);
-    }
-    event.context = scene();
-    const text = JSON.stringify(event);
-    debug("queued", event);
-    return new Promise((resolve) => {
-      hold(event.id, { text, resolve, mine: true });
-      const full = waiting.size >= BATCH_EVENTS || waitingBytes >= BATCH_BYTES;
-      if (full && Date.now() >= until()) flush();
-      else schedule();
-    });
-  }
-
-  function hold(id, entry) {
-    if (waiting.has(id)) return;
+  function addToQueue(entry) {
+    if (queue.has(entry.id)) return;
     entry.bytes = encoder.encode(entry.text).length;
-    waiting.set(id, entry);
-    waitingBytes += entry.bytes;
-    // Before it is stored: an event of a page that says nothing is anybody's.
-    if (!pulse) beat();
-    if (entry.kept) stored += entry.text.length;
-    else keep(id, entry);
-    while (waiting.size > QUEUE_EVENTS) {
-      count();
-      settle(waiting.keys().next().value, "dropped", "full");
+    queue.set(entry.id, entry);
+    queuedBytes += entry.bytes;
+    // Take the lease first: other tabs adopt the stored events of a page without a lease.
+    if (!heartbeatTimer) heartbeat();
+    if (entry.isStored) storedCharacters += entry.text.length;
+    else store(entry);
+    while (queue.size > QUEUE_EVENTS) {
+      countDropped();
+      settle(queue.keys().next().value, "dropped", "full");
     }
   }
 
-  /** Write an event to storage, next to a mark that tells when all of it was cleared. */
-  function keep(id, entry) {
-    entry.kept = false;
-    if (stored + entry.text.length > STORED_CHARACTERS) return;
-    if (!read(MARK)) write(MARK, uuid());
-    entry.mark = read(MARK);
-    entry.page = me;
-    entry.kept = write(`${EVENT}${me}:${id}`, entry.text);
-    if (entry.kept) stored += entry.text.length;
+  /** Store an entry and note the generation of the storage, which changes when it is cleared. */
+  function store(entry) {
+    entry.isStored = false;
+    if (storedCharacters + entry.text.length > STORED_CHARACTERS) return;
+    if (!read(GENERATION)) write(GENERATION, uuid());
+    entry.generation = read(GENERATION);
+    entry.pageId = thisPage;
+    entry.isStored = write(eventKey(entry), entry.text);
+    if (entry.isStored) storedCharacters += entry.text.length;
   }
 
-  function keys(prefix) {
-    const all = (store) => Array.from({ length: store.length }, (_, index) => store.key(index));
-    return (storage(all) || []).filter((key) => key && key.startsWith(prefix));
+  function eventKey({ pageId, id }) {
+    return `${EVENT}${pageId}:${id}`;
   }
 
-  /* Tabs: the events of a page are its own while it is seen, and then whose who takes them. */
-
-  /** Return who sends the events of a page: "" if that may be anybody. */
-  function holder(page) {
-    const [expiry, by] = (read(LEASE + page) || "").split(" ");
-    const left = expiry - Date.now();
-    return left > 0 && left <= LEASE_MS ? by : "";
-  }
-
-  function lease(page) {
-    write(LEASE + page, `${Date.now() + LEASE_MS} ${me}`);
-  }
-
-  /** Say that this page is alive, for as long as it has something to send. */
-  function beat() {
-    clearTimeout(pulse);
-    pulse = 0;
-    if (!waiting.size || document.hidden) {
-      retire();
-      return;
+  /** Return whether this page has to send an entry, and settle it if another tab has sent it. */
+  function needsSending(entry) {
+    if (!entry.isStored) return true;
+    if (!canLease(entry.pageId)) return false;
+    if (read(eventKey(entry)) !== null) return true;
+    if (read(GENERATION) === entry.generation) {
+      settle(entry.id, "elsewhere");
+      return false;
     }
-    for (const page of pages) if ((holder(page) || me) === me) lease(page);
-    pulse = setTimeout(beat, BEAT_MS);
+    // The application cleared the storage, as many do when a user logs out.
+    storedCharacters -= entry.text.length;
+    store(entry);
+    return true;
   }
 
-  function retire() {
-    for (const page of pages) {
-      if (holder(page) === me) remove(LEASE + page);
-      if (!waiting.size && page !== me) pages.delete(page);
-    }
-  }
-
-  /** Take over what pages left that are gone. */
-  async function adopt() {
-    const left = {};
-    for (const key of keys(EVENT)) {
-      const [page, id] = key.slice(EVENT.length).split(":");
-      if (page !== me && !waiting.has(id)) (left[page] = left[page] || []).push(key);
-    }
-    for (const key of keys(LEASE)) {
-      const page = key.slice(LEASE.length);
-      if (!left[page] && !holder(page)) remove(key);
-    }
-    const all = Object.keys(left);
-    const free = all.filter((page) => (holder(page) || me) === me);
-    clearTimeout(glance);
-    if (free.length < all.length) glance = setTimeout(flush, LEASE_MS);
-    if (!free.length) return;
-    free.forEach(lease);
-    // Another tab may do the same at this moment: the last one stays.
-    await pause(100 + 100 * Math.random());
-    for (const page of free) {
-      if ((holder(page) || me) !== me) continue;
-      pages.add(page);
-      const events = left[page].map((key) => [key, read(key)]).filter(([, text]) => text);
-      events.sort(earlier).forEach(take);
-    }
-  }
-
-  function earlier([, one], [, other]) {
-    const time = (text) => (parsed(text) || {}).time || "";
-    return time(one) < time(other) ? -1 : 1;
-  }
-
-  function take([key, text]) {
-    const [page, id] = key.slice(EVENT.length).split(":");
-    // Half an event would spoil a whole batch.
-    if (!id || (parsed(text) || {}).id !== id) remove(key);
-    else hold(id, { text, page, kept: true, mark: read(MARK) });
-  }
-
-  function parsed(text) {
-    return attempt(() => JSON.parse(text));
-  }
-
-  /** An event needs nothing more: forget it, and say what became of it. */
+  /** Remove an event from the queue and report its result. */
   function settle(id, status, reason) {
-    const entry = waiting.get(id);
+    const entry = queue.get(id);
     if (!entry) return;
-    waiting.delete(id);
-    waitingBytes -= entry.bytes;
-    if (entry.kept) {
-      stored -= entry.text.length;
-      remove(`${EVENT}${entry.page}:${id}`);
+    queue.delete(id);
+    queuedBytes -= entry.bytes;
+    if (entry.isStored) {
+      storedCharacters -= entry.text.length;
+      remove(eventKey(entry));
     }
     const result = { id, status, reason };
     if (entry.resolve) entry.resolve(result);
-    if (status !== "elsewhere") {
-      tell(/^(accepted|duplicate)$/.test(status) ? "sent" : "dropped", parsed(entry.text), result);
+    if (status === "elsewhere") return;
+    const type = /^(accepted|duplicate)$/.test(status) ? "sent" : "dropped";
+    notify(type, parseJson(entry.text), result);
+  }
+
+  function countDropped() {
+    save(DROPPED, String(Number(read(DROPPED) || 0) + 1));
+  }
+
+  /* Tabs */
+
+  // A page holds a lease on its own events while it is visible. When the lease has expired or was
+  // released, another page may take it, adopt the events and send them.
+
+  /** Renew the leases for as long as this page is visible and has events to send. */
+  function heartbeat() {
+    clearTimeout(heartbeatTimer);
+    heartbeatTimer = 0;
+    if (!queue.size || document.hidden) {
+      releaseLeases();
+      return;
+    }
+    for (const pageId of leasedPages) if (canLease(pageId)) lease(pageId);
+    heartbeatTimer = setTimeout(heartbeat, HEARTBEAT_MS);
+  }
+
+  function lease(pageId) {
+    write(LEASE + pageId, `${Date.now() + LEASE_MS} ${thisPage}`);
+  }
+
+  function releaseLeases() {
+    for (const pageId of leasedPages) {
+      if (leaseHolder(pageId) === thisPage) remove(LEASE + pageId);
+      if (!queue.size && pageId !== thisPage) leasedPages.delete(pageId);
     }
   }
 
-  function on(what, listener) {
-    if (Object.keys(heard).includes(what)) heard[what].push(listener);
-    else console.error(`eventtracking: on() knows "sent" and "dropped", got`, what);
+  function canLease(pageId) {
+    return (leaseHolder(pageId) || thisPage) === thisPage;
   }
 
-  function tell(what, event, result) {
-    debug(result.status, event);
-    for (const listener of heard[what]) guarded(listener, event, result);
+  /** Return the page that holds the lease on the events of a page, or "". */
+  function leaseHolder(pageId) {
+    const [expiry, holder] = (read(LEASE + pageId) || "").split(" ");
+    const remaining = expiry - Date.now();
+    return remaining > 0 && remaining <= LEASE_MS ? holder : "";
   }
 
-  function guarded(listener, ...args) {
+  /** Adopt the events of pages that are gone. */
+  async function adoptEvents() {
+    const keysByPage = {};
+    for (const key of storedKeys(EVENT)) {
+      const { pageId, id } = parseEventKey(key);
+      if (pageId === thisPage || queue.has(id)) continue;
+      (keysByPage[pageId] = keysByPage[pageId] || []).push(key);
+    }
+    for (const key of storedKeys(LEASE)) {
+      const pageId = key.slice(LEASE.length);
+      if (!keysByPage[pageId] && !leaseHolder(pageId)) remove(key);
+    }
+    const others = Object.keys(keysByPage);
+    const free = others.filter(canLease);
+    clearTimeout(adoptionTimer);
+    if (free.length < others.length) adoptionTimer = setTimeout(flush, LEASE_MS);
+    if (!free.length) return;
+    free.forEach(lease);
+    // Another tab may write a lease at the same moment; the last one written is valid.
+    await pause(100 + 100 * Math.random());
+    for (const pageId of free) {
+      if (!canLease(pageId)) continue;
+      leasedPages.add(pageId);
+      const events = keysByPage[pageId].map((key) => [key, read(key)]).filter(([, text]) => text);
+      events.sort(compareTimes).forEach(adoptEvent);
+    }
+  }
+
+  function parseEventKey(key) {
+    const [pageId, id] = key.slice(EVENT.length).split(":");
+    return { pageId, id };
+  }
+
+  function compareTimes([, one], [, other]) {
+    const time = (text) => (parseJson(text) || {}).time || "";
+    return time(one) < time(other) ? -1 : 1;
+  }
+
+  function adoptEvent([key, text]) {
+    const { pageId, id } = parseEventKey(key);
+    // A damaged event would make the server refuse the whole batch.
+    if (!id || (parseJson(text) || {}).id !== id) remove(key);
+    else addToQueue({ id, text, pageId, isStored: true, generation: read(GENERATION) });
+  }
+
+  /* Sending */
+
+  function schedule() {
+    if (flushTimer || !queue.size) return;
+    const wait = nextRequestTime() - Date.now();
+    // Timers sometimes fire a little early.
+    const delay = wait > 0 || failures ? Math.max(wait, 0) + 10 : BATCH_MS;
+    flushTimer = setTimeout(flush, delay);
+  }
+
+  function onOnline() {
+    pausedUntil = failures = 0;
+    flush();
+  }
+
+  /** Send the queue. The promise resolves to the number of events that are still queued. */
+  function flush() {
+    clearTimeout(flushTimer);
+    flushTimer = 0;
+    flushRequested = true;
+    const finish = () => {
+      activeFlush = null;
+      heartbeat();
+      schedule();
+    };
+    activeFlush = activeFlush || sendQueue().then(finish, finish);
+    return activeFlush.then(() => queue.size);
+  }
+
+  async function sendQueue() {
+    while (flushRequested) {
+      flushRequested = false;
+      const reason = blockReason();
+      if (reason) dropQueue(reason);
+      await adoptEvents();
+      let batch = nextBatch();
+      while (batch.length && Date.now() >= nextRequestTime() && (await send(batch))) {
+        batch = nextBatch();
+      }
+      // Other tabs send the rest of the queue, so there is nothing to retry soon.
+      if (!batch.length) failures = 0;
+    }
+  }
+
+  function nextBatch() {
+    const batch = [];
+    let bytes = 0;
+    for (const entry of queue.values()) {
+      if (!needsSending(entry)) continue;
+      bytes += entry.bytes;
+      if (batch.length && (batch.length >= batchLimit || bytes > BATCH_BYTES)) break;
+      batch.push(entry);
+    }
+    return batch;
+  }
+
+  /** Send a batch. Return whether the next batch may follow at once. */
+  async function send(batch, withoutKeepalive) {
+    const body = requestBody(batch);
+    const bytes = encoder.encode(body).length;
+    const keepalive = !withoutKeepalive && keepaliveBytes + bytes <= KEEPALIVE_BYTES;
+    const { signal, timer } = abortAfter(REQUEST_TIMEOUT_MS);
+    for (const entry of batch) entry.inFlight = keepalive;
+    keepaliveBytes += keepalive ? bytes : 0;
+    let response = null;
+    let results = null;
+    debug("sending", parseJson(body));
+    try {
+      response = await fetch(endpoint, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body,
+        keepalive,
+        credentials: credentials(),
+        signal,
+      });
+      if (response.ok) results = (await response.json()).results;
+    } catch (error) {
+      debug("failed", error);
+    }
+    clearTimeout(timer);
+    for (const entry of batch) entry.inFlight = false;
+    keepaliveBytes -= keepalive ? bytes : 0;
+    // Other scripts may have used up the budget, and Firefox frees it a little late.
+    if (!response && keepalive && !signal.aborted) return send(batch, true);
+    return handleResponse(batch, response, results);
+  }
+
+  function abortAfter(milliseconds) {
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(), milliseconds);
+    return { signal: controller.signal, timer };
+  }
+
+  function requestBody(batch) {
+    const events = batch.map(({ text }) => text).join();
+    return `{"sent_at":"${new Date().toISOString()}","events":[${events}]}`;
+  }
+
+  function handleResponse(batch, response, results) {
+    const status = response ? response.status : 0;
+    // A single event may be the cause, so smaller batches isolate it.
+    if ((status === 413 || status === 400) && batch.length > 1) {
+      batchLimit = batch.length >> 1;
+      return true;
+    }
+    if (status >= 400 && status < 500 && status !== 429) {
+      warnOnce(`${endpoint} answered ${status}, and the events were dropped`);
+      for (const { id } of batch) {
+        countDropped();
+        settle(id, "dropped", `http_${status}`);
+      }
+      return true;
+    }
+    // A response that names no event, such as that of a captive portal, confirms none.
+    if (!settleResults(batch, results)) return backOff(response);
+    failures = pausedUntil = 0;
+    batchLimit = BATCH_EVENTS;
+    return true;
+  }
+
+  /** Settle the events that the server decided on. Return whether there were any. */
+  function settleResults(batch, results) {
+    const before = queue.size;
+    const ids = new Set(batch.map(({ id }) => id));
+    for (const { id, status, reason } of Array.isArray(results) ? results : []) {
+      if (!ids.has(id)) continue;
+      if (status === "refused") warnOnce(`${endpoint} refused an event: ${reason}`);
+      settle(id, status, reason);
+    }
+    return queue.size < before;
+  }
+
+  /** Wait as long as the server asks, and longer after each failure. */
+  function backOff(response) {
+    const header = (response && response.headers.get("Retry-After")) || "";
+    const retryAfter = /^\d+$/.test(header) ? header * 1000 : Date.parse(header) - Date.now();
+    if (retryAfter > 0) {
+      save(RETRY_AT, String(Date.now() + Math.min(retryAfter, MAX_RETRY_AFTER_MS)));
+    }
+    const wait = Math.min(MAX_BACKOFF_MS, 1000 * 2 ** failures);
+    pausedUntil = Date.now() + wait * (0.5 + Math.random() / 2);
+    failures += 1;
+    return false;
+  }
+
+  function nextRequestTime() {
+    return Math.max(pausedUntil, retryTime());
+  }
+
+  /** Return the time before which the server wants no request from any tab, or 0. */
+  function retryTime() {
+    const time = Number(read(RETRY_AT)) || 0;
+    // If the clock was set back, the stored time may be years away.
+    return time > Date.now() + MAX_RETRY_AFTER_MS ? 0 : time;
+  }
+
+  function pause(milliseconds) {
+    return new Promise((resolve) => setTimeout(resolve, milliseconds));
+  }
+
+  /* Beacons */
+
+  /** Send the events of this page without reading a response, because the page may end first. */
+  function sendBeacons() {
+    if (blockReason() || Date.now() < retryTime()) return;
+    const pending = [...queue.values()].filter(
+      (entry) => entry.isOwn && !entry.inFlight && !entry.isBeaconed && needsSending(entry),
+    );
+    // Events that storage refused have no other chance, so they go first. The large ones come after
+    // the small ones, because one of them may use up the browser's budget.
+    const rank = (entry) => (entry.isStored ? 2 : Number(exceedsBeacon(entry)));
+    pending.sort((one, other) => rank(one) - rank(other));
+    let batch = [];
+    let bytes = ENVELOPE_BYTES;
+    for (const entry of pending) {
+      if (entry.isStored && exceedsBeacon(entry)) continue;
+      if (batch.length && bytes + entry.bytes + 1 > BEACON_BYTES) {
+        if (!sendWithBeacon(batch)) return;
+        batch = [];
+        bytes = ENVELOPE_BYTES;
+      }
+      batch.push(entry);
+      bytes += entry.bytes + 1;
+    }
+    if (batch.length) sendWithBeacon(batch);
+  }
+
+  function exceedsBeacon({ bytes }) {
+    return ENVELOPE_BYTES + bytes + 1 > BEACON_BYTES;
+  }
+
+  function sendWithBeacon(batch) {
+    const body = requestBody(batch);
+    debug("beacon", parseJson(body));
+    // A beacon always carries cookies, and a fetch with keepalive may be larger.
+    const isAccepted =
+      isAnonymous() || exceedsBeacon(batch[0])
+        ? sendWithKeepalive(body)
+        : attempt(() => navigator.sendBeacon(endpoint, body));
+    for (const entry of batch) entry.isBeaconed = isAccepted;
+    return isAccepted;
+  }
+
+  function sendWithKeepalive(body) {
+    const init = { method: "POST", body, keepalive: true, credentials: credentials() };
+    fetch(endpoint, init).catch(() => {});
+    return true;
+  }
+
+  /* Page views */
+
+  function page(properties) {
+    const data = { title: document.title, referrer };
+    viewedAddress = pageAddress();
+    referrer = location.href;
+    return emit("page_view", Object.assign(data, properties));
+  }
+
+  /** Emit a page view if the address has changed since the last one. */
+  function trackPageView() {
+    if (!PAGE_VIEWS.includes("on") || viewedAddress === pageAddress()) return;
+    if (!document.prerendering && !blockReason()) page();
+  }
+
+  function pageAddress() {
+    return PAGE_VIEWS.includes("hash") ? location.href : location.href.split("#")[0];
+  }
+
+  function watchHistory(method) {
+    const original = history[method];
+    history[method] = function () {
+      const result = original.apply(this, arguments);
+      // Routers change the address first and the title afterwards.
+      setTimeout(trackPageView);
+      return result;
+    };
+  }
+
+  function onVisibilityChange() {
+    if (document.hidden && visibleSince !== null) visibleMs += performance.now() - visibleSince;
+    visibleSince = document.hidden ? null : performance.now();
+    if (document.hidden) sendBeacons();
+    heartbeat();
+  }
+
+  function onPageHide() {
+    trackPageView();
+    if (reportsPageClose && !isPageClosed) {
+      isPageClosed = true;
+      const latest = visibleSince === null ? 0 : performance.now() - visibleSince;
+      emit("page_close", { visible_ms: Math.round(visibleMs + latest) });
+    }
+    sendBeacons();
+    releaseLeases();
+  }
+
+  /** Start over when the browser restores the page from its back/forward cache. */
+  function onPageShow({ persisted }) {
+    if (!persisted) return;
+    isPageClosed = false;
+    visibleMs = 0;
+    visibleSince = document.hidden ? null : performance.now();
+    viewedAddress = null;
+    trackPageView();
+    heartbeat();
+    schedule();
+  }
+
+  /* Legacy Logger */
+
+  function log(type, data, element, request) {
+    for (const callback of legacyListeners[listenerKey(type, element)] || []) {
+      callListener(callback, type, data, element || null);
+    }
+    const settings = request || {};
+    const promise = logResult(type, data, settings);
+    if (settings.success) promise.done(settings.success);
+    if (settings.error) promise.fail(settings.error);
+    if (settings.complete) promise.always(settings.complete);
+    return promise;
+  }
+
+  function listen(type, element, callback) {
+    const key = listenerKey(type, element);
+    (legacyListeners[key] = legacyListeners[key] || []).push(callback);
+  }
+
+  function bind() {
+    reportsPageClose = true;
+  }
+
+  function listenerKey(type, element) {
+    return `${type}\n${element || null}`;
+  }
+
+  function logResult(type, data, settings) {
+    if (settings.url || settings.type || settings.method) {
+      return jQueryPromise(sendForm(type, data, settings));
+    }
+    const result = enqueue(type, data);
+    if (settings.async === false) flush();
+    // A caller that asks for the result needs one soon, not when the network is back.
+    const resultNow = () => Promise.race([result, flush().then(() => ({ status: "queued" }))]);
+    return jQueryPromise(result, resultNow);
+  }
+
+  /** Send one event as a form, without the queue, to the URL that the caller asks for. */
+  function sendForm(type, data, settings) {
+    if (blockReason()) return Promise.resolve("");
+    const fields = new URLSearchParams({ event_type: eventName(type), page: location.href });
+    const text = JSON.stringify(data);
+    if (text !== undefined) fields.set("event", text);
+    const method = (settings.type || settings.method || "POST").toUpperCase();
+    const url = new URL(settings.url || endpoint, location.href);
+    if (method === "GET") fields.forEach((value, key) => url.searchParams.set(key, value));
+    const body = method === "GET" ? undefined : fields;
+    const bytes = String(fields).length;
+    // Stay far below the browser's limit: a request that it refuses is not sent again.
+    const keepalive = keepaliveBytes + bytes <= BEACON_BYTES;
+    keepaliveBytes += keepalive ? bytes : 0;
+    const release = () => void (keepaliveBytes -= keepalive ? bytes : 0);
+    const request = fetch(url, { method, body, keepalive, credentials: credentials() });
+    request.then(release, release);
+    return request.then((response) => {
+      if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+      return response.text();
+    });
+  }
+
+  /** Return a promise with jQuery's methods. `resultNow` gives the result that callbacks get. */
+  function jQueryPromise(result, resultNow) {
+    const promise = result.then((value) => value);
+    const then = (onDone, onFail) => (resultNow ? resultNow() : result).then(onDone, onFail);
+    const ignore = () => {};
+    result.catch(ignore);
+    promise.catch(ignore);
+    const chainable = (register) => (callback) => (register(callback), promise);
+    return Object.assign(promise, {
+      then,
+      done: chainable((callback) => then(callback, ignore)),
+      fail: chainable((callback) => then(ignore, callback)),
+      always: chainable((callback) => then(callback, callback)),
+    });
+  }
+
+  /* Storage */
+
+  /** Access storage. In a browser that blocks it, even reading the property throws. */
+  function withStorage(action, area) {
+    return attempt(() => action(window[area || "localStorage"]));
+  }
+
+  function read(key, area) {
+    const found = withStorage((storage) => storage.getItem(key), area);
+    return found === undefined || key in memory ? memory[key] : found;
+  }
+
+  function write(key, text, area) {
+    return withStorage((storage) => (storage.setItem(key, text), true), area);
+  }
+
+  /** Write an item, to memory if storage refuses it. */
+  function save(key, text, area) {
+    delete memory[key];
+    if (!write(key, text, area)) memory[key] = text;
+  }
+
+  function remove(key, area) {
+    delete memory[key];
+    withStorage((storage) => storage.removeItem(key), area);
+  }
+
+  function storedKeys(prefix) {
+    const keys = withStorage((storage) =>
+      Array.from({ length: storage.length }, (_, index) => storage.key(index)),
+    );
+    return (keys || []).filter((key) => key && key.startsWith(prefix));
+  }
+
+  /* Errors */
+
+  function parseJson(text) {
+    return attempt(() => JSON.parse(text));
+  }
+
+  /** Return the result of an action, or undefined if it throws. */
+  function attempt(action) {
+    try {
+      return action();
+    } catch (_) {
+      return undefined;
+    }
+  }
+
+  function callListener(listener, ...args) {
     try {
       listener(...args);
     } catch (error) {
@@ -390,387 +837,13 @@
     }
   }
 
-  function warn(text) {
-    if (!warned) console.warn(`eventtracking: ${text}`);
-    warned = true;
+  function debug(label, value) {
+    if (isDebugging) console.info(`eventtracking: ${label}`, value);
   }
 
-  function count() {
-    note(DROPPED, String(Number(read(DROPPED) || 0) + 1));
+  /** Warn about the first problem only, so that an outage does not fill the console. */
+  function warnOnce(text) {
+    if (!hasWarned) console.warn(`eventtracking: ${text}`);
+    hasWarned = true;
   }
-
-  /* Sending */
-
-  function schedule() {
-    if (timer || !waiting.size) return;
-    const later = () => ((timer = 0), flush());
-    const wait = until() - Date.now();
-    // Timers are a little early now and then.
-    timer = setTimeout(later, wait > 0 || failures ? Math.max(wait, 0) + 10 : BATCH_MS);
-  }
-
-  /** Return when the next request may go: after a failure, or when the server said so. */
-  function until() {
-    return Math.max(pausedUntil, told());
-  }
-
-  function told() {
-    const time = Number(read(UNTIL)) || 0;
-    // Who set the clock back must not wait for years.
-    return time > Date.now() + LONGEST_RETRY_AFTER_MS ? 0 : time;
-  }
-
-  /** Send what waits; the promise gives how many events still wait when that is done. */
-  function flush() {
-    clearTimeout(timer);
-    timer = 0;
-    again = true;
-    const done = () => {
-      running = null;
-      beat();
-      schedule();
-    };
-    running = running || drain().then(done, done);
-    return running.then(() => waiting.size);
-  }
-
-  function pause(milliseconds) {
-    return new Promise((resolve) => setTimeout(resolve, milliseconds));
-  }
-
-  async function drain() {
-    while (again) {
-      again = false;
-      const why = refusal();
-      if (why) discard(why);
-      await adopt();
-      let batch = pick();
-      while (batch.length && Date.now() >= until() && (await send(batch))) batch = pick();
-      // Another tab has the rest: there is no hurry to look again.
-      if (!batch.length) failures = 0;
-    }
-  }
-
-  /** Return the next batch as pairs of id and entry, without what other tabs have settled. */
-  function pick() {
-    const batch = [];
-    let bytes = 0;
-    for (const [id, entry] of waiting) {
-      if (!isThere(id, entry)) continue;
-      bytes += entry.bytes;
-      if (batch.length && (batch.length >= most || bytes > BATCH_BYTES)) break;
-      batch.push([id, entry]);
-    }
-    return batch;
-  }
-
-  function isThere(id, entry) {
-    if (!entry.kept) return true;
-    if ((holder(entry.page) || me) !== me) return false;
-    if (read(`${EVENT}${entry.page}:${id}`) !== null) return true;
-    if (read(MARK) === entry.mark) {
-      settle(id, "elsewhere");
-      return false;
-    }
-    // Somebody emptied the storage, as applications do when a user leaves.
-    stored -= entry.text.length;
-    keep(id, entry);
-    return true;
-  }
-
-  function envelope(batch) {
-    const events = batch.map(([, { text }]) => text).join();
-    return `{"sent_at":"${new Date().toISOString()}","events":[${events}]}`;
-  }
-
-  function credentials() {
-    return anonymous() ? "omit" : options.credentials || "same-origin";
-  }
-
-  /** Send a batch; return whether to go on at once with the next. */
-  async function send(batch, plain) {
-    const body = envelope(batch);
-    const bytes = encoder.encode(body).length;
-    const keepalive = !plain && flying + bytes <= KEEPALIVE_BYTES;
-    const patience = new AbortController();
-    const end = setTimeout(() => patience.abort(), TIMEOUT_MS);
-    for (const [, entry] of batch) entry.flies = keepalive;
-    flying += keepalive ? bytes : 0;
-    let answer = null;
-    let results = null;
-    debug("sending", parsed(body));
-    try {
-      answer = await fetch(endpoint, {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body,
-        keepalive,
-        credentials: credentials(),
-        signal: patience.signal,
-      });
-      if (answer.ok) results = (await answer.json()).results;
-    } catch (error) {
-      debug("failed", error);
-    }
-    clearTimeout(end);
-    for (const [, entry] of batch) entry.flies = false;
-    flying -= keepalive ? bytes : 0;
-    // Other scripts may have used up the budget, and Firefox gives it back a little late.
-    if (!answer && keepalive && !patience.signal.aborted) return send(batch, true);
-    return answered(batch, answer, results);
-  }
-
-  function answered(batch, answer, results) {
-    const status = answer ? answer.status : 0;
-    // Perhaps for one event only: alone, it spoils no others.
-    if ((status === 413 || status === 400) && batch.length > 1) {
-      most = batch.length >> 1;
-      return true;
-    }
-    if (status >= 400 && status < 500 && status !== 429) {
-      warn(`${endpoint} answered ${status}, and the events are dropped`);
-      for (const [id] of batch) {
-        count();
-        settle(id, "dropped", `http_${status}`);
-      }
-      return true;
-    }
-    // An answer that names no event, as a captive portal's, confirms none.
-    if (!confirmed(batch, results)) return back(answer);
-    failures = pausedUntil = 0;
-    most = BATCH_EVENTS;
-    return true;
-  }
-
-  function confirmed(batch, results) {
-    const before = waiting.size;
-    const ids = new Set(batch.map(([id]) => id));
-    for (const { id, status, reason } of Array.isArray(results) ? results : []) {
-      if (!ids.has(id)) continue;
-      if (status === "refused") warn(`${endpoint} refused an event: ${reason}`);
-      settle(id, status, reason);
-    }
-    return waiting.size < before;
-  }
-
-  /** Wait before the next try: as long as the server says, or longer after each failure. */
-  function back(answer) {
-    const told = (answer && answer.headers.get("Retry-After")) || "";
-    const after = /^\d+$/.test(told) ? told * 1000 : Date.parse(told) - Date.now();
-    if (after > 0) note(UNTIL, String(Date.now() + Math.min(after, LONGEST_RETRY_AFTER_MS)));
-    const wait = Math.min(LONGEST_WAIT_MS, 1000 * 2 ** failures);
-    pausedUntil = Date.now() + wait * (0.5 + Math.random() / 2);
-    failures += 1;
-    return false;
-  }
-
-  /** Send what this page queued, without hearing an answer: it may be gone before. */
-  function beam() {
-    if (refusal() || Date.now() < told()) return;
-    const mine = [...waiting].filter(
-      ([id, entry]) => entry.mine && !entry.flies && !entry.beamed && isThere(id, entry),
-    );
-    // What storage did not take has no other chance.
-    const rank = (entry) => (entry.kept ? 2 : Number(large(entry)));
-    mine.sort(([, one], [, other]) => rank(one) - rank(other));
-    let piece = [];
-    let bytes = ENVELOPE_BYTES;
-    for (const pair of mine) {
-      const more = pair[1].bytes + 1;
-      if (pair[1].kept && large(pair[1])) continue;
-      if (piece.length && bytes + more > BEACON_BYTES) {
-        if (!beacon(piece)) return;
-        piece = [];
-        bytes = ENVELOPE_BYTES;
-      }
-      piece.push(pair);
-      bytes += more;
-    }
-    if (piece.length) beacon(piece);
-  }
-
-  /** Say whether no beacon holds an event, not even alone. */
-  function large({ bytes }) {
-    return ENVELOPE_BYTES + bytes + 1 > BEACON_BYTES;
-  }
-
-  function beacon(piece) {
-    const body = envelope(piece);
-    debug("beacon", parsed(body));
-    const taken =
-      anonymous() || large(piece[0][1])
-        ? outlive(body)
-        : attempt(() => navigator.sendBeacon(endpoint, body));
-    for (const [, entry] of piece) entry.beamed = taken;
-    return taken;
-  }
-
-  /** Send what a beacon may not: it brings cookies along, and holds less. */
-  function outlive(body) {
-    const how = { method: "POST", body, keepalive: true, credentials: credentials() };
-    fetch(endpoint, how).catch(() => {});
-    return true;
-  }
-
-  /* Pages */
-
-  const viewed = (options.pageViews || "").split(" ");
-  let closes = options.pageClose === "on";
-  let closed = false;
-  let seen = null;
-  let seenAll = document.referrer;
-  let shown = 0;
-  let shownAt = document.hidden ? null : performance.now();
-
-  const here = () => (viewed.includes("hash") ? location.href : location.href.split("#")[0]);
-
-  function page(properties) {
-    const known = { title: document.title, referrer: seenAll };
-    seen = here();
-    seenAll = location.href;
-    return emit("page_view", Object.assign(known, properties));
-  }
-
-  /** Tell of the page, unless it is the one that was told of. */
-  function view() {
-    if (viewed.includes("on") && seen !== here() && !document.prerendering && !refusal()) page();
-  }
-
-  function watch(method) {
-    const original = history[method];
-    history[method] = function () {
-      const result = original.apply(this, arguments);
-      // Routers first go to the address and then give the page its title.
-      setTimeout(view);
-      return result;
-    };
-  }
-
-  function visibility() {
-    if (document.hidden && shownAt !== null) shown += performance.now() - shownAt;
-    shownAt = document.hidden ? null : performance.now();
-    if (document.hidden) beam();
-    beat();
-  }
-
-  function leave() {
-    view();
-    if (closes && !closed) {
-      closed = true;
-      const last = shownAt === null ? 0 : performance.now() - shownAt;
-      emit("page_close", { visible_ms: Math.round(shown + last) });
-    }
-    beam();
-    retire();
-  }
-
-  /** Begin a second life: the page comes back from the browser's cache. */
-  function comeBack({ persisted }) {
-    if (!persisted) return;
-    closed = false;
-    shown = 0;
-    shownAt = document.hidden ? null : performance.now();
-    seen = null;
-    view();
-    beat();
-    schedule();
-  }
-
-  /* The logger of older pages */
-
-  const listeners = {};
-
-  function listen(type, element, callback) {
-    const key = keyed(type, element);
-    (listeners[key] = listeners[key] || []).push(callback);
-  }
-
-  function keyed(type, element) {
-    return `${type}\n${element || null}`;
-  }
-
-  function log(type, data, element, request) {
-    for (const callback of listeners[keyed(type, element)] || []) {
-      guarded(callback, type, data, element || null);
-    }
-    const wanted = request || {};
-    const answer = answerTo(type, data, wanted);
-    if (wanted.success) answer.done(wanted.success);
-    if (wanted.error) answer.fail(wanted.error);
-    if (wanted.complete) answer.always(wanted.complete);
-    return answer;
-  }
-
-  function answerTo(type, data, wanted) {
-    if (wanted.url || wanted.type || wanted.method) return dressed(ask(type, data, wanted));
-    const held = queue(type, data);
-    if (wanted.async === false) flush();
-    // Who waits for an answer wants it now, and one that comes: not when the network is back.
-    return dressed(held, () =>
-      Promise.race([held, flush().then(() => ({ status: "queued" }))]),
-    );
-  }
-
-  /** Send one event as older servers know it, to where the caller wants it. */
-  function ask(type, data, request) {
-    if (refusal()) return Promise.resolve("");
-    const fields = new URLSearchParams({ event_type: named(type), page: location.href });
-    const text = JSON.stringify(data);
-    if (text !== undefined) fields.set("event", text);
-    const method = (request.type || request.method || "POST").toUpperCase();
-    const url = new URL(request.url || endpoint, location.href);
-    if (method === "GET") fields.forEach((value, key) => url.searchParams.set(key, value));
-    const body = method === "GET" ? undefined : fields;
-    const bytes = String(fields).length;
-    // Far from where browsers refuse it: nobody sends this again.
-    const keepalive = flying + bytes <= BEACON_BYTES;
-    flying += keepalive ? bytes : 0;
-    const landed = () => void (flying -= keepalive ? bytes : 0);
-    const asked = fetch(url, { method, body, keepalive, credentials: credentials() });
-    asked.then(landed, landed);
-    return asked.then((answer) => {
-      if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
-      return answer.text();
-    });
-  }
-
-  /** Give a promise what jQuery's had. */
-  function dressed(held, settled) {
-    const promise = held.then((result) => result);
-    const then = (good, bad) => (settled ? settled() : held).then(good, bad);
-    const nothing = () => {};
-    held.catch(nothing);
-    promise.catch(nothing);
-    const chained = (listen) => (callback) => (listen(callback), promise);
-    return Object.assign(promise, {
-      then,
-      done: chained((callback) => then(callback, nothing)),
-      fail: chained((callback) => then(nothing, callback)),
-      always: chained((callback) => then(callback, callback)),
-    });
-  }
-
-  const api = { emit, context, page, flush, on, optIn, optOut };
-  const logger = { log, listen, bind: () => void (closes = true) };
-  window.eventtracking = api;
-  // A page that has something else by these names keeps it.
-  for (const [name, value] of [["Tracker", api], ["Logger", logger], ["log_event", log]]) {
-    if (!(name in window)) window[name] = value;
-  }
-
-  addEventListener("pagehide", leave);
-  addEventListener("pageshow", comeBack);
-  addEventListener("storage", heed);
-  document.addEventListener("visibilitychange", visibility);
-  addEventListener("online", () => ((pausedUntil = failures = 0), flush()));
-  if (viewed.includes("on")) {
-    watch("pushState");
-    if (viewed.includes("replace")) watch("replaceState");
-    addEventListener("popstate", () => setTimeout(view));
-    document.addEventListener("prerenderingchange", view);
-    // Before that, a script in the head knows no title.
-    if (document.readyState !== "loading") view();
-    else document.addEventListener("DOMContentLoaded", view);
-  }
-  timer = setTimeout(flush, BATCH_MS);
 })();

@@ -1,4 +1,4 @@
-"""The client as browsers load it: types, tags, and nothing but the three files."""
+"""The client's files as the collector serves them: media types, ETags and allowed names."""
 
 import io
 import os
@@ -21,7 +21,7 @@ def files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"),
+    ("name", "media_type"),
     [
         ("eventtracking.js", "text/javascript; charset=utf-8"),
         ("eventtracking.mjs", "text/javascript; charset=utf-8"),
@@ -29,31 +29,31 @@ def files(tmp_path):
         ("eventtracking.d.ts", "application/typescript; charset=utf-8"),
     ],
 )
-def test_each_file_has_its_type(files, name, kind):
-    """A browser runs a module only if it is called JavaScript."""
-    answer = files.answer(name, "GET", {})
-    headers = dict(answer.headers)
+def test_each_file_has_its_media_type(files, name, media_type):
+    """A browser runs a module only if its media type is JavaScript."""
+    response = files.answer(name, "GET", {})
+    headers = dict(response.headers)
 
-    assert (answer.status, answer.body) == (200, SCRIPT)
-    assert headers["Content-Type"] == kind
+    assert (response.status, response.body) == (200, SCRIPT)
+    assert headers["Content-Type"] == media_type
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cache-Control"] == "public, max-age=3600"
 
 
-def test_a_browser_that_has_it_gets_it_not_again(files):
-    """By its tag, alone or among others, weakened by a proxy or not."""
+def test_a_file_that_the_browser_has_is_not_sent_again(files):
+    """The ETag may be one of several, and a proxy may have made it weak."""
     etag = dict(files.answer("eventtracking.js", "GET", {}).headers)["ETag"]
 
     for header in (etag, f"W/{etag}", f'"other", {etag}', "*"):
-        answer = files.answer("eventtracking.js", "GET", {"if-none-match": header})
-        assert (answer.status, answer.body) == (304, b"")
-        assert dict(answer.headers)["ETag"] == etag
+        response = files.answer("eventtracking.js", "GET", {"if-none-match": header})
+        assert (response.status, response.body) == (304, b"")
+        assert dict(response.headers)["ETag"] == etag
     for header in ("", '"other"', etag.strip('"')):
         assert files.answer("eventtracking.js", "GET", {"if-none-match": header}).status == 200
 
 
-def test_a_file_that_changed_has_another_tag(files, tmp_path):
-    """At the next request."""
+def test_a_changed_file_has_a_new_etag(files, tmp_path):
+    """At the next request, without a restart."""
     before = files.get("eventtracking.js")
     (tmp_path / "eventtracking.js").write_bytes(b"// another client\n")
     after = files.get("eventtracking.js")
@@ -66,37 +66,37 @@ def test_a_file_that_changed_has_another_tag(files, tmp_path):
 @pytest.mark.parametrize(
     "name", ["secret.txt", "../static/secret.txt", "", ".", "eventtracking.js/", "EVENTTRACKING.JS"]
 )
-def test_there_are_no_other_files(files, name):
-    """Whatever lies beside them."""
+def test_no_other_file_is_served(files, name):
+    """Not even one in the same directory."""
     assert files.answer(name, "GET", {}).status == 404
 
 
-def test_a_file_that_is_not_there_is_404(files, tmp_path):
-    """And is there again when it is back."""
+def test_a_missing_file_is_not_found(files, tmp_path):
+    """The response has status 404."""
     os.remove(tmp_path / "eventtracking.mjs")
 
     assert files.answer("eventtracking.mjs", "GET", {}).status == 404
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-def test_files_are_only_read(files, method):
-    """The answer says how."""
-    answer = files.answer("eventtracking.js", method, {})
+def test_files_cannot_be_changed(files, method):
+    """The response names the allowed methods."""
+    response = files.answer("eventtracking.js", method, {})
 
-    assert (answer.status, dict(answer.headers)["Allow"]) == (405, "GET, HEAD")
+    assert (response.status, dict(response.headers)["Allow"]) == (405, "GET, HEAD")
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_the_files_are_shipped(name):
-    """Beside the collector, and served by it."""
-    answer = Collector().client_file(name, "GET", {})
+def test_the_collector_serves_the_files_of_the_package(name):
+    """All of them are shipped."""
+    response = Collector().client_file(name, "GET", {})
 
-    assert answer.status == 200
-    assert answer.body == (FOLDER / name).read_bytes()
+    assert response.status == 200
+    assert response.body == (FOLDER / name).read_bytes()
 
 
 def test_a_page_of_an_allowed_origin_may_load_the_module():
-    """Modules come with CORS; anybody else's page gets no leave."""
+    """Browsers load modules from another origin only with CORS headers."""
     collector = Collector(allowed_origins=["https://a.example"])
     headers = [
         dict(collector.client_file("eventtracking.mjs", "GET", {"Origin": origin}).headers)
@@ -111,15 +111,15 @@ def test_a_page_of_an_allowed_origin_may_load_the_module():
 
 
 @pytest.mark.parametrize(("method", "has_body"), [("GET", True), ("HEAD", False)])
-def test_the_client_lies_below_the_path(method, has_body):
-    """Of a door."""
+def test_the_middleware_serves_the_client_below_its_path(method, has_body):
+    """A `HEAD` request gets the headers without the body."""
     started = []
-    variables = {
+    environ = {
         "REQUEST_METHOD": method,
         "PATH_INFO": "/event/eventtracking.js",
         "wsgi.input": io.BytesIO(),
     }
-    body = CollectorMiddleware(None)(variables, lambda *given: started.append(given))
+    body = CollectorMiddleware(None)(environ, lambda *args: started.append(args))
     [(status, headers)] = started
     size = (FOLDER / "eventtracking.js").stat().st_size
 

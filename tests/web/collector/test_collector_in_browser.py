@@ -27,13 +27,13 @@ def test_a_click_reaches_the_log(browser, site):
         page.click("button")
         page.wait_for("Object.keys(localStorage).every((key) => !key.includes(':event:'))")
         sent = page.evaluate("eventtracking.emit('script.said', 5)")
-        complaints = page.complaints
+        errors = page.errors
     events = site.events()
     [clicked] = [event for event in events if event["name"] == "button.clicked"]
     viewed = [event for event in events if event["name"] == "page_view"]
 
     assert sent["status"] == "accepted"
-    assert complaints == []
+    assert errors == []
     assert len(viewed) == 1
     assert clicked["data"] == {"text": "Buy"}
     context = clicked["context"]

@@ -1,4 +1,4 @@
-"""From a view of a page in a browser to what Google Analytics is told of it."""
+"""From a page view in a browser to a request to Google Analytics."""
 
 from contextlib import contextmanager
 from uuid import uuid4
@@ -12,7 +12,7 @@ from eventtracking.web.wsgi import CollectorMiddleware, TrackMiddleware
 
 READY = "!!window.eventtracking"
 
-# For a machine that is busy with other tests.
+# Long enough for a machine that is busy with other tests.
 TIMEOUT = 120.0
 
 PAGE = b"""<!doctype html>
@@ -24,27 +24,27 @@ PAGE = b"""<!doctype html>
 """
 
 
-def shop(environ, start_response):
+def serve_page(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/html")])
     return [PAGE]
 
 
 @contextmanager
-def selling(fakes):
-    """Give the address of a site whose events go to *fakes*; nobody is logged in."""
+def shop(fakes):
+    """Yield the URL of a site whose events go to *fakes*. The visitor is not logged in."""
     backend = GoogleAnalyticsBackend("G-TEST", uuid4().hex, endpoint=fakes.google_endpoint)
     tracker = Tracker({"google_analytics": backend}, processors=[RequestContext()])
-    collecting = CollectorMiddleware(shop, tracker=tracker)
+    collector = CollectorMiddleware(serve_page, tracker=tracker)
     with Server(0) as server:
-        server.set_app(TrackMiddleware(collecting))
+        server.set_app(TrackMiddleware(collector))
         with server.in_background():
             yield server.url
     tracker.close()
 
 
-def test_a_view_tells_google_of_the_page_and_of_where_its_visitor_came_from(browser):
-    """A direct visit has no referrer, for the request is the page's own; its visitor has an id."""
-    with FakeDestinations() as fakes, selling(fakes) as url, browser.page(url) as page:
+def test_google_analytics_receives_the_page_and_its_referrer(browser):
+    """A direct visit has no referrer, and both views have the same client id."""
+    with FakeDestinations() as fakes, shop(fakes) as url, browser.page(url) as page:
         page.wait_for(READY)
         page.evaluate("eventtracking.flush()")
         fakes.wait_for_events(1, "google_analytics", timeout=TIMEOUT)
@@ -54,9 +54,9 @@ def test_a_view_tells_google_of_the_page_and_of_where_its_visitor_came_from(brow
         received = fakes.wait_for_events(2, "google_analytics", timeout=TIMEOUT)
 
     assert len({each["payload"]["client_id"] for each in received}) == 1
-    # Network addresses stay here.
+    # IP addresses are redacted.
     url = url.replace("127.0.0.1", "[redacted]")
-    about = {
+    common = {
         "engagement_time_msec": 1,
         "event_name_full": "page_view",
         "pseudonymous_client": "true",
@@ -64,6 +64,6 @@ def test_a_view_tells_google_of_the_page_and_of_where_its_visitor_came_from(brow
     }
     assert [each["reasons"] for each in received] == [[], []]
     assert [each["payload"]["params"] for each in received] == [
-        {**about, "page_location": url},
-        {**about, "page_location": f"{url}cart", "page_referrer": url},
+        {**common, "page_location": url},
+        {**common, "page_location": f"{url}cart", "page_referrer": url},
     ]

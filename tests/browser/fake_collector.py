@@ -1,4 +1,4 @@
-"""A site with pages that use the client, and a collector that answers as a test wants."""
+"""A site with pages that use the client, and a collector whose responses a test can set."""
 
 import json
 import socket
@@ -15,7 +15,7 @@ import eventtracking
 
 STATIC = Path(eventtracking.__file__).parent / "web/static"
 
-# For a machine that is busy with other tests.
+# Long enough for a machine that is busy with other tests.
 TIMEOUT = 180.0
 
 PAGE = """<!doctype html>
@@ -27,14 +27,13 @@ PAGE = """<!doctype html>
 
 
 class Request:
-    """A request that came to the collector: how, and with which events."""
+    """A request that the collector received."""
 
     def __init__(self, method, path, headers, body):
         self.method = method
         self.path = path
         self.headers = headers
         self.body = body
-        self.time = time.monotonic()
         self.type = headers.get("Content-Type", "")
 
     @property
@@ -50,34 +49,34 @@ class Request:
         return dict(parse_qsl(self.body.decode() or urlsplit(self.path).query))
 
 
-class StandIn:
-    """Listens on a free port of this machine. Use it as a context."""
+class FakeCollector:
+    """A server on a free local port."""
 
     def __init__(self):
         self.pages = {}
-        self.first = ""
-        """A script for each page, from the driver of a browser that runs none before it."""
+        self.preload = ""
+        """A script to add to each page, for browsers whose driver has no preload scripts."""
         self.requests = []
-        """Each request to the collector, refused ones too."""
+        """All requests to the collector, including refused ones."""
         self.events = {}
-        """The events that were accepted, by id, in their order."""
-        self.accepted = Counter()
-        """How often an event came that was accepted: 1, or it was sent again."""
-        self.answers = deque()
-        """What is answered next, instead of results: status, headers, body; or None: results."""
+        """The accepted events by id, in the order in which they arrived."""
+        self.times_received = Counter()
+        """The number of times that each accepted event was received, by id."""
+        self.responses = deque()
+        """The next responses, as status, headers and body; None stands for the usual results."""
         self.refuse = lambda event: None
-        """Gives the reason to refuse an event."""
+        """Return the reason to refuse an event, or None."""
         self._lock = Lock()
         self._port = 0
         self._held_port = None
-        self.up()
+        self.start()
 
     @property
     def url(self):
         return f"http://127.0.0.1:{self._port}"
 
-    def up(self):
-        """Listen, on the same port again."""
+    def start(self):
+        """Listen, on the same port as before."""
         handler = type("Handler", (_Handler,), {"site": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", self._port), handler)
         self._server.daemon_threads = True
@@ -87,59 +86,63 @@ class StandIn:
         if self._held_port:
             self._held_port.close()
 
-    def down(self):
-        """Listen no more: connections are refused."""
-        self.end()
-        # Bound, so that nobody else gets the port meanwhile.
+    def stop(self):
+        """Stop listening: connections are refused."""
+        self.close()
+        # Bind the port, so that no other program gets it in the meantime.
         self._held_port = socket.socket()
         self._held_port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._held_port.bind(("127.0.0.1", self._port))
 
-    def end(self):
-        """Listen no more, and leave the port to others."""
+    def close(self):
+        """Stop listening, and release the port."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(TIMEOUT)
 
-    def page(self, path="/", *, title="A page", body="", headers=(), scripts=None, **options):
-        """Put up a page that uses the client with these options; return its address."""
+    def add_page(self, path="/", *, title="A page", body="", headers=(), scripts=None, **options):
+        """Add a page that uses the client with these options, and return its URL."""
         data = {"endpoint": "/event", "batch_seconds": "0.05"} | options
-        written = "".join(
+        attributes = "".join(
             f' data-{name.replace("_", "-")}="{escape(value)}"' for name, value in data.items()
         )
         if scripts is None:
-            scripts = f'<script src="/eventtracking.js"{written}></script>'
+            scripts = f'<script src="/eventtracking.js"{attributes}></script>'
         html = PAGE.format(title=title, scripts=scripts, body=body)
         self.pages[path] = (html, "text/html; charset=utf-8", headers)
         return self.url + path
 
     def names(self):
-        """Return the names of the accepted events, in the order they came in."""
+        """Return the names of the accepted events, in the order in which they arrived."""
         with self._lock:
             return [event["name"] for event in self.events.values()]
 
-    def wait(self, claim):
-        """Return what *claim* gives for this as soon as that is true."""
+    def wait_until(self, condition):
+        """Wait until *condition* returns a true value, and return that."""
         end = time.monotonic() + TIMEOUT
         while time.monotonic() < end:
-            if found := claim(self):
-                return found
+            if value := condition():
+                return value
             time.sleep(0.02)
-        raise AssertionError(f"never true; here are {self.names()[:50]}")
+        raise AssertionError(f"still false after {TIMEOUT} s; accepted: {self.names()[:50]}")
 
     def wait_for(self, *names):
-        """Wait until an event of each name has been accepted; return the first of each."""
-        self.wait(lambda here: set(names) <= {*here.names()})
+        """Wait until an event of each name has been accepted, and return the first of each."""
+        self.wait_until(lambda: set(names) <= {*self.names()})
         first = {event["name"]: event for event in reversed([*self.events.values()])}
         return [first[name] for name in names]
 
-    def answer(self, request):
-        """Return status, headers and body."""
+    def record(self, request):
         with self._lock:
             self.requests.append(request)
-            answer = self.answers.popleft() if self.answers else None
-            if answer is not None:
-                return answer
+
+    def respond(self, request):
+        """Record a request, and return the status, headers and body of the response."""
+        self.record(request)
+        with self._lock:
+            response = self.responses.popleft() if self.responses else None
+            if response is not None:
+                return response
             if request.type.startswith("application/x-www-form-urlencoded") or not request.body:
                 return 200, {"Content-Type": "text/plain"}, b"success"
             results = [self._result(event) for event in request.batch["events"]]
@@ -148,7 +151,7 @@ class StandIn:
     def _result(self, event):
         if reason := self.refuse(event):
             return {"id": event["id"], "status": "refused", "reason": reason}
-        self.accepted[event["id"]] += 1
+        self.times_received[event["id"]] += 1
         is_new = self.events.setdefault(event["id"], event) is event
         return {"id": event["id"], "status": "accepted" if is_new else "duplicate"}
 
@@ -158,27 +161,27 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         path = urlsplit(self.path).path
-        found = self.site.pages.get(path)
+        page = self.site.pages.get(path)
         if path == "/event":
-            self._say(*self.site.answer(Request("GET", self.path, self.headers, b"")))
+            self._write(*self.site.respond(Request("GET", self.path, self.headers, b"")))
         elif path in ("/eventtracking.js", "/eventtracking.mjs"):
-            self._say(200, {"Content-Type": "text/javascript"}, (STATIC / path[1:]).read_bytes())
-        elif found:
-            text, kind, headers = found
-            if self.site.first:
-                text = text.replace("<head>", f"<head><script>{self.site.first}</script>")
-            self._say(200, {"Content-Type": kind, **dict(headers)}, text.encode())
+            self._write(200, {"Content-Type": "text/javascript"}, (STATIC / path[1:]).read_bytes())
+        elif page:
+            text, content_type, headers = page
+            if self.site.preload:
+                text = text.replace("<head>", f"<head><script>{self.site.preload}</script>")
+            self._write(200, {"Content-Type": content_type, **dict(headers)}, text.encode())
         else:
-            self._say(404, {}, b"")
+            self._write(404, {}, b"")
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        if self.path == "/first":
-            self.site.first = body.decode()
-            return self._say(200, {}, b"")
-        return self._say(*self.site.answer(Request("POST", self.path, self.headers, body)))
+        if self.path == "/preload":
+            self.site.preload = body.decode()
+            return self._write(200, {}, b"")
+        return self._write(*self.site.respond(Request("POST", self.path, self.headers, body)))
 
-    def _say(self, status, headers, body):
+    def _write(self, status, headers, body):
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
@@ -189,17 +192,17 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             super().handle()
         except ConnectionError:
-            # A tab that is closed or killed waits for no answer.
+            # The tab was closed or killed before it received the response.
             self.close_connection = True
 
     def log_message(self, *args):
-        """Keep the output of the tests clean."""
+        """Keep requests out of the test output."""
 
 
 @contextmanager
-def stand_in():
-    site = StandIn()
+def fake_collector():
+    site = FakeCollector()
     try:
         yield site
     finally:
-        site.end()
+        site.close()
