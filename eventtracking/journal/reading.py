@@ -16,8 +16,9 @@ def read(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     """
     Yield the events in the file at *path*, in order, each as a dict.
 
-    A line that a kill tore, with the whole line of another process behind it, gives up
-    that one. What cannot be read is left out, and a warning at the end says how much.
+    If a kill tore a line and another process appended a complete one to it, the complete
+    event is yielded. Bytes that cannot be read are skipped, and a warning at the end says
+    in how many lines.
 
     Raises:
         OSError: If the file cannot be read.
@@ -33,4 +34,5 @@ def read(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
                 damaged += bool(rest)
                 yield from events
     if damaged:
-        logger.warning("%s: %d damaged line(s); what was whole in them was read", path, damaged)
+        message = "%s: %d damaged line(s); the complete events in them were read"
+        logger.warning(message, path, damaged)

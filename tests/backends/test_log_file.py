@@ -327,15 +327,22 @@ def test_a_burst_looks_at_its_file_rarely(tmp_path):
     assert file.close()
 
 
-def test_lines_that_are_brought_back_come_before_newer_ones(tmp_path):
-    """A log that is deleted in a burst, and its descriptor closed: the order is kept."""
+def descriptors(path):
+    """Return the descriptors of this process that are open for the file at *path*."""
+    names = os.listdir("/proc/self/fd")
+    return [int(n) for n in names if os.path.realpath(f"/proc/self/fd/{n}") == str(path)]
+
+
+def test_recalled_lines_come_before_newer_ones(tmp_path):
+    """The log is deleted in a burst, and other code closes its descriptor: the order is kept."""
     log = tmp_path / "tracking.log"
     counters = Counters()
     file = LineFile(log, counters=counters, clock=ticking(0))
     for _ in range(100):
         file.append(LINE)
+    [descriptor] = descriptors(log)
     log.unlink()
-    os.close(file._file.descriptor)
+    os.close(descriptor)
     file.append(b'{"name":"newest"}\n')
     lines = log.read_bytes().splitlines(keepends=True)
 

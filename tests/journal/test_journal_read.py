@@ -108,7 +108,7 @@ def test_garbage_is_left_out_and_told_of(log, caplog, garbage):
 
     assert read_bytes(log, content) == [ONE, TWO]
     assert [record.getMessage() for record in caplog.records] == [
-        f"{log}: 2 damaged line(s); what was whole in them was read"
+        f"{log}: 2 damaged line(s); the complete events in them were read"
     ]
 
 
