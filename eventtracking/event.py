@@ -1,4 +1,4 @@
-"""Copy an event, so that whoever gets the copy can spoil nothing for others."""
+"""Copy an event, so that changes to the copy affect nobody else."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Any
 from eventtracking.types import Event
 
 MAX_DEPTH = 100
-"""Levels of nesting that an event keeps. Deeper values are cut, in copies and in JSON."""
+"""The levels of nesting that an event keeps. Deeper values are cut, in copies and in JSON."""
 
 CYCLE = "[cycle]"
-"""Stands where a container holds itself."""
+"""Replaces a container inside itself."""
 
 TOO_DEEP = "[too deep]"
-"""Stands where nesting went beyond `MAX_DEPTH`."""
+"""Replaces values beyond `MAX_DEPTH`."""
 
 _DEQUE_TRIES = 100
 
-# Checked first because nearly every value is one of these, and none can be spoiled.
+# Checked first, because nearly every value has one of these immutable types.
 _LEAVES = frozenset({str, int, float, bool, NoneType, bytes, frozenset, datetime, date})
 
 
@@ -35,22 +35,22 @@ def copy_value(value: Any) -> Any:
     """
     Return *value* with every container in it copied and every leaf shared.
 
-    Containers are the built-in ones and their subclasses, which come out as the plain
-    kind. Whatever else `copy.deepcopy` would choke on (locks, generators, open files)
-    is a leaf. A container that holds itself and nesting beyond `MAX_DEPTH` are marked.
+    Containers are the built-in ones. Their subclasses are copied as the plain type. Any
+    other object is a leaf, also one that `copy.deepcopy` cannot copy: a lock, a generator,
+    an open file. A container inside itself, and values beyond `MAX_DEPTH`, are replaced.
 
-    A tenth of the cost of `copy.deepcopy`, and other threads may change *value*
-    meanwhile: each container is copied in one step before it is walked.
+    This costs a tenth of `copy.deepcopy`. Other threads may change *value* meanwhile: each
+    container is copied in one step before its items are.
     """
     try:
         return _copy(value, MAX_DEPTH)
-    except _TangledError:
-        return _copy_tangled(value, ())
+    except _TooDeepError:
+        return _copy_and_cut(value, ())
 
 
 def _copy(value: Any, levels: int) -> Any:
-    # By the type, not by isinstance(): that asks `value.__class__`, and a lazy
-    # object would wake its database query to answer.
+    # By the type, not by isinstance(), which reads `value.__class__`: a lazy object
+    # would run its database query to answer.
     kind = type(value)
     if issubclass(kind, dict):
         return _copy_dict(value, levels)
@@ -69,7 +69,7 @@ def _copy(value: Any, levels: int) -> Any:
 
 def _copy_dict(value: dict[Any, Any], levels: int) -> dict[Any, Any]:
     if not levels:
-        raise _TangledError
+        raise _TooDeepError
     copied = _stored_pairs(value)
     for key, item in copied.items():
         if type(item) not in _LEAVES:
@@ -79,23 +79,23 @@ def _copy_dict(value: dict[Any, Any], levels: int) -> dict[Any, Any]:
 
 def _copy_items(value: Iterable[Any], levels: int) -> list[Any]:
     if not levels:
-        raise _TangledError
+        raise _TooDeepError
     return [item if type(item) in _LEAVES else _copy(item, levels - 1) for item in _stored(value)]
 
 
 def _stored_pairs(value: dict[Any, Any]) -> dict[Any, Any]:
-    """Return what a dict holds, in one step, past the methods that a subclass may have."""
+    """Return the items of a dict, copied in one step, bypassing the methods of a subclass."""
     return dict.copy(value) if type(value) is dict else dict(dict.items(value))
 
 
 def _stored(value: Any) -> list[Any]:
-    """Return the items, listed in one step, past an `__iter__` that a subclass may have."""
+    """Return the items, listed in one step, bypassing the `__iter__` of a subclass."""
     kind = type(value)
     if issubclass(kind, list):
         return list.copy(value)
     if issubclass(kind, tuple):
         return [*tuple.__iter__(value)]
-    # For a deque there is no such step. One that another thread changes meanwhile says so.
+    # A deque has no such step. It raises RuntimeError if another thread changes it meanwhile.
     for _ in range(_DEQUE_TRIES):
         with suppress(RuntimeError):
             return [*deque.__iter__(value)]
@@ -103,12 +103,12 @@ def _stored(value: Any) -> list[Any]:
 
 
 def _as_tuple(kind: type[Any], items: list[Any]) -> Any:
-    """Keep the names of a named tuple; any other subclass becomes a plain tuple."""
+    """Keep the type of a named tuple; any other subclass becomes a plain tuple."""
     return tuple.__new__(kind, items) if hasattr(kind, "_fields") else tuple(items)
 
 
-def _copy_tangled(value: Any, above: tuple[int, ...]) -> Any:
-    """Copy what is nested too deeply, or holds itself, cutting it there."""
+def _copy_and_cut(value: Any, above: tuple[int, ...]) -> Any:
+    """Copy a value that is nested too deeply, or holds itself, and cut it there."""
     kind = type(value)
     if not issubclass(kind, dict | list | tuple | deque):
         return _copy(value, 1)
@@ -118,10 +118,10 @@ def _copy_tangled(value: Any, above: tuple[int, ...]) -> Any:
         return TOO_DEEP
     inside = (*above, id(value))
     if issubclass(kind, dict):
-        return {key: _copy_tangled(item, inside) for key, item in _stored_pairs(value).items()}
-    items = [_copy_tangled(item, inside) for item in _stored(value)]
+        return {key: _copy_and_cut(item, inside) for key, item in _stored_pairs(value).items()}
+    items = [_copy_and_cut(item, inside) for item in _stored(value)]
     return _as_tuple(kind, items) if issubclass(kind, tuple) else items
 
 
-class _TangledError(Exception):
-    """The value is nested beyond `MAX_DEPTH`, perhaps because it holds itself."""
+class _TooDeepError(Exception):
+    """The value is nested beyond `MAX_DEPTH`, possibly because it holds itself."""

@@ -1,4 +1,4 @@
-"""Where contexts live: with the asyncio task, with the thread, or with the process."""
+"""Keep the entered contexts per asyncio task, per thread, or per process."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from eventtracking.types import Context
 
 class ContextVarLocator:
     """
-    Keep contexts with the thread, asyncio task or greenlet that entered them.
+    Keep contexts per thread, asyncio task or greenlet.
 
     A task, and a call through `asyncio.to_thread`, starts with the contexts of the
-    code that started it and changes only its own. A new thread, and a call through a
-    plain executor, starts with none.
+    code that started it, and changes only its own. A new thread, and a call through a
+    plain executor, starts without any.
     """
 
     def __init__(self) -> None:
         self._contexts = TaskContexts()
 
     def get(self) -> TaskContexts:
-        """Return the contexts entered here, by name, in the order they were entered."""
+        """Return the contexts entered here, by name, in the order in which they were entered."""
         return self._contexts
 
 
 class TaskContexts(MutableMapping[str, Context]):
     """
-    The contexts of whichever task is asking, as a mapping to read and to change.
+    The contexts of the current task, as a mapping to read and to change.
 
-    What the context variable holds is never changed, only replaced: tasks that share
-    it by inheritance cannot see each other's contexts.
+    The value of the context variable is never changed, only replaced. So tasks that
+    inherited the same value cannot see each other's contexts.
     """
 
     def __init__(self) -> None:
-        # One variable a locator, kept as long as any context that ever held it:
-        # make few locators, not one a request.
-        self.entered: ContextVar[Entered] = ContextVar("eventtracking", default=_NOTHING)
+        # One variable per locator. Python never frees it, so an application makes a few
+        # locators, not one per request.
+        self.entered: ContextVar[Entered] = ContextVar("eventtracking", default=_NO_CONTEXTS)
 
     def __getitem__(self, name: str) -> Context:
         return self.entered.get().contexts[name]
@@ -64,7 +64,7 @@ class TaskContexts(MutableMapping[str, Context]):
 
 class DefaultContextLocator:
     """
-    Keep contexts with the locator: every thread and task sees the same ones.
+    Keep contexts per locator: every thread and task sees the same ones.
 
     As in event-tracking. Right for a script with one thread, wrong for a server.
     """
@@ -79,15 +79,15 @@ class DefaultContextLocator:
 
 class ThreadLocalContextLocator:
     """
-    Keep contexts with the thread: the tasks of an event loop share them.
+    Keep contexts per thread: the tasks of an event loop share them.
 
-    As in event-tracking. A child thread starts with none. Prefer `ContextVarLocator`.
+    As in event-tracking. A new thread starts without any. Prefer `ContextVarLocator`.
     """
 
     def get(self) -> OrderedDict[str, Context]:
         """Return the contexts of this thread."""
-        # Made at the first use, so that a gevent patch applied after the import counts;
-        # by setdefault, which two first callers cannot both win.
+        # Made at the first use, after a possible gevent patch. Of two first callers,
+        # `setdefault` lets one win.
         thread = vars(self).setdefault("_thread", threading.local())
         if not hasattr(thread, "contexts"):
             thread.contexts = OrderedDict()
@@ -95,16 +95,16 @@ class ThreadLocalContextLocator:
 
 
 def merge(contexts: Mapping[str, Context]) -> dict[str, Any]:
-    """Return all *contexts* in one new dict, later over earlier."""
+    """Return all *contexts* in one new dict; later ones win."""
     merged: dict[str, Any] = {}
-    # Listed in one step: threads that share a locator may enter and leave meanwhile.
+    # Listed in one step: threads that share a locator may change the mapping meanwhile.
     for context in [*contexts.values()]:
         merged.update(context)
     return merged
 
 
 class Entered:
-    """The contexts entered at one moment, and their merger, made once for all events under them."""
+    """The contexts entered at one moment, merged once for all events emitted under them."""
 
     __slots__ = ("contexts", "merged")
 
@@ -113,4 +113,4 @@ class Entered:
         self.merged = merge(contexts)
 
 
-_NOTHING = Entered({})
+_NO_CONTEXTS = Entered({})

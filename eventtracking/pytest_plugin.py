@@ -1,6 +1,6 @@
-"""The fixtures `captured_events` and `fake_destinations` for pytest, found by an entry point."""
+"""The pytest fixtures `captured_events` and `fake_destinations`, found by an entry point."""
 
-# Nothing of the package at the top: what is imported here is imported before coverage
+# The package is imported in the fixtures: an import at the top would run before coverage
 # starts to measure.
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def captured_events() -> Iterator[CapturedEvents]:
 
 @pytest.fixture
 def fake_destinations() -> Iterator[FakeDestinations]:
-    """Stand in for Segment, Datadog and Google Analytics; see `eventtracking.testing`."""
+    """Simulate Segment, Datadog and Google Analytics; see `eventtracking.testing`."""
     from eventtracking.testing import FakeDestinations
 
     with FakeDestinations() as destinations:

@@ -1,7 +1,7 @@
 """
-Any event as one line of JSON, whatever it holds.
+Write any event as one line of JSON.
 
-Values that JSON does not know have one form each:
+Values that JSON does not have are written in one form each:
 
 =============================  =============================================================
 NaN, infinities                `null`
@@ -17,7 +17,7 @@ arrays (`tolist`)              array, or the number
 an object with a text          its `str()`: lazy strings, paths, keys
 any other object               `"[unserializable TypeName]"`
 lone surrogates                U+FFFD
-keys that are no strings       their text; a second key of the same text gets `#2`
+keys that are not strings      their text; a second key of the same text gets `#2`
 a container within itself      `"[cycle]"`
 nesting beyond 100 levels      `"[too deep]"`
 =============================  =============================================================
@@ -52,8 +52,8 @@ from orjson import (
 
 from eventtracking.event import CYCLE, MAX_DEPTH, TOO_DEEP
 
-# No `default=` callback, ever: without one orjson holds the interpreter from the first
-# byte to the last, and no other thread can change the event while it is written.
+# Never with a `default=` callback: without one, orjson holds the GIL from the first byte
+# to the last, and no other thread can change the event while it is written.
 _OPTIONS = OPT_PASSTHROUGH_DATETIME | OPT_PASSTHROUGH_DATACLASS | OPT_APPEND_NEWLINE
 
 
@@ -61,21 +61,21 @@ def encode(event: Any) -> bytes:
     """
     Return *event* as one line of JSON in UTF-8, with the newline at its end.
 
-    Never raises. No character in it but that newline is one that any reader takes for
-    the end of a line, and none is a control character that a terminal obeys.
+    Never raises. The line holds no other character that a reader may take for the end of
+    a line, and no control character that a terminal obeys.
     """
     try:
         stamp = event["timestamp"]
         flat = event
         if type(stamp) is datetime and stamp.tzinfo is UTC:
-            # Spares an event that is plain but for its timestamp the long way.
+            # The timestamp is the only value of most events that orjson must not write.
             flat = event.copy()
             flat["timestamp"] = Fragment(dumps(stamp))
         line = dumps(flat, None, _OPTIONS)
     except Exception:
         line = dumps(plain(event), None, _OPTIONS)
     else:
-        # replace() counts faster than count(), which does not use memchr.
+        # Faster than `count()`, which does not use memchr.
         openers = len(line) - len(line.replace(b"{", b"").replace(b"[", b""))
         if openers > MAX_DEPTH and _is_deeper(event, MAX_DEPTH):
             line = dumps(plain(event), None, _OPTIONS)
@@ -83,7 +83,7 @@ def encode(event: Any) -> bytes:
 
 
 def plain(value: Any) -> Any:
-    """Return *value* as JSON knows it: a new structure of dicts, lists, texts and numbers."""
+    """Return *value* in JSON's types: a new structure of dicts, lists, strings and numbers."""
     return _plain(value, ())
 
 
@@ -92,7 +92,7 @@ def read_naive_in(zone: tzinfo | None) -> None:
     Read naive datetimes as times in *zone*, in the whole process; `None` is UTC.
 
     Args:
-        zone: Any tzinfo. One from pytz is asked through its `localize`.
+        zone: Any tzinfo. The `localize` of a pytz zone is used.
     """
     _naive.zone = UTC if zone is None else zone
 
@@ -101,7 +101,7 @@ class DateTimeJSONEncoder(json.JSONEncoder):
     """
     The JSON encoder of event-tracking: dates and datetimes as ISO 8601, datetimes in UTC.
 
-    Naive datetimes are read as UTC. Anything else that JSON does not know is a `TypeError`.
+    Naive datetimes are read as UTC. Any other type that JSON does not have is a `TypeError`.
     """
 
     def default(self, o: Any) -> Any:
@@ -122,8 +122,8 @@ class _Naive:
 
 _naive = _Naive()
 
-# C1 controls, among them U+0085 "next line", and U+2028 and U+2029: orjson writes them
-# as they are, `str.splitlines` and some terminals take them at their word.
+# C1 controls, among them U+0085 "next line", and U+2028 and U+2029. orjson does not
+# escape them; `str.splitlines` and some terminals obey them.
 _UNSAFE = re.compile(rb"\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]")
 
 
@@ -153,13 +153,13 @@ def _plain(value: Any, above: tuple[int, ...]) -> Any:
             return TOO_DEEP
         return form(value, (*above, id(value)))
     except Exception:
-        # Somebody else's code ran, a `__str__` or an `items`, and it failed.
+        # The object's own code failed, its `__str__` or `items`.
         return f"[unserializable {type(value).__name__}]"
 
 
 @lru_cache(maxsize=1024)
 def _form(kind: type) -> Callable[[Any, tuple[int, ...]], Any]:
-    """Return the function that makes a value of this *kind* plain."""
+    """Return the function that converts a value of the type *kind*."""
     for known, form in _FORMS:
         if issubclass(kind, known):
             return form
@@ -183,14 +183,14 @@ def _text(value: str, _: tuple[int, ...] = ()) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        # By way of UTF-16, where two surrogates that belong together become one character.
+        # Through UTF-16, where a pair of surrogates becomes one character.
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
 
 
 def _integer(value: int, _: tuple[int, ...]) -> int | str:
     number = int.__int__(value)
-    # Decimal, because str() refuses integers of more than 4,300 digits.
+    # Through Decimal: str() refuses integers of more than 4,300 digits.
     return number if -(2**63) <= number < 2**64 else str(Decimal(number))
 
 
@@ -203,7 +203,7 @@ def _moment(value: datetime, _: tuple[int, ...]) -> str:
         aware = _localized(value) if value.utcoffset() is None else value
         return _iso(aware.astimezone(UTC))
     except OverflowError:
-        # On the first or last day that a datetime can be, UTC may be one day off the end.
+        # On the first or last day of the calendar, the time in UTC may lie outside of it.
         return _iso(value)
 
 
@@ -231,7 +231,7 @@ def _bytes(value: bytes | bytearray | memoryview, _: tuple[int, ...]) -> str:
 
 
 def _object(value: Any, above: tuple[int, ...]) -> dict[str, Any]:
-    # In one step: other threads may change a dict while it is walked.
+    # Copied in one step: other threads may change a dict meanwhile.
     items = dict(dict.items(value) if issubclass(type(value), dict) else value.items())
     found: dict[str, Any] = {}
     clashes: dict[str, Iterator[int]] = {}
@@ -249,7 +249,7 @@ def _array(value: Iterable[Any], above: tuple[int, ...]) -> list[Any]:
 
 
 def _sorted_array(value: Iterable[Any], above: tuple[int, ...]) -> list[Any]:
-    # Sorted when they are plain: comparing two objects may run anything.
+    # Sorted after the conversion: comparing two objects may run any code.
     items = _array(value, above)
     try:
         items.sort()
@@ -281,13 +281,13 @@ def _key(key: Any) -> str:
 def _unused(name: str, found: dict[str, Any], clashes: dict[str, Iterator[int]]) -> str:
     if name not in found:
         return name
-    # Counted on from the last clash: looking from 2 each time takes minutes for many keys.
+    # Counts on from the last clash: starting at 2 each time takes minutes for many keys.
     numbers = clashes.setdefault(name, count(2))
     return next(other for n in numbers if (other := f"{name}#{n}") not in found)
 
 
 def _has_own_text(kind: type) -> bool:
-    """Tell whether `str()` of it says more than its address."""
+    """Tell whether `str()` of such an object says more than its address."""
     own_str = _method(kind, "__str__") is not vars(object)["__str__"]
     return own_str or isinstance(_method(kind, "__repr__"), FunctionType)
 
@@ -296,12 +296,12 @@ def _method(kind: type, name: str) -> object:
     return next(vars(base)[name] for base in kind.__mro__ if name in vars(base))
 
 
-# The first that fits. Enums before the texts and integers that they may also be;
-# datetimes before dates; dict views before the sets that they also are.
+# The first match counts. Enums come before the strings and integers that they may also be,
+# datetimes before dates, dict views before sets.
 _FORMS: tuple[tuple[Any, Callable[[Any, tuple[int, ...]], Any]], ...] = (
     (Enum, _enum),
     (str, _text),
-    # A fragment is what one of our own writers has encoded already.
+    # One of our own functions has encoded a fragment already.
     ((bool, NoneType, Fragment), _as_it_is),
     (int, _integer),
     (float, _float),

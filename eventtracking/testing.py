@@ -1,4 +1,4 @@
-"""See, in the tests of an application, which events it emits, and what would reach the vendors."""
+"""Capture the events of an application in its tests, and simulate the vendors' services."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from eventtracking.inspector.record import Record
     from eventtracking.inspector.server import Inspector
 
-# How often is looked whether what a test waits for has come.
-_LOOK_SECONDS = 0.01
+# The interval at which the events that a test waits for are counted.
+_POLL_SECONDS = 0.01
 
 
 class CapturedEvents(list[Event]):
-    """The events that reached the backends, oldest first: a list, with assertions."""
+    """The events that reached the backends, oldest first: a list with assertions."""
 
     def send(self, event: Event, /) -> None:
-        """Keep *event*, as a backend."""
+        """Keep *event*, as a backend does."""
         self.append(event)
 
     def named(self, name: str) -> list[Event]:
@@ -42,14 +42,14 @@ class CapturedEvents(list[Event]):
         Assert that events were emitted, and return them.
 
         Args:
-            name: Their name, whole.
-            data_subset: What their data hold at least; mappings inside count as subsets too.
-            context_subset: What their context holds at least.
-            count: How many of them there are exactly. Default: one or more.
+            name: The whole name.
+            data_subset: Items that their data must hold; nested mappings are subsets too.
+            context_subset: Items that their context must hold.
+            count: The exact number of such events. Default: one or more.
 
         Raises:
-            AssertionError: If there are none, or not *count*. It shows the events by
-                that name, or, if there are none, the names that were emitted.
+            AssertionError: If the number is another one. It shows the events of that name,
+                or, if there are none, the names that were emitted.
         """
         __tracebackhide__ = True
         found = [
@@ -60,26 +60,26 @@ class CapturedEvents(list[Event]):
         ]
         if len(found) != count if count is not None else not found:
             wanted = {"data": data_subset, "context": context_subset}
-            raise AssertionError(self._complaint(name, wanted, count, len(found)))
+            raise AssertionError(self._failure(name, wanted, count, len(found)))
         return found
 
-    def _complaint(self, name: str, wanted: dict[str, Any], count: int | None, found: int) -> str:
+    def _failure(self, name: str, wanted: dict[str, Any], count: int | None, found: int) -> str:
         subsets = "".join(f", {part} with {subset!r}" for part, subset in wanted.items() if subset)
         expected = "at least 1" if count is None else count
         lines = [f"expected {expected} event(s) {name!r}{subsets}; found {found}"]
         lines += [f"  {event!r}" for event in self.named(name)]
         if len(lines) == 1:
-            lines.append(f"  emitted were: {sorted({str(event.get('name')) for event in self})}")
+            lines.append(f"  emitted names: {sorted({str(event.get('name')) for event in self})}")
         return "\n".join(lines)
 
 
 @contextmanager
 def capture_events(*, passthrough: bool = False) -> Iterator[CapturedEvents]:
     """
-    Collect what the default tracker would send to its backends, after its processors.
+    Collect the events that the default tracker would hand to its backends.
 
-    While this is open the backends get nothing, and their books stand still. Without a
-    default tracker there is one for as long. Blocks nest; each ends with what was there.
+    Its processors run, but inside the block the backends get nothing and count nothing. If
+    there is no default tracker, the block has one of its own. Blocks nest.
 
     Args:
         passthrough: Send the events to the backends as well.
@@ -89,9 +89,9 @@ def capture_events(*, passthrough: bool = False) -> Iterator[CapturedEvents]:
     router = tracker.routing_backend
     captured = CapturedEvents()
     stand_in = RoutingBackend({"captured": captured})
-    # The list itself, so that a processor registered meanwhile counts, and stays.
+    # The list itself, so that a processor registered in the block runs, and remains.
     stand_in.processors = router.processors
-    # A subclass may process events in a way of its own.
+    # A subclass may override it.
     stand_in.process_event = router.process_event  # type: ignore[method-assign]
     if passthrough:
         stand_in.register_backend("passthrough", _Unprocessed(router))
@@ -109,19 +109,19 @@ def capture_events(*, passthrough: bool = False) -> Iterator[CapturedEvents]:
 
 class FakeDestinations:
     """
-    Stand in for Segment, Datadog and Google Analytics, on free ports of this machine.
+    Simulate Segment, Datadog and Google Analytics, on free ports of this machine.
 
-    Used as a context manager. It checks what it receives against the vendors' limits and
-    answers as they do; see `eventtracking inspect`, which is the same with a page.
+    Used as a context manager. It checks received events against the vendors' limits and
+    responds as they do; `eventtracking inspect` is the same with a page.
 
     Args:
-        max_events: How many events are kept, of the good and of the bad each.
-        max_bytes: How many bytes of their payloads are kept, likewise.
-        http_port: For HTTP, when something has to come back where it was; 0 for any.
-        statsd_port: For DogStatsD, likewise.
+        max_events: The number of valid events to keep, and of invalid ones.
+        max_bytes: The bytes of payloads to keep, likewise.
+        http_port: The port for HTTP; 0 for any free one.
+        statsd_port: The port for DogStatsD; 0 for any free one.
 
     Raises:
-        ImproperlyConfigured: On entering, if a port cannot be had.
+        ImproperlyConfigured: On entering, if a port cannot be opened.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class FakeDestinations:
         self._opened: Inspector | None = None
 
     def __enter__(self) -> Self:
-        # Not at the top: tests that capture events need no network.
+        # Not at the top: a test that captures events needs no web server.
         from eventtracking.inspector.server import Inspector
 
         max_events, max_bytes = self._bounds
@@ -162,30 +162,30 @@ class FakeDestinations:
 
     @property
     def segment_host(self) -> str:
-        """What `SegmentBackend` takes as `host`."""
+        """The value for the option `host` of `SegmentBackend`."""
         return self._inspector.url
 
     @property
     def google_endpoint(self) -> str:
-        """What `GoogleAnalyticsBackend` takes as `endpoint`."""
+        """The value for the option `endpoint` of `GoogleAnalyticsBackend`."""
         return self._inspector.url
 
     @property
     def datadog_endpoint(self) -> str:
-        """What `DatadogLogsBackend` and `DatadogBackend` take as `endpoint`."""
+        """The value for the option `endpoint` of `DatadogLogsBackend` and `DatadogBackend`."""
         return self._inspector.url
 
     @property
     def statsd_address(self) -> tuple[str, int]:
-        """What `DatadogBackend` takes as `statsd_host` and `statsd_port`."""
+        """The values for `statsd_host` and `statsd_port` of `DatadogBackend`."""
         return self._inspector.statsd_address
 
     def events(self, destination: str | None = None) -> list[dict[str, Any]]:
         """
-        Return what was received, oldest first.
+        Return the received events, oldest first.
 
-        Each has its `destination`, `name`, whether it is `good`, the `reasons` if it is not,
-        its `payload`, and when it was `received_at`, in ISO 8601.
+        Each is a dict with `destination`, `name`, `good` (whether it is valid), `reasons`
+        (if it is not), `payload`, and `received_at` in ISO 8601.
 
         Args:
             destination: `segment`, `datadog` or `google_analytics`. Default: all of them.
@@ -199,38 +199,39 @@ class FakeDestinations:
         Return `events(destination)` as soon as there are *count* of them.
 
         Args:
-            count: How many there have to be at least.
+            count: The number of events to wait for.
             destination: As in `events`.
-            timeout: How many seconds to wait for them.
+            timeout: The longest wait, in seconds.
 
         Raises:
-            AssertionError: If there are fewer even then.
+            AssertionError: If there are fewer when the time is over.
         """
         end = time.monotonic() + timeout
         while len(records := self._records(destination)) < count:
             if time.monotonic() > end:
                 events = [record.whole() for record in records]
                 raise AssertionError(f"expected {count} event(s) in {timeout} s; got {events!r}")
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
         return [record.whole() for record in records]
 
     def script(self, destination: str, script: str) -> None:
         """
-        Let *destination* answer its next requests as *script* says, then as always.
+        Make *destination* respond to its next requests as *script* says, then normally.
 
         Args:
             destination: `segment`, `datadog` (HTTP) or `google_analytics`.
-            script: One step a request: a status (`500`), `429:2` for `Retry-After: 2`,
-                `hang` until the end, `hang:1.5` seconds before the normal answer, `reset` to
-                take the events and then break the connection, `refuse` to break it at once.
+            script: One step per request, separated by commas: a status (`500`), `429:2` for
+                `Retry-After: 2`, `hang` until the end, `hang:1.5` seconds before the normal
+                response, `reset` to take the events and then break the connection,
+                `refuse` to break it at once.
 
         Raises:
-            ImproperlyConfigured: If there is no such destination, or a step is wrong.
+            ImproperlyConfigured: If the destination is unknown, or a step is invalid.
         """
         self._inspector.faults.script(destination, script)
 
     def reset(self) -> None:
-        """Forget all events, and what is left of the scripts."""
+        """Forget all events, and the remaining steps of the scripts."""
         self._inspector.records.reset()
         self._inspector.faults.clear()
 
@@ -246,7 +247,7 @@ class FakeDestinations:
 
 
 class _Unprocessed:
-    """The backends of a router, without its processors, which have run already."""
+    """The backends of a router without its processors, which have run already."""
 
     read_only = True
 

@@ -81,7 +81,7 @@ class Tracker:
 
     @property
     def located_context(self) -> MutableMapping[str, Context]:
-        """The contexts that are entered here, by name."""
+        """The contexts entered here, by name."""
         return self.context_locator.get()
 
     @property
@@ -162,7 +162,7 @@ class Tracker:
                 return
 
     def resolve_context(self) -> dict[str, Any]:
-        """Return all entered contexts in one new dict, later over earlier."""
+        """Return all entered contexts in one new dict; later ones win."""
         contexts = self.context_locator.get()
         if type(contexts) is TaskContexts:
             return contexts.entered.get().merged.copy()

@@ -248,7 +248,7 @@ def test_the_complaint_shows_the_names_if_there_is_none_of_that_name():
 
     assert str(raised.value).splitlines() == [
         "expected at least 1 event(s) 'aa'; found 0",
-        "  emitted were: ['a', 'b']",
+        "  emitted names: ['a', 'b']",
     ]
 
 

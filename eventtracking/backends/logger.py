@@ -14,20 +14,20 @@ from eventtracking.types import BackendStats, Event
 logger = logging.getLogger(__name__)
 
 MAX_EVENT_SIZE = 1024
-"""How many characters of JSON an event may have by default."""
+"""The default limit of an event, in characters of JSON."""
 
 
 class LoggerBackend:
     """
     Log each event as one line of JSON.
 
-    For a file, `LogFileBackend` is the better choice: it writes whatever an event
-    holds, and a handler of `logging` loses lines where it does not.
+    For a file, prefer `LogFileBackend`: it writes any event, and loses no line where a
+    handler of `logging` does.
 
     Args:
         name: The logger to write to. Default: the root logger.
-        max_event_size: How many characters of JSON an event may have; a longer one is
-            counted as lost, `too_large`. `None`: any number.
+        max_event_size: The number of characters of JSON that an event may have; a longer
+            event is counted as lost, `too_large`. `None`: any number.
         level: The name of the logger's method to call.
         ignored: Other options are accepted, as event-tracking does, with a warning.
 
@@ -58,7 +58,7 @@ class LoggerBackend:
         Log *event*.
 
         Raises:
-            TypeError: If it holds what `DateTimeJSONEncoder` cannot write, or itself.
+            TypeError: If it holds a value that `DateTimeJSONEncoder` cannot write, or itself.
         """
         try:
             text = json.dumps(event, cls=DateTimeJSONEncoder)
@@ -68,12 +68,12 @@ class LoggerBackend:
             self._drop(event, len(text))
             return
         self.log(text)
-        # Afterwards: a handler may raise, and then it is the router that counts the event.
+        # Afterwards: a handler may raise, and then the router counts the event.
         next(self._counters.accepted)
         next(self._counters.sent)
 
     def stats(self) -> BackendStats:
-        """Return the books."""
+        """Return the statistics."""
         return self._counters.stats()
 
     def _drop(self, event: Event, size: int) -> None:

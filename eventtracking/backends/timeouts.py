@@ -1,4 +1,4 @@
-"""Call `flush` and `close` of objects that other people wrote."""
+"""Call `flush` and `close` of any backend, with or without a timeout."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 
 def call_within(method: Callable[..., Any], seconds: float | None) -> Any:
-    """Call *method* with a time-out of so many *seconds*, if it takes an argument."""
-    # Imported here: it is large, and needed once, at the end.
+    """Call *method* with a timeout of *seconds*, if it takes an argument."""
+    # Imported here: it is large, and needed only when backends are flushed or closed.
     from inspect import signature
 
     try:
@@ -16,6 +16,6 @@ def call_within(method: Callable[..., Any], seconds: float | None) -> Any:
     except TypeError:
         return method()
     except ValueError:
-        # Some callables written in C do not tell. `close(timeout)` is the protocol.
+        # Some callables written in C have no signature. `close(timeout)` is the protocol.
         pass
     return method(seconds)
