@@ -41,12 +41,17 @@ EXTRAS["all"] = [
     for requirement in EXTRAS[extra]
 ]
 
+# Filled in when the repository has an address; see "Releasing" in CONTRIBUTING.rst.
+PROJECT_URLS = {}
+
 setup(
     name="eventtracking",
     version=VERSION,
     description="Event tracking that a Python program embeds: one emit(), every destination.",
     long_description=(HERE / "README.rst").read_text("utf-8"),
     long_description_content_type="text/x-rst",
+    keywords="event tracking, analytics, telemetry, segment, datadog, google analytics, open edx",
+    project_urls=PROJECT_URLS,
     license_expression="Apache-2.0",
     license_files=["LICENSE"],
     packages=find_packages(include=["eventtracking", "eventtracking.*"]),
@@ -78,6 +83,10 @@ setup(
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
         "Programming Language :: Python :: 3.13",
+        "Topic :: Internet :: WWW/HTTP",
+        "Topic :: Software Development :: Libraries",
+        "Topic :: System :: Logging",
+        "Topic :: System :: Monitoring",
         "Typing :: Typed",
     ],
 )
