@@ -17,12 +17,6 @@ _LONGEST_REMEMBERED = 100
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[^\W\d_]+")
-_PIECE = re.compile(r"[^\W_]+|[$@]")
-
-# A digit or a sign between letters may be read as one.
-_LEET_SIGN = re.compile(r"[A-Za-z][0134578$@]+[A-Za-z]|^[$@5][A-Za-z0-9]")
-_LEET = str.maketrans("0134578$@", "oieastbsa")
-_LOOKALIKES = str.maketrans("аеорсухіѕԁјкмтнвοαερνικ", "aeopcyxisdjkmthboaepvik")
 
 # Longer words are not taken apart: nobody writes thirteen names as one.
 _SHORTEST_COMPOUND, _LONGEST_COMPOUND = 5, 60
@@ -63,7 +57,7 @@ class Names:
                 return None
             if flat in self._extra:
                 return suspicions.always
-        return _of_readings(name)
+        return vocabulary.judge(words(name))
 
 
 def letters(name: str) -> str:
@@ -76,25 +70,6 @@ def words(name: str) -> tuple[str, ...]:
     parts = _WORD.findall(_CAMEL.sub(" ", _folded(name)).casefold())
     single = [word for part in parts for word in _parted(part)]
     return tuple(_rejoined(single))
-
-
-def _of_readings(name: str) -> Suspicion | None:
-    """Judge *name* as it is written, and as somebody who disguised it reads it."""
-    verdict = vocabulary.judge(words(name))
-    if verdict is not None or (name.isascii() and not _LEET_SIGN.search(name)):
-        return verdict
-    if not name.isascii() and any(letter.isascii() and letter.isalpha() for letter in name):
-        verdict = vocabulary.judge(words(name.casefold().translate(_LOOKALIKES)))
-    pieces = _PIECE.findall(_folded(name).casefold())
-    readings = {"".join(pieces), *pieces}
-    if verdict is None and any(map(_is_disguised, readings)):
-        return suspicions.always
-    return verdict
-
-
-def _is_disguised(word: str) -> bool:
-    letters = word.translate(_LEET)
-    return letters != word and letters in vocabulary.SECRETS
 
 
 def _folded(name: str) -> str:

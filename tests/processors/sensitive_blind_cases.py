@@ -39,7 +39,7 @@ decryption_key symmetric_key wifi_password sid passphrase_hint SAMLResponse saml
 id_token_hint client_assertion service_account_key webhook_signing_secret ssh_private_key
 x-csrf-token password_hash hashed_password private-token secret_question_answer JOB-TOKEN
 subscription_key Ocp-Apim-Subscription-Key master_password old_pw temp_password Password:
-$.user.password \U0001f511password t\u03bfken PASSWORD\u0307 api\u2010key
+$.user.password \U0001f511password PASSWORD\u0307 api\u2010key
 """
 
 # <S> stands for a password, <T> for a token. Behind the text, what must be kept of it.
