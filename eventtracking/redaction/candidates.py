@@ -1,8 +1,8 @@
 """
-Cheap tests for long tokens and card numbers, as a part of the prefilter.
+Cheap tests for long tokens and card numbers, used by the prefilter.
 
 They map the bytes of a text so that every card number contains one constant string, and
-every long token another. Nothing is found faster than a constant.
+every long token another. No search is faster than that for a constant.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _AFTER_SPACE = 48
 
 
 def may_contain_card(text: str) -> bool:
-    """Tell from the digits of *text* whether it may contain a card number."""
+    """Return whether *text* may contain a card number, judged by its digits."""
     data = _bytes(text)
     if _CARD_DIGITS not in data.translate(_DIGITS, _DIGIT_SEPARATORS):
         return False
@@ -47,7 +47,7 @@ def may_contain_card(text: str) -> bool:
 
 
 def may_contain_long_token(text: str) -> bool:
-    """Tell from the long words of *text* whether it may contain one of the `LONG_WORD_TOKENS`."""
+    """Return whether *text* may contain one of the `LONG_WORD_TOKENS`, judged by its words."""
     data = _bytes(text)
     words = data.translate(_WORDS)
     at = words.find(_LONG_WORD)

@@ -9,7 +9,7 @@ from itertools import pairwise
 from eventtracking.redaction.spans import Span
 
 SMALLEST = 10**11
-"""The smallest card number: it has twelve digits."""
+"""The smallest number with as many digits as a card number."""
 
 _SHORTEST, _LONGEST = 12, 19
 
@@ -19,8 +19,8 @@ _GERMAN_TELEPHONE = 13
 # Groups may be separated by up to three spaces or by one other character.
 _GROUPS = re.compile(r"\d(?: ?[-./_+] ?\d|,\d|[ \t]{0,3}\d|[\r\n]{1,2}\d)+")
 _GROUP = re.compile(r"\d+")
-# They may also be separated by any other character, once or twice, if it is the same throughout.
-# A comma separates the items of a list.
+# Any other character may also separate them, once or twice, if it is the same throughout. A comma
+# separates the items of a list.
 _UNIFORM_GROUPS = re.compile(
     r"(?<!\d)\d++(?P<gap>(?P<separator>[^\w\s,]|_)(?P=separator)?)\d++(?:(?P=gap)\d++)*+"
 )
@@ -78,12 +78,12 @@ _DOUBLED = str.maketrans("0123456789", "0246813579")
 
 
 def is_card_number(digits: str) -> bool:
-    """Tell whether *digits* has the prefix and length of an issuer, and a valid check digit."""
+    """Return whether *digits* has the prefix and length of an issuer, and a valid check digit."""
     return _is_issued(digits) and _luhn_sum(digits) % 10 == 0
 
 
 def is_card_integer(number: int) -> bool:
-    """Tell whether *number* is a card number."""
+    """Return whether *number* is a card number."""
     return SMALLEST <= number < 10**19 and is_card_number(str(number))
 
 
@@ -104,7 +104,7 @@ def _groups(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _is_usual(groups: list[Span]) -> bool:
-    """Tell whether *groups* are as on a card, or of equal length except for the last."""
+    """Return whether *groups* are as on a card, or of equal length except for the last."""
     first, *others = _lengths(groups)
     is_even = first >= _SHORTEST_GROUP and {*others[:-1]} <= {first} and others[-1] <= first
     return is_even or (first, *others) in _GROUPINGS
@@ -117,7 +117,7 @@ def _lengths(groups: list[Span]) -> tuple[int, ...]:
 def _in_groups(text: str, start: int, end: int) -> Iterator[Span]:
     """Yield the cards in a row of groups, which may contain other numbers as well."""
     groups = [*_groups(text, start, end)]
-    # Numbers separated by commas are a list, and together they are not one number.
+    # Numbers separated by commas are a list, and not one number in groups.
     is_list = text.find(",", start, end) >= 0
     if len(groups) <= _LONGEST and not is_list and _is_card(text, groups):
         yield start, end
@@ -161,7 +161,7 @@ def _is_float(text: str, groups: list[Span]) -> bool:
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
-    """Tell whether the number between *start* and *end* is not part of something longer."""
+    """Return whether the number between *start* and *end* is not part of something longer."""
     before, after = text[max(0, start - 2) : start], text[end : end + 5]
     if _TRACK.search(before):
         return True

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from eventtracking.redaction import value_tests
 from eventtracking.redaction.spans import Finder, Span
 
-# Minimum lengths of a credential behind a scheme: with digits; a word that ends in a number
+# Minimum lengths of a credential after a scheme: with digits; a word that ends in a number
 # ("basic skills101"); letters that are not written like a word; letters alone ("bearer of").
 _WITH_DIGITS, _WORD_AND_NUMBER, _UNLIKE_WORD, _LETTERS = 8, 16, 20, 24
 _SHORTEST_IN_LINK = 10
@@ -64,7 +64,7 @@ def find(text: str) -> Iterator[Span]:
 
 
 def _after_schemes(text: str) -> Iterator[Span]:
-    """Find credentials behind an authentication scheme such as `Bearer`."""
+    """Find credentials after an authentication scheme such as `Bearer`."""
     for match in _SCHEME.finditer(text):
         scheme, value = match[1].lower(), match[2]
         bare = value.rstrip(".:,")
@@ -73,7 +73,7 @@ def _after_schemes(text: str) -> Iterator[Span]:
 
 
 def _is_credential(scheme: str, value: str) -> bool:
-    """Tell a credential behind *scheme* from the rest of a sentence."""
+    """Return whether *value* is a credential, and not the next word of a sentence."""
     if scheme == "basic":
         return _is_user_and_password(value)
     if not any(map(str.isdigit, value)):
@@ -84,12 +84,12 @@ def _is_credential(scheme: str, value: str) -> bool:
 
 
 def _is_user_and_password(value: str) -> bool:
-    """Tell whether *value* is the Base64 of `user:password`."""
+    """Return whether *value* is the Base64 of `user:password`."""
     text = value.replace("%3D", "=").replace("%3d", "=").replace("%2B", "+").replace("%2F", "/")
     if not _BASIC.match(text):
         return False
     padded = text.rstrip("=").replace("-", "+").replace("_", "/")
-    if len(padded) % 4 == 1:  # not a length that Base64 has
+    if len(padded) % 4 == 1:  # Base64 never has this length
         return False
     return b":" in b64decode(padded + "=" * (-len(padded) % 4))
 
@@ -126,9 +126,9 @@ def _in_urls(text: str) -> Iterator[Span]:
 
 
 def _password(url: str) -> Span | None:
-    """Return the span of the password in *url*, which begins behind the slashes."""
+    """Return the span of the password in *url*, which begins after the slashes."""
     authority = re.split(r"[/?#]", url, maxsplit=1)[0]
-    # A password with an unescaped slash is invalid, and occurs.
+    # A password with an unescaped slash is invalid, but occurs.
     if "@" not in authority and ":" in authority and not _PORT.match(url):
         authority = url
     user, at, _ = authority.rpartition("@")
@@ -174,4 +174,8 @@ FINDERS: tuple[tuple[str, Finder], ...] = (
     *((word, _after_schemes) for word in ("ntlm", "digest", "hmac", "jwt", "bot")),
     *((word, _signed) for word in ("aws4-hmac", "digest ", "sharedaccess")),
 )
-"""Each finder with an indicator, in lower case: one of them is in every text with a match."""
+"""
+The finders, each with an indicator in lower case.
+
+A text in which a finder matches contains at least one indicator of it.
+"""

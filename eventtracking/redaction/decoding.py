@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from eventtracking.redaction.spans import Span
 
-# A request body in a parameter of a URL in a JSON string in a log line has five.
+# Five occur: a request body in a parameter of a URL in a JSON string in a log line.
 MAX_LAYERS = 8
 
 # An escape is found by its first character, which is one of a few, and then checked by the
@@ -69,7 +69,7 @@ class OffsetMap:
 
 
 class Layer(NamedTuple):
-    """A text after some steps of decoding, and the offset maps of those steps, last step first."""
+    """A text after some decoding steps, and the offset maps of those steps, the last one first."""
 
     text: str
     offset_maps: tuple[OffsetMap, ...] = ()
@@ -102,7 +102,7 @@ def layers(text: str) -> Iterator[Layer]:
 
 
 def may_be_encoded(text: str) -> bool:
-    """Tell, at a low cost, whether *text* may have more than one layer."""
+    """Return whether *text* may have more than one layer. Cheaper than decoding it."""
     if "%" in text or "\\" in text or "&" in text or ("+" in text and "=" in text):
         return True
     if text.isascii():

@@ -32,7 +32,7 @@ class FastPath:
     Redact an event whose secrets are all in texts, without a full walk.
 
     It collects the texts of the event, checks that nothing else needs attention, and has
-    all texts examined together. The names of a mapping are classified once, because the
+    all texts examined at once. The names of a mapping are classified once, because the
     next event of the same kind has the same names.
 
     Args:
@@ -55,7 +55,7 @@ class FastPath:
         return _replace(value, redacted) if redacted else value
 
     def _is_harmless(self, value: Any, texts: list[str], levels: int) -> bool:
-        """Tell whether *value* is harmless apart from its texts, which are added to *texts*."""
+        """Return whether *value* is harmless apart from its texts, which are added to *texts*."""
         if type(value) is dict:
             return self._is_harmless_dict(value, texts, levels)
         return type(value) is list and self._is_harmless_list(value, texts, levels)
@@ -121,7 +121,7 @@ class FastPath:
 
 
 def _passes_tests(mapping: dict[str, Any], tests: tuple[tuple[str, ValueTest], ...]) -> bool:
-    """Tell whether the values under the names in *tests* are harmless."""
+    """Return whether the values under the names in *tests* are harmless."""
     for name, test in tests:
         value = mapping[name]
         if type(value) not in _TESTABLE_TYPES or test(value):
@@ -133,7 +133,7 @@ def _replace(value: Any, redacted: dict[str, str]) -> Any:
     """Return a copy of *value*, a dict or list, with the *redacted* form of its texts."""
     if type(value) is list:
         return [_replace_item(None, item, redacted) for item in value]
-    # A new dict, and not a changed copy: a key of an unusual type may not be found in a copy.
+    # Not a copy with changes: a key of an unusual type may not be found in the copy.
     return {
         name: item if type(item) in _UNCHANGED_TYPES else _replace_item(name, item, redacted)
         for name, item in value.items()

@@ -11,14 +11,14 @@ from urllib.parse import unquote
 from eventtracking.redaction import value_tests, vocabulary
 from eventtracking.redaction.value_tests import ValueTest
 
-# Names recur, so results are cached. A longer text is hardly a name.
+# Names recur, so results are cached. A longer text is probably not a name.
 _CACHE_SIZE = 8192
 _LONGEST_CACHED = 100
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[^\W\d_]+")
 
-# Longer words are not split: nobody writes thirteen words as one name.
+# Longer words are not split: no name joins that many words.
 _SHORTEST_COMPOUND, _LONGEST_COMPOUND = 5, 60
 _LONGEST_WORD = 14
 
@@ -47,7 +47,7 @@ class NameClassifier:
         return self._cached(name)
 
     def is_allowed(self, name: str) -> bool:
-        """Tell whether *name* was declared harmless."""
+        """Return whether *name* was declared harmless."""
         return bool(self._allow) and compact(name) in self._allow
 
     def _classify(self, name: str) -> ValueTest | None:

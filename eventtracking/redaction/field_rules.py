@@ -35,7 +35,7 @@ _VERSION_WORDS = word_set(
 )
 _VERSION = re.compile(r"\s*v?\d+(?:\.\d+){1,5}\s*\Z", re.ASCII)
 
-# Names that stand beside sensitive names in lists of fields.
+# Names that occur next to sensitive names in lists of fields.
 _COMMON_FIELDS = word_set(
     "email username name first_name last_name user login phone address country city language bio "
     "accept accept-language accept-encoding user-agent host origin referer content-type age gender "
@@ -113,7 +113,7 @@ class FieldRules:
         return self._names.value_test(name)
 
     def _is_pair(self, items: list[Any], kind: type) -> bool:
-        """Tell a name with its value from the names of two fields."""
+        """Return whether *items* are a name and its value, and not the names of two fields."""
         if issubclass(type(items[1]), str | bytes) and kind is list:
             other = name_of(items[1])
             return not _IDENTIFIER.match(other) or not self._is_field(other)
@@ -124,7 +124,7 @@ class FieldRules:
 
 
 def may_be_pair(mapping: Mapping[Any, Any]) -> bool:
-    """Tell whether one field of *mapping* may be the name of another field's value."""
+    """Return whether one field of *mapping* may be the name of another field's value."""
     names = {compact(name_of(key)) for key in mapping}
     if _VALUE_FIELDS.isdisjoint(names):
         return False
@@ -132,7 +132,7 @@ def may_be_pair(mapping: Mapping[Any, Any]) -> bool:
 
 
 def is_version(name: str, item: Any) -> bool:
-    """Tell whether *item* is a version number: four numbers could also be an IP address."""
+    """Return whether *item* is a version number: four numbers could also be an IP address."""
     return (
         type(item) is str
         and len(item) < _LONGEST_VERSION

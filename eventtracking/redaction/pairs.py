@@ -24,7 +24,7 @@ from eventtracking.redaction.placeholders import (
 from eventtracking.redaction.spans import Span
 from eventtracking.redaction.value_tests import ValueTest
 
-# Backwards: the separator, spaces, quotes, and the name; then up to two more words of it.
+# Reversed: the separator, spaces and quotes, the name, and up to two more words of the name.
 REVERSED_NAME = re.compile(
     r"""[=:>](?:(?<!>)|-)[ \t]{0,4}["'`\\)]{0,4}(?P<name>[\w.\-\[\]%$@]{1,64})"""
 )
@@ -63,7 +63,7 @@ _HEAD_NOUNS_ALONE = frozenset((noun,) for noun in HEAD_NOUNS)
 
 
 class _Separator(NamedTuple):
-    """The place behind a separator, the sensitive name before it, and the test for its value."""
+    """The place after a separator, the sensitive name before it, and the test for its value."""
 
     name: str
     name_start: int
@@ -78,7 +78,7 @@ class _ReadingBudget:
         self._characters = characters
 
     def is_exceeded_by(self, characters: int) -> bool:
-        """Count *characters* as read, and tell whether that is more than were left."""
+        """Count *characters* as read, and return whether they exceed the rest of the budget."""
         self._characters -= characters
         return self._characters < 0
 
@@ -103,15 +103,15 @@ class PairFinder:
         yield from self.formats.find(text)
 
     def is_sensitive(self, name: str, second: str = "", third: str = "") -> bool:
-        """Tell whether *name*, with the words before it, is sensitive before a separator."""
+        """Return whether *name*, with the words before it, is sensitive before a separator."""
         phrases = _phrases(name, second, third)
         return any(self._names.value_test(phrase) is not None for phrase in phrases)
 
     def after_separators(self, text: str) -> Iterator[Span]:
-        """Yield the spans of the values behind a sensitive name and a separator."""
+        """Yield the spans of the values after a sensitive name and a separator."""
         done, budget = 0, _ReadingBudget(_MAX_READINGS * len(text))
         for separator in reversed([*self._separators(text)]):
-            # This separator is within a value that was found before.
+            # The separator is part of a value that was already found.
             if separator.place < done:
                 continue
             for start, end in self._value(text, separator, budget):
@@ -146,7 +146,7 @@ class PairFinder:
         ):
             yield from self._below(below, separator, budget)
         elif bare := _bare_pattern(text, separator).match(text, at):
-            # Beyond the budget, a value is hidden unread: such a text is an attack.
+            # Beyond the budget, a value is redacted unread: such a text is an attack.
             if budget.is_exceeded_by(len(bare[0])):
                 yield bare.span()
             else:
@@ -223,7 +223,7 @@ def _phrases(name: str, second: str | None, third: str | None) -> Iterator[str]:
 
 
 def _is_enclosed(text: str, at: int, separator: _Separator) -> bool:
-    """Tell whether the value at this place is in quotes or brackets, which show its end."""
+    """Return whether the value at this place is in quotes or brackets, which show its end."""
     opening = text[at : at + 1]
     if opening in ("{", "["):
         return separator.test is value_tests.always

@@ -80,7 +80,7 @@ def _local_start(text: str, start: int, at: int) -> int:
 
 
 def _is_email(text: str, start: int, domain: re.Match[str]) -> bool:
-    """Tell an e-mail address from an SSH remote, a usage key and an image such as `a@2x.png`."""
+    """Return whether this is an e-mail address, not an SSH remote, a usage key or `a@2x.png`."""
     if _IMAGE_SIZE.match(domain[0]):
         return False
     before, after = text[max(0, start - 3) : start], text[domain.end() : domain.end() + 2]

@@ -1,4 +1,4 @@
-"""Tell a secret in a text from placeholders, program code and words of a sentence."""
+"""Distinguish secrets in a text from placeholders, program code and prose."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ _PROSE_WORDS = word_set(
     "choose pick set create make keep remember think imagine include includes contains"
 )
 
-# Shorter numbers in a sentence count something.
+# Shorter numbers in a sentence are counts.
 _SHORTEST_CODE, _SHORTEST_PASSWORD = 4, 6
 
 
 def is_placeholder(value: str) -> bool:
-    """Tell whether *value* stands for a value that is filled in elsewhere."""
+    """Return whether *value* stands for a value that is filled in elsewhere."""
     return _PLACEHOLDER.fullmatch(value) is not None
 
 
 def is_code(value: str) -> bool:
-    """Tell whether *value* is an expression of a program, such as a call that gets the secret."""
+    """Return whether *value* is an expression of a program, such as a call that gets the secret."""
     return _CODE.match(value) is not None
 
 
 def is_prose(value: str, name: str) -> bool:
-    """Tell whether *value* begins with a word that follows *name* in ordinary sentences."""
+    """Return whether *value* begins with a word that follows *name* in ordinary sentences."""
     word = value.split(maxsplit=1)[0].strip(_PUNCTUATION + "('\"").casefold()
     # `token: 3` tells which token, or how many.
     is_number = len(word) == 1 and word.isdigit()
@@ -60,12 +60,12 @@ def is_prose(value: str, name: str) -> bool:
 
 
 def is_alphanumeric_word(value: str) -> bool:
-    """Tell whether *value* is a single word that is not a number."""
+    """Return whether *value* is a single word that is not a number."""
     return value.isalnum() and not value.isdigit()
 
 
 def resembles_secret(value: str) -> bool:
-    """Tell whether *value* mixes digits with other characters, or is a number of some length."""
+    """Return whether *value* mixes digits with other characters, or is a number of some length."""
     digits = sum(map(str.isdigit, value))
     return digits == len(value) >= _SHORTEST_CODE or (
         0 < digits < len(value) >= _SHORTEST_PASSWORD and "://" not in value

@@ -1,5 +1,5 @@
 """
-A fast search that shows that most texts hold no secret.
+A fast search that rules out most texts, because they contain no secret.
 
 Each finder has indicators: it finds nothing in a text without any of them. The texts of an
 event are joined and searched for all indicators at once. Only if an indicator is present
@@ -21,8 +21,8 @@ from eventtracking.redaction.spans import Finder
 
 _Search: TypeAlias = Callable[[str], object]
 
-# Between joined texts: no secret contains it. (The letter ends a row of digits, which may
-# contain any other character.)
+# Separates the joined texts, because no secret contains it. (A row of digits may contain any
+# character except a letter.)
 _SEPARATOR = "\0x\0"
 
 # The characters of times and dates, which are new in each event.
@@ -52,7 +52,7 @@ class Prefilter:
         self._harmless_names: set[str | tuple[str, ...]] = set()
 
     def texts_to_scan(self, texts: list[str]) -> list[str]:
-        """Return those of *texts* that need a full scan; nearly all of them hold a secret."""
+        """Return those of *texts* that need a full scan. Nearly all of them contain a secret."""
         joined = _SEPARATOR.join(texts)
         found = self._suspect(joined, texts)
         if decoding.may_be_encoded(joined):
@@ -96,7 +96,7 @@ class Prefilter:
         return True
 
     def _check_name(self, reversed_name: str | tuple[str, ...]) -> bool:
-        """Tell whether a name before a separator is harmless, and remember it if so."""
+        """Return whether a name before a separator is harmless, and remember it if so."""
         words = (reversed_name,) if isinstance(reversed_name, str) else reversed_name
         name, *before = (word[::-1] for word in words)
         if self._names.search(name.lower()) or self._pairs.is_sensitive(name, *before):

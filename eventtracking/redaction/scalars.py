@@ -50,7 +50,7 @@ class ScalarRedactor:
         if self._is_secret(value, test):
             return self._replacement
         if self._numbers_as_text and not isinstance(value, bool):
-            # str() raises for integers of more than 4,300 digits; they are made plain first.
+            # str() raises for integers of more than 4,300 digits, and plain() does not.
             text = str(serialization.plain(value))
             return value if self._texts.redact(text) == text else self._replacement
         return value
@@ -66,7 +66,7 @@ class ScalarRedactor:
     def binary(self, value: bytes | bytearray, test: ValueTest | None, _: Any = ()) -> Any:
         """Return *value* without its secrets, as bytes in the same encoding."""
         data = bytes(value)
-        # Latin-1 decodes any bytes, and so serves for those that are not UTF-8.
+        # Latin-1 decodes any bytes.
         encoding = "utf-8" if _is_utf8(data) else "latin-1"
         text = data.decode(encoding)
         redacted = self.text(text, test)

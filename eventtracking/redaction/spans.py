@@ -1,4 +1,4 @@
-"""Where in a text secrets are."""
+"""Spans of text, which is how the finders report secrets."""
 
 from __future__ import annotations
 

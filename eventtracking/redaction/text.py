@@ -18,7 +18,7 @@ from eventtracking.redaction.spans import Span, merge_overlapping
 _JSON = re.compile(r"\s*(?:[\[{].*[\]}]|\".*\")\s*\Z", re.DOTALL)
 _JSON_START = frozenset('[{" \t\n\r')
 _INDENT = re.compile(r"[\[{]\r?\n([ \t]+)[\"\[{\w-]")
-# The indentation of JSON shows in its first lines.
+# Characters that show the indentation.
 _INDENT_WITHIN = 256
 
 _CACHE_SIZE = 1024
@@ -83,7 +83,7 @@ class TextRedactor:
         Yield the spans of the secrets in *text*, in all its layers of encoding.
 
         Raises:
-            TooManyLayersError: If there are too many of them to know what it holds.
+            TooManyLayersError: If there are too many layers to decode.
         """
         for layer in decoding.layers(text):
             for span in self._find_in_layer(layer.text):
@@ -144,7 +144,7 @@ class TextRedactor:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        # The first of the two values would be lost, or pass unseen.
+        # The first of the two values would be lost, or not be examined.
         raise ValueError("duplicate key")
     return found
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from eventtracking.redaction.spans import Span
 
 LONG_WORD = 16
-"""Length from which a row of letters, digits, `_` and `-` may be a token."""
+"""The length from which a row of letters, digits, `_` and `-` may be a token."""
 
 # The start of a word.
 _B = r"(?<![A-Za-z0-9])"
@@ -135,7 +135,7 @@ def find(text: str) -> Iterator[Span]:
 
 
 def may_contain_segmented_token(text: str) -> bool:
-    """Tell whether *text* contains one of the `SEGMENTED_TOKENS`."""
+    """Return whether *text* contains one of the `SEGMENTED_TOKENS`."""
     # A loop, because any() over a generator takes twice the time.
     for constant, pattern in SEGMENTED_TOKENS:  # noqa: SIM110
         if constant in text and pattern.search(text):

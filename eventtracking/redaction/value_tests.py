@@ -1,5 +1,5 @@
 """
-Tests that tell whether the value of a field with a sensitive name is a secret.
+Tests that decide whether the value of a field with a sensitive name is a secret.
 
 Some names leave no doubt: any value of `password` is a secret. Other names have harmless
 uses as well (`pin` fixes a column, `auth` says "ldap"), and the value has to decide.
@@ -14,12 +14,12 @@ from typing import Any, TypeAlias
 from eventtracking.redaction.wordlists import word_set
 
 ValueTest: TypeAlias = Callable[[Any], bool]
-"""Tells whether a value, a text or a number, is a secret of the kind that its name suggests."""
+"""Returns whether a value, a text or number, is the kind of secret that its name suggests."""
 
 # Generated keys are long. A shorter one mixes letters and digits at least.
 _LONG, _SHORT = 16, 8
 _SMALLEST_PIN = 100
-# Smaller numbers count something: `secrets_rotated`.
+# Smaller numbers are counts: `secrets_rotated`.
 _SMALLEST_SECRET_NUMBER = 1000
 _SHORTEST_ACCOUNT_NUMBER = 8
 _LONGEST_MASK = 64
@@ -54,37 +54,37 @@ def always(_: Any) -> bool:
 
 
 def is_opaque(value: Any) -> bool:
-    """Tell whether *value* is one long word of letters and digits, like a generated key."""
+    """Return whether *value* is one long word of letters and digits, like a generated key."""
     return isinstance(value, str) and bool(_OPAQUE.match(value)) and _is_mixed(value)
 
 
 def is_session_cookie(value: Any) -> bool:
-    """Tell whether *value* may be the key of a session: a word of some length."""
+    """Return whether *value* may be the key of a session: a word of some length."""
     if not isinstance(value, str) or " " in value:
         return False
     return len(value) >= _LONG or (len(value) >= _SHORT and _is_mixed(value))
 
 
 def is_raw_session_key(value: Any) -> bool:
-    """Tell whether *value* is the key of a session, and not the salted hash of one."""
-    # Nearly every event holds such a hash, so it is recognised first.
+    """Return whether *value* is a session key, and not the salted hash of one."""
+    # The hash is checked first because nearly every event contains one.
     return isinstance(value, str) and not _HASH.match(value) and is_opaque(value)
 
 
 def is_numeric_code(value: Any) -> bool:
-    """Tell whether *value* is a short number that people type, such as a PIN."""
+    """Return whether *value* is a short number that people type, such as a PIN."""
     if isinstance(value, str):
         return bool(_PIN.match(value))
     return isinstance(value, int) and _SMALLEST_PIN <= value < 10**12
 
 
 def has_digit(value: Any) -> bool:
-    """Tell whether *value* holds a digit, as codes do and words about codes do not."""
+    """Return whether *value* holds a digit, as codes do and words about codes do not."""
     return not isinstance(value, str) or any(letter.isdigit() for letter in value)
 
 
 def is_account_number(value: Any) -> bool:
-    """Tell whether *value* has the digits of a whole card number, not only the last four."""
+    """Return whether *value* has the digits of a whole card number, not only the last four."""
     text = str(value) if isinstance(value, int) else value
     if not isinstance(text, str) or not _NUMBER.match(text):
         return False
@@ -92,27 +92,27 @@ def is_account_number(value: Any) -> bool:
 
 
 def is_not_login_method(value: Any) -> bool:
-    """Tell whether *value* is a text other than the name of a login method."""
+    """Return whether *value* is a text other than the name of a login method."""
     return isinstance(value, str) and value.strip().casefold() not in _LOGIN_METHODS
 
 
 def is_not_result(value: Any) -> bool:
-    """Tell whether *value* is a text other than a result or the kind of a pass."""
+    """Return whether *value* is a text other than a test result or the type of a ticket."""
     return isinstance(value, str) and value.strip().casefold() not in _RESULTS
 
 
 def is_not_plain_words(value: Any) -> bool:
-    """Tell whether *value* is anything but a few ordinary words, a date or a small number."""
+    """Return whether *value* is anything but a few ordinary words, a date or a small number."""
     if isinstance(value, str):
         return not _PLAIN_WORDS.match(value.strip()) and not _DATE.match(value)
     return isinstance(value, int) and value >= _SMALLEST_SECRET_NUMBER
 
 
 def is_blank_or_masked(value: Any) -> bool:
-    """Tell whether *value* reveals nothing: empty, true or false, or masked before."""
+    """Return whether *value* reveals nothing: empty, true or false, or masked before."""
     if value is None or isinstance(value, bool):
         return True
-    # Masks are short, and the expression would read a long text to its end.
+    # Masks are short, and the regular expression would read a long text to its end.
     return isinstance(value, str) and len(value) < _LONGEST_MASK and bool(_MASK.match(value))
 
 

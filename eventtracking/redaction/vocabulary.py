@@ -56,7 +56,7 @@ _PREDICATES = word_set(
     "accepted without no contains includes"
 )
 
-# Last words that are ignored, because they only tell the form or origin of a value:
+# Last words that are ignored, because they only describe the form or origin of a value:
 # `password_hash`, `api_key_prod`.
 _MODIFIERS = word_set(
     "value val string str text raw plain plaintext cleartext hash hashed encoded encrypted b base "
@@ -148,7 +148,7 @@ COMPOUND_SUFFIXES = (
     *("secretkey", "accesskey", "privatekey", "csrftoken", "accesstoken", "authtoken", "sessionid"),
     *("sessid", "authorization", "token", "secret", "secrets", "cookie", "cookies", "pwd"),
 )
-"""Endings that make any compound sensitive: they are not endings of English words."""
+"""Endings of compounds with unknown words: programs use such compounds, English does not."""
 
 COMPOUND_PREFIXES = ("password", "passwd", "passphrase", "csrf", "xsrf")
 """Beginnings of such compounds."""
@@ -199,7 +199,7 @@ def _session_id_test(words: tuple[str, ...]) -> ValueTest | None:
 
 
 def _test_of_phrase(words: tuple[str, ...], before: frozenset[str]) -> ValueTest | None:
-    """Return the test for a name whose last word alone says nothing."""
+    """Return the test for a name that is sensitive only as a combination of words."""
     last = words[-1]
     if last in _NUMBER_WORDS and len(words) > 1 and words[-2] in _CARD_WORDS:
         return value_tests.always
@@ -243,7 +243,7 @@ def _code(before: frozenset[str]) -> ValueTest | None:
 
 
 def _csc(before: frozenset[str]) -> ValueTest | None:
-    # Card security code. Alone, it is also the name of a kind of course.
+    # Card security code. Alone, it may stand for "computer science".
     return value_tests.always if before & _CARD_WORDS else value_tests.is_numeric_code
 
 
@@ -268,7 +268,7 @@ def _fa(before: frozenset[str]) -> ValueTest | None:
     return None if before else value_tests.is_numeric_code
 
 
-# The test of a name by its last word alone, or by a rule for the words before it.
+# Tests by the last word of a name. The rules also depend on the words before it.
 _TESTS: dict[str, ValueTest] = {
     "card": value_tests.is_account_number,
     "creditcard": value_tests.is_account_number,
