@@ -358,14 +358,14 @@ def test_harmless_objects_become_their_plain_form():
 def test_cycles_and_deep_nesting_are_cut_and_marked():
     """As in the JSON of the log."""
     looped = {"n": 1}
-    looped["me"] = looped
+    looped["self"] = looped
     deep = []
     for _ in range(200):
         deep = [deep]
 
     found = guarded({"looped": looped, "deep": deep})
 
-    assert found["looped"] == {"n": 1, "me": "[cycle]"}
+    assert found["looped"] == {"n": 1, "self": "[cycle]"}
     assert "[too deep]" in written(found["deep"])
 
 

@@ -199,7 +199,7 @@ VALUES_OF_EVENTS = st.recursive(
     ),
     max_leaves=5,
 )
-# With a pattern of the user's, a guard takes no fast path. This one matches nothing.
+# A guard with extra patterns does not use the fast path. This pattern matches nothing.
 GUARDS = [
     (SensitiveFieldGuard(pii=pii), SensitiveFieldGuard(pii=pii, extra_patterns=["(?!)"]))
     for pii in (False, True)

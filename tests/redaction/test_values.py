@@ -1,4 +1,4 @@
-"""A value keeps its shape and all its items when secrets in it are redacted."""
+"""Keys that become equal when they are redacted are numbered."""
 
 from eventtracking.redaction.values import unused_key
 
