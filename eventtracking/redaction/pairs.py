@@ -1,5 +1,5 @@
 """
-Names and values in a text that a separator joins: forms, queries, headers, JSON, settings.
+Names and values in a text that a separator joins: form bodies, queries, headers, JSON, settings.
 
 The text is read backwards from the separators, because a name ends at its separator, and
 only from there can its beginning be found. `pair_formats` finds pairs without a separator.
