@@ -1,4 +1,4 @@
-"""Take secrets out of events, by the names of their fields and by their own looks."""
+"""Redact the secrets in events, found by the names of fields and by the values themselves."""
 
 from __future__ import annotations
 
@@ -7,40 +7,43 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from eventtracking.exceptions import ImproperlyConfigured
-from eventtracking.redaction.glance import Glance
-from eventtracking.redaction.names import Names
-from eventtracking.redaction.pairs import Pairs
-from eventtracking.redaction.quick import QuickLook
-from eventtracking.redaction.text import Texts
-from eventtracking.redaction.values import Values
+from eventtracking.redaction.fast_path import FastPath
+from eventtracking.redaction.field_names import NameClassifier
+from eventtracking.redaction.field_rules import FieldRules
+from eventtracking.redaction.pairs import PairFinder
+from eventtracking.redaction.prefilter import Prefilter
+from eventtracking.redaction.scalars import ScalarRedactor
+from eventtracking.redaction.text import TextRedactor
+from eventtracking.redaction.values import ValueRedactor
 from eventtracking.types import Event
 
 
 class SensitiveFieldGuard:
     """
-    Replace passwords, tokens, card numbers and their like, wherever in an event they stand.
+    Replace passwords, tokens, card numbers and other secrets anywhere in an event.
 
-    A field whose name tells of a secret loses its value; a text loses the parts that are
-    secrets, and keeps the rest. Containers keep their shape. Put the guard behind the
-    processors that add to events: what they add is looked at too.
+    A field whose name reveals a secret loses its value. A text loses the sections that are
+    secrets and keeps the rest. Containers keep their shape. Put the guard after the
+    processors that add to events, so that it examines their additions as well.
 
-    The event that it is called with stays as it is. Where nothing has to be hidden, it
-    comes back as it is, too. An object that may show another face to each reader (a lazy
-    text, a dataclass) is replaced by what `serialization.plain` makes of it.
+    The event that the guard is called with remains unchanged, and is returned as it is if
+    there is nothing to redact. An object whose text may differ from one reader to the next
+    (a lazy text, a dataclass) is replaced by the result of `serialization.plain`.
 
-    A guard fails closed: if it raises, the router drops the event as `guard_failed`.
+    The guard fails closed: if it raises, the router drops the event as `guard_failed`.
 
     Args:
-        pii: Whether mail addresses, bank accounts (IBAN), social security numbers of the
-            United States and IP addresses are hidden as well.
-        replacement: What stands in the place of a secret.
-        extra_keys: More names of fields that are secret, whole and in any style:
-            `badge_number` stands for `badgeNumber`, and not for `old_badge_number`.
-        allow_keys: Names that are harmless here. Their values are still looked at.
-        extra_patterns: Regular expressions, as text or compiled. Their matches are hidden.
+        pii: Whether to redact e-mail addresses, bank accounts (IBAN), US social security
+            numbers and IP addresses as well.
+        replacement: The text in place of a secret.
+        extra_keys: More field names that are sensitive, in any style: `badge_number` covers
+            `badgeNumber`, but not `old_badge_number`.
+        allow_keys: Field names that are harmless here. Their values are examined all the
+            same.
+        extra_patterns: Regular expressions, as text or compiled, whose matches are secrets.
 
     Raises:
-        ImproperlyConfigured: If an option is of the wrong kind, or a pattern is none.
+        ImproperlyConfigured: If an option has the wrong type, or a pattern is invalid.
     """
 
     fails_closed = True
@@ -57,36 +60,37 @@ class SensitiveFieldGuard:
         if not isinstance(pii, bool):
             _refuse("pii", "True or False", pii)
         if not isinstance(replacement, str):
-            _refuse("replacement", "a text", replacement)
+            _refuse("replacement", "a string", replacement)
         self.pii = pii
         self.replacement = replacement
         self._patterns = [_compiled(each) for each in _listed("extra_patterns", extra_patterns)]
-        names = Names(
+        names = NameClassifier(
             extra=_names("extra_keys", extra_keys), allow=_names("allow_keys", allow_keys)
         )
-        pairs = Pairs(names, replacement)
-        glance = Glance(pairs, pii=pii)
-        texts = Texts(
-            glance=glance,
+        pairs = PairFinder(names, replacement)
+        texts = TextRedactor(
+            prefilter=Prefilter(pairs, pii=pii),
             pairs=pairs,
             replacement=replacement,
             patterns=self._patterns,
             pii=pii,
-            scrub_value=self._scrub,
+            redact_value=self._redact,
         )
-        self._values = Values(
-            names=names, texts=texts, replacement=replacement, numbers_as_text=bool(self._patterns)
+        scalars = ScalarRedactor(
+            texts=texts, replacement=replacement, numbers_as_text=bool(self._patterns)
         )
-        self._quick = None if self._patterns else QuickLook(names, texts)
+        self._values = ValueRedactor(fields=FieldRules(names), scalars=scalars)
+        # The prefilter knows no patterns of users, so with any of them each text is scanned.
+        self._fast_path = None if self._patterns else FastPath(names, texts)
 
     def __call__(self, event: Event, /) -> Event:
         """Return *event*, or a copy of it without its secrets."""
-        return self._scrub(event)  # type: ignore[no-any-return]  # a dict in, a dict out
+        return self._redact(event)  # type: ignore[no-any-return]  # a dict in, a dict out
 
-    def _scrub(self, value: Any) -> Any:
-        # Texts and values need each other: a JSON text holds values, and those hold texts.
-        scrubbed = self._quick.scrubbed(value) if self._quick is not None else None
-        return self._values.scrubbed(value) if scrubbed is None else scrubbed
+    def _redact(self, value: Any) -> Any:
+        # Called for events, and by `TextRedactor` for the value of each JSON text.
+        redacted = self._fast_path.redact(value) if self._fast_path is not None else None
+        return self._values.redact(value) if redacted is None else redacted
 
     def __repr__(self) -> str:
         return f"<SensitiveFieldGuard pii={self.pii} extra_patterns={len(self._patterns)}>"
@@ -110,7 +114,7 @@ def _compiled(pattern: str | re.Pattern[str]) -> re.Pattern[str]:
     if isinstance(pattern, re.Pattern) and isinstance(pattern.pattern, str):
         return pattern
     if not isinstance(pattern, str):
-        _refuse("extra_patterns", "a list of regular expressions over text", pattern)
+        _refuse("extra_patterns", "a list of regular expressions for text", pattern)
     try:
         return re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:

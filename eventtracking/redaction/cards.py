@@ -1,4 +1,4 @@
-"""Numbers of payment cards, however their digits are grouped."""
+"""Payment card numbers, however their digits are grouped."""
 
 from __future__ import annotations
 
@@ -6,25 +6,28 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from eventtracking.redaction.views import Span
+from eventtracking.redaction.spans import Span
 
 SMALLEST = 10**11
-"""No card has fewer than twelve digits."""
+"""The smallest number with as many digits as a card number."""
 
 _SHORTEST, _LONGEST = 12, 19
 
-# So long is the number of a telephone in Germany, which is 49.
-_TELEPHONE = 13
+# German telephone numbers begin with 49 and have this length.
+_GERMAN_TELEPHONE = 13
 
-# What may stand between the groups: up to three spaces and one other sign.
-_RUN = re.compile(r"\d(?: ?[-./_+] ?\d|,\d|[ \t]{0,3}\d|[\r\n]{1,2}\d)+")
+# Groups may be separated by up to three spaces or by one other character.
+_GROUPS = re.compile(r"\d(?: ?[-./_+] ?\d|,\d|[ \t]{0,3}\d|[\r\n]{1,2}\d)+")
 _GROUP = re.compile(r"\d+")
-# Or any other sign, once or twice, as long as it is the same throughout. Commas part lists.
-_CHAIN = re.compile(r"(?<!\d)\d++(?P<gap>(?P<sign>[^\w\s,]|_)(?P=sign)?)\d++(?:(?P=gap)\d++)*+")
-# Smaller ones are those of times, and of addresses of hardware.
-_SMALLEST_GROUP = 4
+# Any other character may also separate them, once or twice, if it is the same throughout. A comma
+# separates the items of a list.
+_UNIFORM_GROUPS = re.compile(
+    r"(?<!\d)\d++(?P<gap>(?P<separator>[^\w\s,]|_)(?P=separator)?)\d++(?:(?P=gap)\d++)*+"
+)
+# Times and hardware addresses have shorter groups.
+_SHORTEST_GROUP = 4
 
-# A number next to these is a part of something else: an id, a float, a key of a course.
+# A number with one of these around it belongs to something else: an id, a float, a course key.
 _BEFORE = re.compile(r"(?:[^\W\d]|[@$]|[^\W_][-._])\Z")
 _AFTER = re.compile(r"[^\W\d]|@|[-_][^\W_]|\.\d")
 _TRACK = re.compile(r"%?B\Z")
@@ -35,7 +38,7 @@ _GROUPINGS = frozenset(
 )
 _FIRST_GROUPS = frozenset(lengths[0] for lengths in _GROUPINGS if lengths[0] < _SHORTEST)
 
-# (first and last prefix, of equal length, lengths of the number). Issuers as of 2024,
+# (first and last prefix, of equal length; lengths of the number). Issuers as of 2024,
 # https://en.wikipedia.org/wiki/Payment_card_number
 _ISSUERS = (
     (4, 4, (13, 16, 18, 19)),
@@ -74,21 +77,26 @@ _ISSUERS = (
 _DOUBLED = str.maketrans("0123456789", "0246813579")
 
 
-def is_number(digits: str) -> bool:
-    """Tell whether *digits* is a card number: the prefix of an issuer, its length, and Luhn."""
-    return _is_issued(digits) and _luhn(digits) % 10 == 0
+def is_card_number(digits: str) -> bool:
+    """Return whether *digits* has the prefix and length of an issuer, and a valid check digit."""
+    return _is_issued(digits) and _luhn_sum(digits) % 10 == 0
+
+
+def is_card_integer(number: int) -> bool:
+    """Return whether *number* is a card number."""
+    return SMALLEST <= number < 10**19 and is_card_number(str(number))
 
 
 def find(text: str) -> Iterator[Span]:
-    """Yield where in *text* card numbers stand."""
-    for run in _RUN.finditer(text):
-        start, end = run.span()
+    """Yield the spans of the card numbers in *text*."""
+    for match in _GROUPS.finditer(text):
+        start, end = match.span()
         if end - start >= _SHORTEST:
-            yield from _in_run(text, start, end)
-    for chain in _CHAIN.finditer(text):
-        groups = [*_groups(text, *chain.span())]
+            yield from _in_groups(text, start, end)
+    for match in _UNIFORM_GROUPS.finditer(text):
+        groups = [*_groups(text, *match.span())]
         if _is_usual(groups) and _is_card(text, groups):
-            yield chain.span()
+            yield match.span()
 
 
 def _groups(text: str, start: int, end: int) -> Iterator[Span]:
@@ -96,9 +104,9 @@ def _groups(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _is_usual(groups: list[Span]) -> bool:
-    """Tell whether *groups* are as on a card, or of equal length but for the last."""
+    """Return whether *groups* are as on a card, or of equal length except for the last."""
     first, *others = _lengths(groups)
-    is_even = first >= _SMALLEST_GROUP and {*others[:-1]} <= {first} and others[-1] <= first
+    is_even = first >= _SHORTEST_GROUP and {*others[:-1]} <= {first} and others[-1] <= first
     return is_even or (first, *others) in _GROUPINGS
 
 
@@ -106,10 +114,10 @@ def _lengths(groups: list[Span]) -> tuple[int, ...]:
     return tuple(end - start for start, end in groups)
 
 
-def _in_run(text: str, start: int, end: int) -> Iterator[Span]:
-    """Yield the cards in one run of digits, which may hold other numbers beside them."""
+def _in_groups(text: str, start: int, end: int) -> Iterator[Span]:
+    """Yield the cards in a row of groups, which may contain other numbers as well."""
     groups = [*_groups(text, start, end)]
-    # With commas between them, a row of any numbers is but a list.
+    # Numbers separated by commas are a list, and not one number in groups.
     is_list = text.find(",", start, end) >= 0
     if len(groups) <= _LONGEST and not is_list and _is_card(text, groups):
         yield start, end
@@ -123,26 +131,26 @@ def _in_run(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _size_of_card(text: str, groups: list[Span], at: int) -> int:
-    """Return how many groups from *at* on make a card in one of the usual groupings, or 0."""
+    """Return the number of groups, from index *at*, that form a card in a usual grouping, or 0."""
     first = groups[at][1] - groups[at][0]
-    # Most numbers begin no card, and a text may hold a hundred thousand of them.
+    # Most numbers do not begin a card, and a text may hold a hundred thousand of them.
     sizes = (5, 4, 3, 2) if first in _FIRST_GROUPS else (1,) if first >= _SHORTEST else ()
     for size in sizes:
-        part = groups[at : at + size]
-        usual = size == 1 or _lengths(part) in _GROUPINGS
-        if len(part) == size and usual and _same_gaps(text, part) and _is_card(text, part):
+        row = groups[at : at + size]
+        usual = size == 1 or _lengths(row) in _GROUPINGS
+        if len(row) == size and usual and _has_same_gaps(text, row) and _is_card(text, row):
             return size
     return 0
 
 
-def _same_gaps(text: str, groups: list[Span]) -> bool:
+def _has_same_gaps(text: str, groups: list[Span]) -> bool:
     return len({text[a[1] : b[0]] for a, b in pairwise(groups)}) <= 1
 
 
 def _is_card(text: str, groups: list[Span]) -> bool:
     digits = "".join(text[start:end] for start, end in groups)
     return (
-        is_number(digits)
+        is_card_number(digits)
         and _stands_alone(text, groups[0][0], groups[-1][1])
         and not _is_float(text, groups)
     )
@@ -153,6 +161,7 @@ def _is_float(text: str, groups: list[Span]) -> bool:
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Return whether the number between *start* and *end* is not part of something longer."""
     before, after = text[max(0, start - 2) : start], text[end : end + 5]
     if _TRACK.search(before):
         return True
@@ -162,7 +171,7 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
 
 
 def _is_issued(digits: str) -> bool:
-    if len(digits) == _TELEPHONE and digits.startswith("49"):
+    if len(digits) == _GERMAN_TELEPHONE and digits.startswith("49"):
         return False
     return any(
         len(digits) in lengths and low <= int(digits[: len(str(low))]) <= high
@@ -170,6 +179,6 @@ def _is_issued(digits: str) -> bool:
     )
 
 
-def _luhn(digits: str) -> int:
+def _luhn_sum(digits: str) -> int:
     doubled = digits[-2::-2].translate(_DOUBLED)
     return sum(map(int, digits[::-2])) + sum(map(int, doubled))

@@ -1,133 +1,141 @@
-"""Hide the secrets in one text, and keep the rest of it as it is."""
+"""Redact the secrets in a text and keep the rest of it unchanged."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
 from math import isinf
 from typing import Any
 
 from eventtracking.event import MAX_DEPTH
-from eventtracking.redaction import cards, credentials, people
-from eventtracking.redaction.glance import Glance
-from eventtracking.redaction.pairs import Pairs
-from eventtracking.redaction.views import Span, TooManyLayersError, merged, views
+from eventtracking.redaction import cards, credentials, decoding, personal_data, tokens
+from eventtracking.redaction.decoding import TooManyLayersError
+from eventtracking.redaction.pairs import PairFinder
+from eventtracking.redaction.prefilter import Prefilter
+from eventtracking.redaction.spans import Span, merge_overlapping
 
 _JSON = re.compile(r"\s*(?:[\[{].*[\]}]|\".*\")\s*\Z", re.DOTALL)
+_JSON_START = frozenset('[{" \t\n\r')
 _INDENT = re.compile(r"[\[{]\r?\n([ \t]+)[\"\[{\w-]")
-_BEGINNING = 256
-_BEGINNINGS = frozenset('[{" \t\n\r')
+# Characters that show the indentation.
+_INDENT_WITHIN = 256
 
-_REMEMBERED = 1024
-_LONGEST_REMEMBERED = 128
+_CACHE_SIZE = 1024
+_LONGEST_CACHED = 128
 
 
-class Texts:
+class TextRedactor:
     """
-    Hide the secrets in texts.
+    Redact the secrets in texts.
 
     Args:
-        glance: Sees that a text needs no closer look.
-        pairs: Finds what stands under sensitive names.
-        replacement: What stands in the place of a secret.
+        prefilter: Selects the texts that need a full scan.
+        pairs: Finds the values of sensitive names.
+        replacement: The text in place of a secret.
         patterns: More expressions whose matches are secrets.
-        pii: Whether to hide what names a person, too.
-        scrub_value: Hides the secrets in the value of a JSON text.
+        pii: Whether to redact personal data, too.
+        redact_value: Redacts the value of a JSON text.
     """
 
     def __init__(
         self,
         *,
-        glance: Glance,
-        pairs: Pairs,
+        prefilter: Prefilter,
+        pairs: PairFinder,
         replacement: str,
         patterns: Sequence[re.Pattern[str]],
         pii: bool,
-        scrub_value: Callable[[Any], Any],
+        redact_value: Callable[[Any], Any],
     ) -> None:
-        self._glance = glance
+        self._prefilter = prefilter
         self._pairs = pairs
         self._replacement = replacement
         self._patterns = tuple(patterns)
         self._pii = pii
-        self._scrub_value = scrub_value
-        # The agent, the host, the course: most texts of an event stood in an earlier one.
+        self._redact_value = redact_value
+        # Most texts of an event were in an earlier one: the user agent, the host, the course.
         self._clean: set[str] = set()
 
-    def scrubbed(self, text: str) -> str:
-        """Return *text* with everything in it replaced that is secret; *text* if nothing is."""
+    def redact(self, text: str) -> str:
+        """Return *text* without its secrets; *text* itself if it has none."""
         if self._patterns:
-            return self._scrubbed_closely(text)
-        return self.changed([text]).get(text, text)
+            return self._scan(text)
+        return self.redactions([text]).get(text, text)
 
-    def changed(self, texts: list[str]) -> dict[str, str]:
-        """Return what becomes of those of *texts* that hold a secret."""
+    def redactions(self, texts: list[str]) -> dict[str, str]:
+        """Return the redacted form of each of *texts* that holds a secret."""
         if self._clean.issuperset(texts):
             return {}
         new = [text for text in texts if text not in self._clean]
-        as_json = {text for text in new if text[:1] in _BEGINNINGS and _JSON.match(text)}
+        as_json = {text for text in new if text[:1] in _JSON_START and _JSON.match(text)}
         plain = [text for text in new if text not in as_json] if as_json else new
-        changed = {}
-        for text in [*as_json, *self._glance.doubtful(plain)]:
-            scrubbed = self._scrubbed_closely(text)
-            if scrubbed != text:
-                changed[text] = scrubbed
-        self._remember([text for text in new if text not in changed])
-        return changed
+        redacted = {}
+        for text in [*as_json, *self._prefilter.texts_to_scan(plain)]:
+            scanned = self._scan(text)
+            if scanned != text:
+                redacted[text] = scanned
+        self._remember([text for text in new if text not in redacted])
+        return redacted
 
-    def _remember(self, clean: list[str]) -> None:
-        if len(self._clean) >= _REMEMBERED:
-            self._clean.clear()
-        short = [text for text in clean if len(text) <= _LONGEST_REMEMBERED]
-        self._clean.update(short[:_REMEMBERED])
+    def find(self, text: str) -> Iterator[Span]:
+        """
+        Yield the spans of the secrets in *text*, in all its layers of encoding.
 
-    def _scrubbed_closely(self, text: str) -> str:
-        as_json = self._json(text)
-        if as_json is not None:
-            return as_json
-        try:
-            spans = merged([*self._spans(text)])
-        except TooManyLayersError:
-            return self._replacement
-        return self._cut(text, spans) if spans else text
-
-    def _spans(self, text: str) -> Iterator[Span]:
-        for layer, way in views(text):
-            for span in self._in_layer(layer):
-                start, end = reduce(lambda place, view: view.origin(place), way, span)
+        Raises:
+            TooManyLayersError: If there are too many layers to decode.
+        """
+        for layer in decoding.layers(text):
+            for span in self._find_in_layer(layer.text):
+                start, end = layer.source(span)
                 if start < end:
                     yield start, end
 
-    def _in_layer(self, text: str) -> Iterator[Span]:
+    def _remember(self, clean: list[str]) -> None:
+        if len(self._clean) >= _CACHE_SIZE:
+            self._clean.clear()
+        short = [text for text in clean if len(text) <= _LONGEST_CACHED]
+        self._clean.update(short[:_CACHE_SIZE])
+
+    def _scan(self, text: str) -> str:
+        as_json = self._redact_json(text)
+        if as_json is not None:
+            return as_json
+        try:
+            spans = merge_overlapping([*self.find(text)])
+        except TooManyLayersError:
+            return self._replacement
+        return self._replace(text, spans) if spans else text
+
+    def _find_in_layer(self, text: str) -> Iterator[Span]:
+        yield from tokens.find(text)
         yield from credentials.find(text)
         yield from cards.find(text)
         yield from self._pairs.find(text)
         if self._pii:
-            yield from people.find(text)
+            yield from personal_data.find(text)
         for pattern in self._patterns:
             yield from (match.span() for match in pattern.finditer(text) if match[0])
 
-    def _cut(self, text: str, spans: list[Span]) -> str:
-        pieces, last = [], 0
+    def _replace(self, text: str, spans: list[Span]) -> str:
+        sections, last = [], 0
         for start, end in spans:
-            pieces += [text[last:start], self._replacement]
+            sections += [text[last:start], self._replacement]
             last = end
-        return "".join([*pieces, text[last:]])
+        return "".join([*sections, text[last:]])
 
-    def _json(self, text: str) -> str | None:
-        """Return the JSON in *text* without secrets, or `None` if *text* is no JSON."""
+    def _redact_json(self, text: str) -> str | None:
+        """Return the JSON in *text* without its secrets, or `None` if *text* is not JSON."""
         if not _JSON.match(text):
             return None
         try:
             value = json.loads(text, object_pairs_hook=_object, parse_float=_finite)
             if _is_deeper(value, MAX_DEPTH):
                 return None
-            scrubbed = self._scrub_value(value)
-            if scrubbed is value:
+            redacted = self._redact_value(value)
+            if redacted is value:
                 return text
-            before, after = _dumped(text, value), _dumped(text, scrubbed)
+            before, after = _dumps_like(text, value), _dumps_like(text, redacted)
         except (ValueError, RecursionError):
             return None
         return text if before == after else after
@@ -136,15 +144,15 @@ class Texts:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        # The first of two values under one name would be lost, or overlooked.
-        raise ValueError("a name stands twice")
+        # The first of the two values would be lost, or not be examined.
+        raise ValueError("duplicate key")
     return found
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if isinf(number):
-        # It would be written as Infinity, which is no JSON.
+        # It would be written as Infinity, which is not JSON.
         raise ValueError(f"{digits} is too large")
     return number
 
@@ -157,9 +165,9 @@ def _is_deeper(value: Any, levels: int) -> bool:
     return not levels or any(_is_deeper(item, levels - 1) for item in value)
 
 
-def _dumped(text: str, value: Any) -> str:
+def _dumps_like(text: str, value: Any) -> str:
     """Return *value* as JSON in the style of *text*."""
-    indent = _INDENT.search(text, 0, _BEGINNING)
+    indent = _INDENT.search(text, 0, _INDENT_WITHIN)
     after_name = ": " if indent or '": ' in text else ":"
     after_item = "," if indent or after_name == ":" else ", "
     return json.dumps(

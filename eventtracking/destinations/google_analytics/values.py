@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from orjson import OPT_PASSTHROUGH_DATACLASS, OPT_PASSTHROUGH_DATETIME, JSONEncodeError, dumps
 
-from eventtracking.redaction import people
+from eventtracking.redaction import personal_data
 from eventtracking.serialization import plain
 
 Value: TypeAlias = str | int | float
@@ -62,6 +62,6 @@ def _anonymous(text: str) -> str:
     # In a URL, `@` is written so.
     if "%40" in text:
         text = text.replace("%40", "@")
-    for start, end in sorted(people.find(text), reverse=True):
+    for start, end in sorted(personal_data.find(text), reverse=True):
         text = text[:start] + _REDACTED + text[end:]
     return text

@@ -1,12 +1,11 @@
-"""Secrets in shapes that are seldom seen, and harmless things that look like them."""
+"""Secrets in rare formats, and harmless data that resembles them."""
 
 from collections import namedtuple
 
 import pytest
-import sensitive_cases as cases
+import secret_cases as cases
 
 from eventtracking.processors.sensitive_guard import SensitiveFieldGuard
-from eventtracking.redaction.values import _unused
 
 MARK = "[redacted]"
 
@@ -16,29 +15,9 @@ def guarded(data, **options):
     return SensitiveFieldGuard(**options)(event)["data"]
 
 
-class Asked(dict):
-    """It counts how often it is asked for a key."""
-
-    times = 0
-
-    def __contains__(self, key):
-        self.times += 1
-        return super().__contains__(key)
-
-
-def test_a_thousand_names_that_become_one_are_numbered_in_one_go():
-    """Each by the number behind the last one, instead of by looking for a free one from two on."""
-    taken, clashes = Asked(), {}
-    for number in range(1000):
-        taken[_unused(MARK, taken, clashes)] = number
-
-    assert [*taken] == [MARK, *(f"{MARK}#{n}" for n in range(2, 1001))]
-    assert taken.times <= 2 * len(taken)
-
-
-def test_no_value_is_lost_whose_name_becomes_another():
-    """The first keeps the plain mark."""
-    # No other letters: by chance, they could spell a sensitive name.
+def test_keys_that_become_equal_are_numbered():
+    """The first is the plain mark, and no value is lost."""
+    # Digits only: random letters could spell a sensitive name by chance.
     tokens = {f"Bearer x{cases.some(20, cases.DIGITS)}y{n}": n for n in range(100)}
 
     found = guarded(tokens)
@@ -47,8 +26,8 @@ def test_no_value_is_lost_whose_name_becomes_another():
     assert [*found.values()] == [*range(100)]
 
 
-def test_a_numbered_name_that_was_there_before_is_kept():
-    """No value is lost, whichever name it had."""
+def test_a_key_that_already_has_a_number_is_kept():
+    """The new keys skip its number."""
     first, second = ("ghp" + "_" + cases.some(36) for _ in range(2))
 
     found = guarded({f"{MARK}#2": 1, first: 2, second: 3})
@@ -61,8 +40,8 @@ Header = namedtuple("Header", "name value line")  # noqa: PYI024
 Pair = namedtuple("Pair", "first second")  # noqa: PYI024
 
 
-def test_a_field_of_a_named_tuple_is_judged_by_its_name():
-    """As the field of a dataclass or a mapping is."""
+def test_the_name_of_a_field_in_a_named_tuple_counts():
+    """As it does in a dataclass or a mapping."""
     secret = cases.word()
 
     found = guarded(
@@ -83,8 +62,8 @@ def test_a_field_of_a_named_tuple_can_be_declared_harmless():
     }
 
 
-def test_named_tuples_within_each_other_are_walked_through_once():
-    """Twice at each level would be for ever."""
+def test_nested_named_tuples_are_walked_once():
+    """Walking each level twice would take forever."""
     secret = cases.word()
     nested = Login("ana", secret)
     for _ in range(60):
@@ -105,7 +84,7 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES)
 def test_short_names_of_secrets_are_known(name):
-    """As programs abbreviate them."""
+    """Programs abbreviate them like this."""
     number = cases.card() if "no" in name or "num" in name else "1" + cases.some(2, cases.DIGITS)
 
     assert guarded({name: number, "n": 1}) == {name: MARK, "n": 1}
@@ -120,7 +99,7 @@ def test_short_names_of_secrets_are_known(name):
         {"csc_grade": 250, "discreds": "x", "sacred": "x"},
     ],
 )
-def test_names_that_only_look_like_them_are_harmless(data):
+def test_names_that_resemble_sensitive_ones_are_kept(data):
     """A verb, a lesson, a science."""
     assert guarded(data) == data
 
@@ -130,8 +109,8 @@ GAPS = [":", "|", "*", "\u00b7", "--", "::", "~", "#", "..", "//", "__", "\u2022
 
 @pytest.mark.parametrize("gap", GAPS)
 @pytest.mark.parametrize(("length", "sizes"), [(16, (4, 4, 4, 4)), (15, (4, 6, 5)), (16, (8, 8))])
-def test_a_card_is_found_whatever_stands_between_its_groups(gap, length, sizes):
-    """Any sign, once or twice, as long as it is the same."""
+def test_a_card_is_found_with_any_separator_between_its_groups(gap, length, sizes):
+    """Any character, once or twice, if it is the same throughout."""
     number = cases.card("4" if length == 16 else "37", length)
 
     found = guarded(f"no {cases.grouped(number, sizes, gap)} ok")
@@ -146,12 +125,12 @@ def test_a_card_is_found_whatever_stands_between_its_groups(gap, length, sizes):
         *("51:05:10:51:05:10:51:11", "2001:4111:1111:1111:1111:1111:1111:1111", "1*2*3*4*5*6"),
     ],
 )
-def test_times_and_addresses_between_signs_are_no_cards(text):
-    """A card has long groups, and nothing else behind the same sign."""
+def test_times_and_addresses_are_not_cards(text):
+    """The groups of a card are longer, and no other groups follow."""
     assert guarded([text, f"at {text}, or so"]) == [text, f"at {text}, or so"]
 
 
-def test_words_behind_the_beginning_of_a_key_are_no_key():
+def test_words_after_the_prefix_of_a_key_are_kept():
     """They are the name of a course; a key is one long word."""
     slug, key = "sk-learn-tutorial-2026-Advanced-Topics", "sk" + "-" + cases.some(48)
 
@@ -163,23 +142,23 @@ def test_words_behind_the_beginning_of_a_key_are_no_key():
     ]
 
 
-def test_a_number_too_large_for_a_float_stays_in_a_text_of_json():
-    """Written as Infinity, it would make the text one that nobody reads."""
+def test_a_number_too_large_for_a_float_is_kept_in_a_json_text():
+    """Written as Infinity, it would make the text invalid JSON."""
     secret = cases.word()
     text = f'{{"password": "{secret}", "e": 1e400, "f": [-1E999]}}'
 
     assert guarded(text) == text.replace(secret, MARK)
 
 
-FORMS = {
-    "a doubled sign": "pip password=={} -q",
+FORMATS = {
+    "a comparison": "pip password=={} -q",
     "three quotes": 'api_key="""{}""" + x',
     "three single quotes": "api_key = '''{}''' + x",
     "on the next line": "user: ana\npassword:\n  {}\nhost: x",
     "on the next line, in quotes": 'password:\r\n\t"{}"\r\nhost: x',
     "a block of YAML": "password: >\n  {}\nhost: x",
     "a block of YAML in lines": "password: |-\n    {}\nhost: x",
-    "an element of .NET": "<add key='ApiKey' value='{}'/>",
+    "a .NET setting": "<add key='ApiKey' value='{}'/>",
     "an element by its id": '<input id="password" type="text" value="{}">',
     "an address without a scheme": "//ana:{}@example.org/x",
     "an address without a scheme, in a text": 'src="//ana:{}@example.org/x"',
@@ -187,14 +166,14 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_a_value_is_found_in_forms_that_are_seldom_seen(form):
-    """And nothing around it goes."""
-    assert guarded(form.format(cases.word(12))) == form.format(MARK)
+@pytest.mark.parametrize("template", FORMATS.values(), ids=FORMATS)
+def test_a_value_is_found_in_rare_formats(template):
+    """And nothing around it changes."""
+    assert guarded(template.format(cases.word(12))) == template.format(MARK)
 
 
-def test_each_line_of_a_block_is_hidden():
-    """Up to the one that is no further in than the name."""
+def test_each_line_of_a_block_is_redacted():
+    """Up to the first line that is not indented further than the name."""
     block = f"secret: |\n  {cases.word()} a\n  {cases.word()} b\nhost: x"
 
     assert guarded(block) == f"secret: |\n  {MARK}\nhost: x"
@@ -210,7 +189,7 @@ def test_each_line_of_a_block_is_hidden():
         *("assert token==expected_token1", "https://example.org//a:b/c@d", "a // b:c d@e"),
     ],
 )
-def test_what_only_looks_like_such_a_form_stays(text):
+def test_a_text_that_resembles_such_a_format_is_kept(text):
     """Comparisons, versions, empty values, headings, comments."""
     data = {"a": text, "b": f"{text}\n", "c": f"x {text}"}
 

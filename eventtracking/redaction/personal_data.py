@@ -1,16 +1,16 @@
-"""What names a person: addresses of mail and of machines, accounts, social security numbers."""
+"""Personal data: e-mail and IP addresses, bank accounts, US social security numbers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
 
-from eventtracking.redaction.views import Span
+from eventtracking.redaction.spans import Finder, Span
 
-_LOCAL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}\Z")
+_LOCAL_PART = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}\Z")
 _DOMAIN = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}[^\W\d_]{2,24}(?![\w-])")
-_NO_DOMAIN = re.compile(r"\dx\.(?:png|jpe?g|gif|webp|svg)\Z", re.IGNORECASE)
+_IMAGE_SIZE = re.compile(r"\dx\.(?:png|jpe?g|gif|webp|svg)\Z", re.IGNORECASE)
 
 _SSN = re.compile(
     r"(?<![\w.+-])(?!000|666|9\d\d)\d{3}([- ])(?!00)\d\d\1(?!0000)\d{4}(?![\w+]|[-.]\d)", re.ASCII
@@ -23,11 +23,11 @@ _VERSION_BEFORE = re.compile(
     r"|firmware[ :=\"']{0,4}|section |chapter |exercise |problem |[§=<>~^]=? ?)\Z",
     re.IGNORECASE,
 )
-_URL_OR_QUERY = re.compile(r"(?:://|[?&;]\w{1,40}=|\bip\w{0,12}=|addr\w{0,12}=|host\w{0,12}=)\Z")
+_ADDRESS_BEFORE = re.compile(r"(?:://|[?&;]\w{1,40}=|\bip\w{0,12}=|addr\w{0,12}=|host\w{0,12}=)\Z")
 _IPV6 = re.compile(r"(?<![\w:.])(?=[0-9A-Fa-f]{0,4}:)[0-9A-Fa-f:]{2,39}(?:\.\d{1,3}){0,3}(?![\w:])")
 
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d\d(?:[ -]?[A-Za-z0-9]){11,40}", re.ASCII)
-_BEGINNING_OF_IBAN = re.compile(
+_IBAN_START = re.compile(
     r"\d(?<=[A-Za-z]{2}\d)(?<![A-Za-z0-9]{3}\d)\d(?:[ -]?[A-Za-z0-9]){11}", re.ASCII
 )
 # https://en.wikipedia.org/wiki/International_Bank_Account_Number
@@ -58,30 +58,30 @@ _IBAN_LENGTHS = {
 
 
 def find(text: str) -> Iterator[Span]:
-    """Yield where in *text* a person is named."""
-    for sign, finder in FINDERS:
-        if sign.search(text):
+    """Yield the spans of the personal data in *text*."""
+    for indicator, finder in FINDERS:
+        if indicator.search(text):
             yield from finder(text)
 
 
-def _mail_addresses(text: str) -> Iterator[Span]:
+def _email_addresses(text: str) -> Iterator[Span]:
     at = text.find("@")
     while at >= 0:
         domain = _DOMAIN.match(text, at + 1)
-        local = _LOCAL.search(text, max(0, at - 64), at) if domain else None
-        if domain and local and _is_mail(text, local.start(), domain):
-            yield _without_name(text, local.start(), at), domain.end()
+        local = _LOCAL_PART.search(text, max(0, at - 64), at) if domain else None
+        if domain and local and _is_email(text, local.start(), domain):
+            yield _local_start(text, local.start(), at), domain.end()
         at = text.find("@", at + 1)
 
 
-def _without_name(text: str, start: int, at: int) -> int:
-    """Leave `email=` and the path of a URL out of the address."""
-    return max(start, *(text.rfind(sign, start, at) + 1 for sign in "=/&?'{|`"))
+def _local_start(text: str, start: int, at: int) -> int:
+    """Return the start of the local part, without an `email=` or the path of a URL before it."""
+    return max(start, *(text.rfind(delimiter, start, at) + 1 for delimiter in "=/&?'{|`"))
 
 
-def _is_mail(text: str, start: int, domain: re.Match[str]) -> bool:
-    """Tell a mail address from a picture at two sizes, an SSH remote and a key of a course."""
-    if _NO_DOMAIN.match(domain[0]):
+def _is_email(text: str, start: int, domain: re.Match[str]) -> bool:
+    """Return whether this is an e-mail address, not an SSH remote, a usage key or `a@2x.png`."""
+    if _IMAGE_SIZE.match(domain[0]):
         return False
     before, after = text[max(0, start - 3) : start], text[domain.end() : domain.end() + 2]
     is_remote = after[:1] == ":" and after[1:] not in ("", " ", "\n", "\t")
@@ -92,7 +92,7 @@ def _is_mail(text: str, start: int, domain: re.Match[str]) -> bool:
 def _bank_accounts(text: str) -> Iterator[Span]:
     for match in _IBAN.finditer(text):
         length = _IBAN_LENGTHS.get(match[0][:2].upper(), 0)
-        places = [match.start() + n for n, sign in enumerate(match[0]) if sign.isalnum()]
+        places = [match.start() + n for n, letter in enumerate(match[0]) if letter.isalnum()]
         if not length or len(places) < length:
             continue
         end = places[length - 1] + 1
@@ -101,8 +101,8 @@ def _bank_accounts(text: str) -> Iterator[Span]:
 
 
 def _has_checksum(account: str) -> bool:
-    letters = "".join(sign for sign in account if sign.isalnum())
-    return int("".join(str(int(sign, 36)) for sign in letters[4:] + letters[:4])) % 97 == 1
+    letters = "".join(letter for letter in account if letter.isalnum())
+    return int("".join(str(int(letter, 36)) for letter in letters[4:] + letters[:4])) % 97 == 1
 
 
 def _social_security_numbers(text: str) -> Iterator[Span]:
@@ -110,14 +110,14 @@ def _social_security_numbers(text: str) -> Iterator[Span]:
         yield match.span()
 
 
-def _old_internet_addresses(text: str) -> Iterator[Span]:
+def _ipv4_addresses(text: str) -> Iterator[Span]:
     for match in _IPV4.finditer(text):
         before = text[max(0, match.start() - 48) : match.start()]
-        if not _VERSION_BEFORE.search(before) or _URL_OR_QUERY.search(before):
+        if not _VERSION_BEFORE.search(before) or _ADDRESS_BEFORE.search(before):
             yield match.span()
 
 
-def _new_internet_addresses(text: str) -> Iterator[Span]:
+def _ipv6_addresses(text: str) -> Iterator[Span]:
     for match in _IPV6.finditer(text):
         if _is_ipv6(match[0]):
             yield match.span()
@@ -133,12 +133,15 @@ def _is_ipv6(text: str) -> bool:
     return True
 
 
-# (what the text must hold, and who looks then). Each begins with one of a few letters, which
-# is what is found fast.
-FINDERS: tuple[tuple[re.Pattern[str], Callable[[str], Iterator[Span]]], ...] = (
-    (re.compile(r"@"), _mail_addresses),
-    (_BEGINNING_OF_IBAN, _bank_accounts),
+FINDERS: tuple[tuple[re.Pattern[str], Finder], ...] = (
+    (re.compile(r"@"), _email_addresses),
+    (_IBAN_START, _bank_accounts),
     (re.compile(r"\d[- ]\d\d[- ]\d", re.ASCII), _social_security_numbers),
-    (re.compile(r"\.\d{1,3}\.\d", re.ASCII), _old_internet_addresses),
-    (re.compile(r":[0-9A-Fa-f]{0,4}:"), _new_internet_addresses),
+    (re.compile(r"\.\d{1,3}\.\d", re.ASCII), _ipv4_addresses),
+    (re.compile(r":[0-9A-Fa-f]{0,4}:"), _ipv6_addresses),
 )
+"""
+Each finder with its indicator, which is in every text with a match.
+
+An indicator begins with one of a few characters, which makes the search fast.
+"""

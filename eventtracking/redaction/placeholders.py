@@ -1,4 +1,4 @@
-"""What a value looks like: a placeholder, code, a word of a sentence, or made up."""
+"""Distinguish secrets in a text from placeholders, program code and prose."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from eventtracking.redaction.wordlists import word_set
 
-_CLOSING = ")]}.,;:!?*"
+_PUNCTUATION = ")]}.,;:!?*"
 
 _PLACEHOLDER = re.compile(
     r"<[^<>]*>?|\$\{.*|\$\([A-Za-z].*|\$[A-Z_]+|\{+[\w .-]*\}*|%[sdr]|%\(.*|\[[\w .-]*\]?"
@@ -17,8 +17,8 @@ _CODE = re.compile(
     r"|(?:self|cls|this|request|req|os|config|settings|process|env|params|data|user|args|options"
     r"|form|event|ctx|context|props|state|kwargs|opts)\.[A-Za-z_.]+\Z"
 )
-# What follows a name in a sentence or in a program, and is no secret.
-_WORDS_OF_SENTENCES = word_set(
+# Words that follow a sensitive name in sentences and in programs.
+_PROSE_WORDS = word_set(
     "a an the is are was be been being has had have must should can cannot could may might will "
     "would not no none nothing your my our their his her its this that these those it you we they "
     "i please enter type use see for from in on at to of or and as if when where how what why who "
@@ -37,41 +37,41 @@ _WORDS_OF_SENTENCES = word_set(
     "choose pick set create make keep remember think imagine include includes contains"
 )
 
-# What is shorter, in a sentence, is a number of something.
+# Shorter numbers in a sentence are counts.
 _SHORTEST_CODE, _SHORTEST_PASSWORD = 4, 6
 
 
 def is_placeholder(value: str) -> bool:
-    """Tell whether *value* stands for one that is filled in elsewhere."""
+    """Return whether *value* stands for a value that is filled in elsewhere."""
     return _PLACEHOLDER.fullmatch(value) is not None
 
 
-def trimmed(value: str) -> str:
-    """Return *value* without the signs of the sentence or bracket that it stands in."""
-    return value.rstrip(_CLOSING)
-
-
 def is_code(value: str) -> bool:
-    """Tell whether *value* is a piece of a program that fetches the secret."""
+    """Return whether *value* is an expression of a program, such as a call that gets the secret."""
     return _CODE.match(value) is not None
 
 
-def is_word_of_sentence(value: str, name: str) -> bool:
-    """Tell whether *value* is a word as it follows *name* where no secret is told."""
-    word = value.split(maxsplit=1)[0].strip(_CLOSING + "('\"").casefold()
-    # `token: 3` tells which one, or how many.
+def is_prose(value: str, name: str) -> bool:
+    """Return whether *value* begins with a word that follows *name* in ordinary sentences."""
+    word = value.split(maxsplit=1)[0].strip(_PUNCTUATION + "('\"").casefold()
+    # `token: 3` tells which token, or how many.
     is_number = len(word) == 1 and word.isdigit()
-    return not word or is_number or word in _WORDS_OF_SENTENCES or word == name.casefold()
+    return not word or is_number or word in _PROSE_WORDS or word == name.casefold()
 
 
-def is_mixed_word(value: str) -> bool:
-    """Tell whether *value* is one word, and no number."""
+def is_alphanumeric_word(value: str) -> bool:
+    """Return whether *value* is a single word that is not a number."""
     return value.isalnum() and not value.isdigit()
 
 
-def looks_made_up(value: str) -> bool:
-    """Tell whether *value* has digits where a word has none, or is a long number."""
+def resembles_secret(value: str) -> bool:
+    """Return whether *value* mixes digits with other characters, or is a number of some length."""
     digits = sum(map(str.isdigit, value))
     return digits == len(value) >= _SHORTEST_CODE or (
         0 < digits < len(value) >= _SHORTEST_PASSWORD and "://" not in value
     )
+
+
+def strip_punctuation(value: str) -> str:
+    """Return *value* without the punctuation or brackets that follow it."""
+    return value.rstrip(_PUNCTUATION)

@@ -1,4 +1,4 @@
-"""What a glance calls clean, a close look calls clean, too."""
+"""The prefilter and the fast path save time, and change no result."""
 
 import itertools
 import json
@@ -6,37 +6,39 @@ import re
 import string
 
 import pytest
-import sensitive_cases as cases
+import secret_cases as cases
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eventtracking.processors.sensitive_guard import SensitiveFieldGuard
-from eventtracking.redaction import credentials, people
-from eventtracking.redaction.forms import FORMS
-from eventtracking.redaction.glance import Glance
-from eventtracking.redaction.names import Names
-from eventtracking.redaction.pairs import Pairs
-from eventtracking.redaction.text import Texts
-from eventtracking.redaction.views import TooManyLayersError
+from eventtracking.redaction import credentials, personal_data, tokens
+from eventtracking.redaction.decoding import TooManyLayersError
+from eventtracking.redaction.field_names import NameClassifier
+from eventtracking.redaction.pairs import PairFinder
+from eventtracking.redaction.prefilter import Prefilter
+from eventtracking.redaction.text import TextRedactor
 
 patient = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 
-# All that the finders look for by its letters: `Bearer`, `password`, `identified by`.
+FORMATS = PairFinder(NameClassifier(), "[redacted]").formats.formats
+TOKENS = tokens.SEGMENTED_TOKENS + tokens.LONG_WORD_TOKENS
+
+# All words that the finders search for: `Bearer`, `password`, `identified by`.
 PATTERNS = [
-    *(form.pattern for form in FORMS),
+    *(each.pattern for each in FORMATS),
     *(each for each in vars(credentials).values() if isinstance(each, re.Pattern)),
-    *(each for each in vars(people).values() if isinstance(each, re.Pattern)),
+    *(each for each in vars(personal_data).values() if isinstance(each, re.Pattern)),
 ]
 WORDS = sorted(
     {word for each in PATTERNS for word in re.findall(r"(?<!\\)[A-Za-z]{2,}", each.pattern)}
-    | {sign for form in FORMS for sign in form.signs}
-    | {sign for sign, _ in credentials.FINDERS}
-    | {part for part, _ in credentials.BROKEN_TOKENS + credentials.LONG_TOKENS}
+    | {indicator for each in FORMATS for indicator in each.indicators}
+    | {indicator for indicator, _ in credentials.FINDERS}
+    | {constant for constant, _ in TOKENS}
     | {"secret", "key", "token", "api_key", "code", "number", "sid", "user", "credential", "x"}
 )
-TOKENS = [each for _, each in credentials.BROKEN_TOKENS + credentials.LONG_TOKENS]
+TOKEN_PATTERNS = [pattern for _, pattern in TOKENS]
 WORDS += [*map(str.upper, WORDS), *map(str.title, WORDS)]
 SEPARATORS = [
     *(
@@ -83,64 +85,64 @@ SEPARATORS = [
 MIXED = string.ascii_letters + string.digits
 CARDS = [cases.card(), cases.card("37", 15), cases.card("4", 19), cases.card("36", 14)]
 CARD_GROUPS = [CARDS[0][at : at + 4] for at in range(0, 16, 4)]
-CARD_SIGNS = [*" -./_:|*,+", "  ", "--", "..", " - ", "\n", "\t", "\u00b7", "\u2013", "\0"]
+CARD_SEPARATORS = [*" -./_:|*,+", "  ", "--", "..", " - ", "\n", "\t", "\u00b7", "\u2013", "\0"]
 VALUES = st.one_of(
     st.sampled_from(["hunter2", "4821", "482193", "word", "abc-def", "deadbeef", "a1", "1.2.3.4"]),
-    st.sampled_from([*CARDS, *(sign.join(CARD_GROUPS) for sign in CARD_SIGNS)]),
+    st.sampled_from([*CARDS, *(separator.join(CARD_GROUPS) for separator in CARD_SEPARATORS)]),
     st.text("0123456789abcdef", min_size=32, max_size=32),
     st.text(MIXED, min_size=6, max_size=40),
     st.text(string.ascii_letters + "-_", min_size=10, max_size=40),
     st.text(string.digits + " .-/:_,", min_size=12, max_size=30),
     st.text(MIXED + "+/=._~-", min_size=16, max_size=60),
 )
-PARTS = st.one_of(
+FRAGMENTS = st.one_of(
     st.sampled_from(WORDS),
     st.sampled_from(SEPARATORS),
     st.sampled_from(SEPARATORS),
     VALUES,
     st.sampled_from(PATTERNS).flatmap(st.from_regex),
-    st.sampled_from(TOKENS).flatmap(st.from_regex),
+    st.sampled_from(TOKEN_PATTERNS).flatmap(st.from_regex),
 )
-TEXTS = st.lists(PARTS, min_size=1, max_size=7).map("".join)
+TEXTS = st.lists(FRAGMENTS, min_size=1, max_size=7).map("".join)
 
 
-def looks(*, pii):
-    """Return a quick look and a close one."""
-    pairs = Pairs(Names(), "[redacted]")
-    glance = Glance(pairs, pii=pii)
-    texts = Texts(
-        glance=glance,
+def prefilter_and_redactor(*, pii):
+    """Return a prefilter, and the redactor whose full scan it saves."""
+    pairs = PairFinder(NameClassifier(), "[redacted]")
+    prefilter = Prefilter(pairs, pii=pii)
+    redactor = TextRedactor(
+        prefilter=prefilter,
         pairs=pairs,
         replacement="[redacted]",
         patterns=(),
         pii=pii,
-        scrub_value=lambda value: value,
+        redact_value=lambda value: value,
     )
-    return glance, texts
+    return prefilter, redactor
 
 
-LOOKS = [looks(pii=True), looks(pii=False)]
+BOTH = [prefilter_and_redactor(pii=True), prefilter_and_redactor(pii=False)]
 
 
-def holds_a_secret(texts, text):
+def holds_a_secret(redactor, text):
     try:
-        return any(texts._spans(text))
+        return any(redactor.find(text))
     except TooManyLayersError:
         return True
 
 
 @patient
-@given(st.lists(TEXTS, min_size=1, max_size=3), st.sampled_from(LOOKS))
-def test_a_text_that_holds_a_secret_is_doubtful_at_a_glance(many, looks):
+@given(st.lists(TEXTS, min_size=1, max_size=3), st.sampled_from(BOTH))
+def test_the_prefilter_selects_every_text_that_holds_a_secret(texts, both):
     """Alone, and among the other texts of an event."""
-    glance, close = looks
+    prefilter, redactor = both
 
-    secret = {text for text in many if holds_a_secret(close, text)}
+    secret = {text for text in texts if holds_a_secret(redactor, text)}
 
-    assert secret <= {*glance.doubtful(many)}
+    assert secret <= {*prefilter.texts_to_scan(texts)}
 
 
-def spoken_of():
+def codes_after_words():
     digest, code = cases.hexadecimal(32), cases.some(4, cases.DIGITS)
     return [
         (f'Digest username="a", response="{digest}"', digest),
@@ -155,16 +157,16 @@ def spoken_of():
     ]
 
 
-@pytest.mark.parametrize(("text", "secret"), spoken_of(), ids=lambda text: text[:12])
-def test_a_secret_behind_a_word_is_seen_whatever_stands_between_them(text, secret):
-    """A quick look knows the same words and signs as a close one."""
+@pytest.mark.parametrize(("text", "secret"), codes_after_words(), ids=lambda text: text[:12])
+def test_a_secret_after_a_word_is_found_whatever_separates_them(text, secret):
+    """The prefilter knows the same words and separators as the full scan."""
     event = SensitiveFieldGuard()({"name": "a", "data": {"text": text}, "context": {}})
 
     assert secret not in event["data"]["text"]
 
 
 class Unfindable(str):
-    """A name that no mapping finds again."""
+    """A key that no mapping finds again."""
 
     __slots__ = ()
 
@@ -177,8 +179,8 @@ class Unfindable(str):
 COUNT = itertools.count()
 
 
-def test_a_text_under_a_name_of_a_strange_kind_is_hidden_too():
-    """A copy of the event is made, and nothing is put right in it afterwards."""
+def test_a_text_under_a_key_that_cannot_be_looked_up_is_redacted():
+    """The event is rebuilt item by item, and not copied and then changed."""
     data = {Unfindable("note"): f"Bearer {cases.some(24)}1a"}
 
     found = SensitiveFieldGuard()({"name": "a", "data": data, "context": {}})["data"]
@@ -197,7 +199,7 @@ VALUES_OF_EVENTS = st.recursive(
     ),
     max_leaves=5,
 )
-# An event is not looked at quickly if there are patterns that only a close look knows.
+# A guard with extra patterns does not use the fast path. This pattern matches nothing.
 GUARDS = [
     (SensitiveFieldGuard(pii=pii), SensitiveFieldGuard(pii=pii, extra_patterns=["(?!)"]))
     for pii in (False, True)
@@ -206,9 +208,9 @@ GUARDS = [
 
 @patient
 @given(st.dictionaries(NAMES, VALUES_OF_EVENTS, max_size=3), st.sampled_from(GUARDS))
-def test_an_event_comes_out_of_a_quick_look_as_out_of_a_close_one(data, guards):
-    """The quick look spares time, and changes nothing else."""
-    quick, close = guards
+def test_an_event_comes_out_of_the_fast_path_as_out_of_the_full_walk(data, guards):
+    """The fast path saves time, and changes nothing else."""
+    fast, full = guards
     event = {"name": "a", "data": data, "context": {}}
 
-    assert quick(event) == close(event)
+    assert fast(event) == full(event)

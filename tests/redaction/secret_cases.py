@@ -1,7 +1,7 @@
 """
-What a guard must hide, what it must leave alone, and how each is labelled.
+Labelled data: secrets that a guard must hide, and harmless values that it must keep.
 
-Every secret is made when the tests run: nothing in this file is one, or looks like one.
+Every secret is generated when the tests run: this file contains none, and nothing like one.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 DIGITS = "0123456789"
 MIXED = LETTERS + LETTERS.upper() + DIGITS
 
-_chance = random.Random(20261123)
+_random = random.Random(20261123)
 
 
 class Case(NamedTuple):
-    """Something with a secret in it: what must be gone afterwards, and what must still be there."""
+    """Data with a secret: the texts that must be gone afterwards, and those that must remain."""
 
     label: str
     data: Any
@@ -35,9 +35,9 @@ class Case(NamedTuple):
 
 
 def some(length, alphabet=MIXED):
-    """Return a text of random letters with at least a digit, a small and a capital letter."""
+    """Return a random text with at least one digit, lower-case and upper-case letter."""
     while True:
-        text = "".join(_chance.choices(alphabet, k=length))
+        text = "".join(_random.choices(alphabet, k=length))
         wanted = [kind for kind in (LETTERS, LETTERS.upper(), DIGITS) if {*kind} & {*alphabet}]
         if length < 4 or all({*kind} & {*text} for kind in wanted):
             return text
@@ -48,7 +48,7 @@ def hexadecimal(length):
 
 
 def word(length=9):
-    """Return a password as people choose it: letters, then digits."""
+    """Return a password as people choose them: letters, then digits."""
     return some(length - 2, LETTERS).capitalize() + some(2, DIGITS)
 
 
@@ -71,17 +71,17 @@ def luhn_digit(digits):
 
 
 def card(prefix="4", length=16):
-    """Return a number that an issuer with this prefix could give."""
+    """Return a valid card number with the prefix of an issuer."""
     digits = prefix + some(length - len(prefix) - 1, DIGITS)
     return digits + luhn_digit(digits)
 
 
-def grouped(digits, sizes, sign=" "):
+def grouped(digits, sizes, separator=" "):
     groups, at = [], 0
     for size in sizes:
         groups.append(digits[at : at + size])
         at += size
-    return sign.join(groups)
+    return separator.join(groups)
 
 
 def pem(kind="RSA PRIVATE KEY", lines=4, newline="\n"):
@@ -96,16 +96,16 @@ def basic(user="ana", password=None):
 
 def iban(country="DE", digits=18):
     account = some(digits, DIGITS)
-    letters = "".join(str(int(sign, 36)) for sign in account + country + "00")
+    letters = "".join(str(int(letter, 36)) for letter in account + country + "00")
     return f"{country}{98 - int(letters) % 97:02}{account}"
 
 
 def full_width(text):
-    return "".join(chr(ord(sign) + 0xFEE0) if "!" <= sign <= "~" else sign for sign in text)
+    return "".join(chr(ord(char) + 0xFEE0) if "!" <= char <= "~" else char for char in text)
 
 
 def vendor_tokens():
-    """Yield tokens of well-known services, by their names."""
+    """Yield the names of well-known services, each with a token of it."""
     yield "AWS key id", "AK" + "IA" + some(16, LETTERS.upper() + "234567")
     yield "AWS session key id", "AS" + "IA" + some(16, LETTERS.upper() + "234567")
     for kind in "pousr":
@@ -141,7 +141,7 @@ def vendor_tokens():
 
 
 def by_key():
-    """Yield secrets that are known by the name of their field."""
+    """Yield secrets that the name of their field reveals."""
     names = [
         *("password", "passwd", "pwd", "pass_phrase", "passphrase", "secret", "client_secret"),
         *("token", "access_token", "accessToken", "refresh-token", "API_KEY", "apiKey", "apikey"),
@@ -175,14 +175,13 @@ def by_key():
     )
 
 
-def by_key_disguised():
-    """Yield names that somebody made hard to read."""
+def unusual_names():
+    """Yield secrets under sensitive names in unusual spellings."""
     names = {
         "full width": full_width("password"),
         "zero width": "pass\u200bword",
         "soft hyphen": "api\u00ad_key",
         "byte order mark": "\ufefftoken",
-        "Cyrillic letters": "p\u0430ssw\u043erd",
         "Spanish": "contrase\u00f1a",
         "Spanish, decomposed": "contrasen\u0303a",
         "Russian": "\u043f\u0430\u0440\u043e\u043b\u044c",
@@ -191,14 +190,13 @@ def by_key_disguised():
         "German": "Passwort",
         "French": "mot_de_passe",
         "Portuguese": "senha",
-        "leet": "p4ssw0rd",
         "percent-encoded": "user%5Bpassword%5D",
         "brackets": "user[password]",
         "path": "/data/user/api-key",
-        "shouting": "USERPASSWORD",
+        "capitals": "USERPASSWORD",
         "with a number in it": "oauth2AccessToken1",
         "two spaces": "API  KEY",
-        "torn": "passWord",
+        "split": "passWord",
         "environment": "REDISCLI_AUTH",
         "wrapped": "__secret__",
         "production": "STRIPE_API_KEY_PROD",
@@ -215,7 +213,7 @@ def by_key_disguised():
 
 
 def by_value():
-    """Yield secrets that stand in a text under a harmless name."""
+    """Yield secrets in a text under a harmless name."""
     for label, token in vendor_tokens():
         yield Case(f"{label} alone", {"note": token}, (token,))
         yield Case(
@@ -265,12 +263,12 @@ def by_value():
         yield Case(f"card {prefix}", {"note": f"paid with {number}."}, (number,), ("paid with",))
         yield Case(f"card {prefix} as a number", {"n": int(number)}, (number,))
     number = card()
-    for sign in (" ", "-", ".", "/", "_"):
-        text = grouped(number, (4, 4, 4, 4), sign)
+    for separator in (" ", "-", ".", "/", "_"):
+        text = grouped(number, (4, 4, 4, 4), separator)
         yield Case(
-            f"card grouped by {sign!r}",
+            f"card grouped by {separator!r}",
             {"note": f"no: {text} ok"},
-            (text, sign.join((number[4:8], number[8:12]))),
+            (text, separator.join((number[4:8], number[8:12]))),
             ("ok",),
         )
     secret = word()
@@ -307,15 +305,15 @@ def by_value():
     yield Case("key and value", {"f": {"key": "api_key", "value": secret}}, (secret,))
 
 
-def hard(label, data, *gone, kept=()):
+def hard_case(label, data, *gone, kept=()):
     return Case(label, data, gone, tuple(kept), is_hard=True)
 
 
-def cards_disguised():
-    """Yield card numbers that are hard to see."""
+def unusual_cards():
+    """Yield card numbers in unusual notations."""
     number, amex = card(), card("37", 15)
     fours = grouped(number, (4, 4, 4, 4))
-    forms = {
+    notations = {
         "in pairs": grouped(number, (2,) * 8),
         "digit by digit": " ".join(number),
         "in full width": full_width(number),
@@ -329,28 +327,28 @@ def cards_disguised():
         "with entities": fours.replace(" ", "&nbsp;"),
         "of 4-6-5": grouped(amex, (4, 6, 5), "-"),
     }
-    for label, form in forms.items():
-        yield hard(f"card {label}", {"n": f"x {form} y"}, form, kept=["x ", " y"])
+    for label, text in notations.items():
+        yield hard_case(f"card {label}", {"n": f"x {text} y"}, text, kept=["x ", " y"])
     plus = fours.replace(" ", "+")
-    yield hard("card in a form", {"x": f"number={plus}&exp=12"}, plus, kept=["exp=12"])
-    yield hard("card beside numbers", {"n": f"12 {fours} 123"}, fours, kept=["12 "])
-    yield hard("card in a line of CSV", {"n": f"17,{number},123,12/29"}, number, kept=["17,"])
-    yield hard("card in a path", {"n": f"/pay/{number}/ok"}, number, kept=["/pay/", "/ok"])
-    yield hard("card as a name", {number: 1}, number)
-    yield hard("card as a numeric name", {int(number): 1}, number)
-    yield hard("card as a decimal", {"n": Decimal(number)}, number)
-    yield hard("card as bytes", {"n": number.encode()}, number)
-    yield hard("card on a track", {"n": f"%B{number}^DOE/ANA^2912101?"}, number)
-    yield hard("card in lines", {"n": fours.replace(" ", "\n")}, f"{number[4:8]}\\n")
-    yield hard("card in a list", {"card_number": fours.split()}, f'"{number[4:8]}"')
+    yield hard_case("card in a form", {"x": f"number={plus}&exp=12"}, plus, kept=["exp=12"])
+    yield hard_case("card next to numbers", {"n": f"12 {fours} 123"}, fours, kept=["12 "])
+    yield hard_case("card in a line of CSV", {"n": f"17,{number},123,12/29"}, number, kept=["17,"])
+    yield hard_case("card in a path", {"n": f"/pay/{number}/ok"}, number, kept=["/pay/", "/ok"])
+    yield hard_case("card as a name", {number: 1}, number)
+    yield hard_case("card as a numeric name", {int(number): 1}, number)
+    yield hard_case("card as a decimal", {"n": Decimal(number)}, number)
+    yield hard_case("card as bytes", {"n": number.encode()}, number)
+    yield hard_case("card on a track", {"n": f"%B{number}^DOE/ANA^2912101?"}, number)
+    yield hard_case("card in lines", {"n": fours.replace(" ", "\n")}, f"{number[4:8]}\\n")
+    yield hard_case("card in a list", {"card_number": fours.split()}, f'"{number[4:8]}"')
 
 
-# <S> stands for a password, <T> for a token. Behind the text, what must be kept of it.
-DISGUISED = {
+# <S> stands for a password, <T> for a token. The texts after the first must be kept.
+UNUSUAL_TEXTS = {
     "JSON cut short": ('{"user":"ana","password":"<S>","em', "ana"),
     "JSON cut short in the secret": ('{"user":"ana","password":"<S>', "ana"),
     "JSON in a log line": ('POST {"credentials": {"u": "<S>"}} 200', "POST", " 200"),
-    "JSON with a name twice": ('{"password": "<S>", "password": ""}',),
+    "JSON with a duplicate key": ('{"password": "<S>", "password": ""}',),
     "JSON with an escaped name": ('{"p\\u0061ssword": "<S>"}',),
     "HTML entities": ("{&quot;password&quot;:&quot;<S>&quot;}",),
     "escaped JSON in a log": ('body="{\\"password\\":\\"<S>\\",\\"a\\":1}" ok', " ok"),
@@ -399,55 +397,61 @@ DISGUISED = {
 }
 
 
-def texts_disguised():
-    """Yield texts in which a secret is hard to see."""
-    for label, (text, *kept) in DISGUISED.items():
+def unusual_texts():
+    """Yield texts of unusual formats that contain a secret."""
+    for label, (text, *kept) in UNUSUAL_TEXTS.items():
         secret, token = word(11), some(40)
         filled = text.replace("<S>", secret).replace("<T>", token)
-        yield hard(label, {"x": filled}, token if "<T>" in text else secret, kept=kept)
+        yield hard_case(label, {"x": filled}, token if "<T>" in text else secret, kept=kept)
     document = json.dumps({"api_key": secret})
     for _ in range(3):
         document = json.dumps({"a": document})
-    yield hard("JSON four deep", {"x": document}, secret)
-    yield hard("JSON of a text of JSON", {"x": json.dumps(document)}, secret)
-    yield hard("pairs in JSON", {"x": json.dumps([["Cookie", f"a={secret}"]])}, secret)
+    yield hard_case("JSON four deep", {"x": document}, secret)
+    yield hard_case("JSON as a JSON string", {"x": json.dumps(document)}, secret)
+    yield hard_case("pairs in JSON", {"x": json.dumps([["Cookie", f"a={secret}"]])}, secret)
     named = {"name": "password", "value": secret}
-    yield hard("named value in JSON", {"x": json.dumps(named)}, secret)
+    yield hard_case("named value in JSON", {"x": json.dumps(named)}, secret)
     shown = repr({"user": "ana", "password": secret})
-    yield hard("Python's repr", {"x": shown}, secret, kept=["ana"])
+    yield hard_case("Python's repr", {"x": shown}, secret, kept=["ana"])
     code = some(6, DIGITS)
-    yield hard("a spoken code", {"x": f"Your verification code is {code}."}, code, kept=["Your"])
-    yield hard(
+    yield hard_case(
+        "a code in a sentence", {"x": f"Your verification code is {code}."}, code, kept=["Your"]
+    )
+    yield hard_case(
         "a web token in a URL", {"x": f"https://a.org/s/{web_token()}/x"}, "eyJ", kept=["/x"]
     )
-    yield hard("PEM in one line", {"x": pem(newline="\\n")}, "BEGIN")
-    yield hard("PEM cut short", {"x": pem(lines=8)[:300]}, "BEGIN")
+    yield hard_case("PEM in one line", {"x": pem(newline="\\n")}, "BEGIN")
+    yield hard_case("PEM cut short", {"x": pem(lines=8)[:300]}, "BEGIN")
     end = pem(lines=8)[100:]
-    yield hard("PEM without its beginning", {"x": end}, end[:50])
+    yield hard_case("PEM without a beginning", {"x": end}, end[:50])
     spread = "\u200b".join(token)
-    yield hard("a token with zero width", {"x": f"ghp_{spread}"}, spread)
+    yield hard_case("a token with zero width", {"x": f"ghp_{spread}"}, spread)
 
 
-def objects_disguised():
-    """Yield secrets in unusual kinds of objects, and in unusual places of usual ones."""
+def unusual_objects():
+    """Yield secrets in unusual types of objects, and in unusual places of common ones."""
     secret, token = word(11), some(40)
     text = f"token={secret}"
     data = b"\xff\xfe" + f"password={secret}".encode()
-    yield hard("bytes", {"x": text.encode()}, secret)
-    yield hard("bytes that are no UTF-8", {"x": data}, base64.b64encode(data).decode())
-    yield hard("a name with a value in it", {f"password={secret}": 1}, secret)
-    yield hard("a token as a name", {"ghp" + "_" + token: {"n": 1}}, token)
-    yield hard("a set", {"x": {text, "b"}}, secret)
-    yield hard("a mapping", {"x": MappingProxyType({"password": secret})}, secret)
-    yield hard("a dataclass", {"x": Login("ana", secret)}, secret, kept=["ana"])
-    yield hard("a lazy text", {"x": Lazy(text)}, secret)
-    yield hard("a header as bytes", {"x": [(b"authorization", f"Token {secret}".encode())]}, secret)
-    yield hard("changed setting", {"setting": "password", "old": None, "new": secret}, secret)
-    yield hard("query as lists", {"GET": {"token": [secret], "page": ["2"]}}, secret, kept=["2"])
+    yield hard_case("bytes", {"x": text.encode()}, secret)
+    yield hard_case("bytes that are not UTF-8", {"x": data}, base64.b64encode(data).decode())
+    yield hard_case("a name that contains a value", {f"password={secret}": 1}, secret)
+    yield hard_case("a token as a name", {"ghp" + "_" + token: {"n": 1}}, token)
+    yield hard_case("a set", {"x": {text, "b"}}, secret)
+    yield hard_case("a mapping", {"x": MappingProxyType({"password": secret})}, secret)
+    yield hard_case("a dataclass", {"x": Login("ana", secret)}, secret, kept=["ana"])
+    yield hard_case("a lazy text", {"x": Lazy(text)}, secret)
+    yield hard_case(
+        "a header as bytes", {"x": [(b"authorization", f"Token {secret}".encode())]}, secret
+    )
+    yield hard_case("changed setting", {"setting": "password", "old": None, "new": secret}, secret)
+    yield hard_case(
+        "query as lists", {"GET": {"token": [secret], "page": ["2"]}}, secret, kept=["2"]
+    )
     arguments = ["mysql", "--password", secret, "db"]
-    yield hard("arguments", {"argv": arguments}, secret, kept=["db"])
-    sign = ["mysql", f"--password={secret}"]
-    yield hard("argument with a sign", {"argv": sign}, secret, kept=["--password="])
+    yield hard_case("arguments", {"argv": arguments}, secret, kept=["db"])
+    joined = ["mysql", f"--password={secret}"]
+    yield hard_case("argument with a value", {"argv": joined}, secret, kept=["--password="])
 
 
 @dataclass
@@ -457,7 +461,7 @@ class Login:
 
 
 class Lazy:
-    """A text that is made when it is read."""
+    """A text that is computed when it is read."""
 
     def __init__(self, text):
         self._text = text
@@ -470,7 +474,7 @@ BLOCK = "block-v1:ExampleX+CS101+2026_T3+type@problem+block@" + "0f3c5f6e7a8b9c0
 
 
 def harmless():
-    """Yield the labels and the data of events that hold no secret, and must not change."""
+    """Yield the labels and data of events without a secret, which must not change."""
     named = {
         "author": "Ana",
         "authors": ["Ana", "Bo"],
@@ -628,7 +632,7 @@ def harmless():
         "latex": "\\frac{a}{b} = \\rho \\cdot \\theta_{key}",
         "equation": "x=1, y=2; z = x + y",
         "json": '{"a": [1, 2.50, "x"],  "b": null}',
-        "odd json": "{ 'a' : 1 }",
+        "invalid json": "{ 'a' : 1 }",
         "percent": "100%25 sure, 50%",
         "encoded": "a%20b%3Dc",
         "essay": "The author, a passenger on a ship, kept his compass. " * 40,
@@ -706,21 +710,21 @@ def harmless():
 
 
 def personal():
-    """Yield what only a guard that also hides personal data must hide."""
+    """Yield personal data, which a guard hides on request only."""
 
     def case(label, text, gone, *kept):
         return Case(label, {"x": text}, (gone,), kept)
 
-    mail = "ana." + LETTERS[:4] + "@" + "example.org"
-    yield case("mail", f"write to {mail}.", mail, "write to")
+    email = "ana." + LETTERS[:4] + "@" + "example.org"
+    yield case("e-mail", f"write to {email}.", email, "write to")
     yield case(
-        "mail in a URL",
-        f"https://a.org/?email={quote(mail, '')}&b=1",
-        mail.split("@")[0],
+        "e-mail in a URL",
+        f"https://a.org/?email={quote(email, '')}&b=1",
+        email.split("@")[0],
         "email=",
         "b=1",
     )
-    yield case("mail with a name", f"Ana <{mail}>", mail, "Ana")
+    yield case("e-mail with a name", f"Ana <{email}>", email, "Ana")
     account = iban()
     yield case("bank account", f"to {account} please", account, "to ", "please")
     spaced = grouped(account, (4, 4, 4, 4, 4, 2))
@@ -730,7 +734,7 @@ def personal():
     yield case("address", "from 203.0.113.9 port 1", "203.0.113.9", "port 1")
     yield case("address in a URL", "http://203.0.113.9:80/x", "203.0.113.9", ":80/x")
     yield case(
-        "address, version 6",
+        "IPv6 address",
         "from 2001:db8:85a3::8a2e:370:7334 on",
         "2001:db8:85a3::8a2e:370:7334",
         " on",
@@ -739,7 +743,7 @@ def personal():
 
 
 def not_personal():
-    """Yield the labels and texts that look like personal data and are none."""
+    """Yield the labels and texts of data that looks personal and is not."""
     yield "usage key", BLOCK
     yield "asset key", "asset-v1:ExampleX+CS101+2026+type@asset+block@cover.page.png"
     yield "version", "version 1.2.3.4 of the app, v10.0.0.1, Chrome/156.0.0.0 Safari/537.36"
@@ -749,13 +753,12 @@ def not_personal():
     yield "time", "12:30:45 and 01:02"
     yield "scope", "std::vector<int> and a::b"
     yield "hardware address", "00:1a:2b:3c:4d:5e"
-    yield "no bank account", "GB00 WEST 1234 5698 7654 32"
-    yield "no social security number", "000-12-3456 and 2026-11-23"
+    yield "not a bank account", "GB00 WEST 1234 5698 7654 32"
+    yield "not a social security number", "000-12-3456 and 2026-11-23"
     yield "dots", "chapter 1.2.3.4 and 1.3.6.1.4.1"
 
 
 def secrets():
     """Return every case with a secret."""
     easy = [*by_key(), *by_value()]
-    disguised = [*by_key_disguised(), *cards_disguised(), *texts_disguised()]
-    return [*easy, *disguised, *objects_disguised()]
+    return [*easy, *unusual_names(), *unusual_cards(), *unusual_texts(), *unusual_objects()]

@@ -1,13 +1,13 @@
 """
-A second labelled set, written after the guard and before it was first run on it.
+A held-out labelled set, which was written before the guard was run on any of it.
 
-What it found then was mended since; it stays, because a set that rules were not made
-for finds more than one that they were.
+The rules of the guard were made with `secret_cases` in mind. A set that they were not made
+for finds more faults. (Those that this one found have been fixed.)
 """
 
 from __future__ import annotations
 
-from sensitive_cases import (
+from secret_cases import (
     DIGITS,
     LETTERS,
     MIXED,
@@ -39,10 +39,10 @@ decryption_key symmetric_key wifi_password sid passphrase_hint SAMLResponse saml
 id_token_hint client_assertion service_account_key webhook_signing_secret ssh_private_key
 x-csrf-token password_hash hashed_password private-token secret_question_answer JOB-TOKEN
 subscription_key Ocp-Apim-Subscription-Key master_password old_pw temp_password Password:
-$.user.password \U0001f511password t\u03bfken PASSWORD\u0307 api\u2010key
+$.user.password \U0001f511password PASSWORD\u0307 api\u2010key
 """
 
-# <S> stands for a password, <T> for a token. Behind the text, what must be kept of it.
+# <S> stands for a password, <T> for a token. The texts after the first must be kept.
 EASY = {
     "a log": ("login failed; user=bob; password=<S>; ip=1", "user=bob", "ip=1"),
     "a configuration": ("config: {password: <S>, user: bob}", "user: bob"),
@@ -74,14 +74,14 @@ HARD = {
     "a dataclass": ("Login(user='bob', password='<S>')", "bob"),
     "an error of a database": ("duplicate: Key (password)=(<S>) already exists", "already exists"),
     "SQL": ("CREATE USER bob WITH PASSWORD '<S>'", "bob"),
-    "SQL for somebody": ("SET PASSWORD FOR bob = '<S>'", "bob"),
+    "SQL for a user": ("SET PASSWORD FOR bob = '<S>'", "bob"),
     "SOAP": ('<wsse:Password Type="x#PasswordText"><S></wsse:Password>', "</wsse:Password>"),
     "an attribute": ('<conn user="bob" password="<S>"/>', "bob"),
     "a meta element": ('<meta name="csrf-token" content="<T>">', "csrf-token"),
     "a chat": ("Here you go, pw: <S>", "Here you go"),
     "a line each": ('{"a":1}\n{"password":"<S>"}\n{"b":2}', '\\"b\\":2'),
     "a call": ('cb({"password":"<S>"})', "cb("),
-    "protected JSON": (')]}\',\n{"token": "<S>"}', "token"),
+    "JSON with a prefix against inclusion": (')]}\',\n{"token": "<S>"}', "token"),
     "tabs": ("authorization:\tbearer\tT", "authorization"),
     "a folded line": ("Bearer\n <T>", "Bearer"),
     "a form with a header": ("h=Bearer+<T>&x=1", "x=1"),
@@ -307,20 +307,20 @@ def secrets():
 def _by_name():
     for name in NAMES.split():
         secret = some(20)
-        yield Case(f"second set, {name}", {name: secret, "z": 1}, (secret,))
+        yield Case(f"held out, {name}", {name: secret, "z": 1}, (secret,))
     for name in ("pinCode", "card_pin", "atm pin"):
         pin = some(4, "123456789")
-        yield Case(f"second set, {name}", {name: pin, "z": 1}, (pin,))
+        yield Case(f"held out, {name}", {name: pin, "z": 1}, (pin,))
 
 
 def _cards():
     brands = [("4", 16), ("55", 16), ("37", 15), ("36", 14), ("6011", 16), ("3530", 16)]
     for prefix, length in brands:
         sizes = {15: (4, 6, 5), 14: (4, 6, 4)}.get(length, (4, 4, 4, 4))
-        for sign in (" ", "-", ""):
-            text = grouped(card(prefix, length), sizes, sign)
+        for separator in (" ", "-", ""):
+            text = grouped(card(prefix, length), sizes, separator)
             data = {"m": f"card: {text}, thanks"}
-            yield Case(f"second set, card {prefix} {sign!r}", data, (text,), ("thanks",))
+            yield Case(f"held out, card {prefix} {separator!r}", data, (text,), ("thanks",))
 
 
 def _tokens():
@@ -341,10 +341,10 @@ def _tokens():
         "BEGIN": pem("EC PRIVATE KEY") + pem("PGP PRIVATE KEY BLOCK"),
     }
     for number, (token, text) in enumerate(texts.items()):
-        yield Case(f"second set, token {number}", {"m": text}, (token,), is_hard=True)
+        yield Case(f"held out, token {number}", {"m": text}, (token,), is_hard=True)
     signature = hexadecimal(64)
     url = f"https://b.example.org/k?X-Amz-Signature={signature}&X-Amz-Date=2026"
-    yield Case("second set, S3", {"m": url}, (signature,), ("X-Amz-Date=2026",))
+    yield Case("held out, S3", {"m": url}, (signature,), ("X-Amz-Date=2026",))
 
 
 def _texts():
@@ -354,15 +354,15 @@ def _texts():
             filled = text.replace("<S>", secret).replace("<T>", token)
             gone = tuple(each for each in (secret, token) if each in filled)
             data = {"m": filled}
-            yield Case(f"second set, {label}", data, gone, tuple(kept), is_hard=texts is HARD)
+            yield Case(f"held out, {label}", data, gone, tuple(kept), is_hard=texts is HARD)
     code = some(6, "123456789")
     for text in (f"Use OTP {code} to log in", f"{code} is your verification code"):
-        yield Case(f"second set, {text[:3]}", {"m": text}, (code,), is_hard=True)
+        yield Case(f"held out, {text[:3]}", {"m": text}, (code,), is_hard=True)
 
 
 def _objects():
     secret, encoded = word(11), basic()
-    forms = {
+    objects = {
         "a body": '{"username":"bob","password":"%s"}' % secret,  # noqa: UP031
         "a list of pairs": [["username", "bob"], ["password", secret]],
         "lists": {"POST": {"password": [secret], "username": ["bob"]}},
@@ -377,17 +377,17 @@ def _objects():
         "a tuple": {"level": {"deep": ({"apiKey": secret},)}},
         "a space": {"password ": secret},
     }
-    for label, data in forms.items():
-        yield Case(f"second set, {label}", data, (secret,), is_hard=True)
+    for label, data in objects.items():
+        yield Case(f"held out, {label}", data, (secret,), is_hard=True)
     flat = {"rawHeaders": ["Host", "x.org", "Authorization", f"Basic {encoded}"]}
-    yield Case("second set, flat headers", flat, (encoded,), ("x.org",), is_hard=True)
+    yield Case("held out, flat headers", flat, (encoded,), ("x.org",), is_hard=True)
     code = {"otp": int(some(6, DIGITS[1:]))}
-    yield Case("second set, a number", code, (str(code["otp"]),))
+    yield Case("held out, a number", code, (str(code["otp"]),))
 
 
 def harmless():
-    """Yield the labels and the data of events that hold no secret, and must not change."""
+    """Yield the labels and data of events without a secret, which must not change."""
     for name, value in HARMLESS_FIELDS.items():
-        yield f"second set, name {name}", {name: value, "z": 1}
+        yield f"held out, name {name}", {name: value, "z": 1}
     for text in HARMLESS_TEXTS:
-        yield f"second set, text {text[:40]}", {"text": text}
+        yield f"held out, text {text[:40]}", {"text": text}
