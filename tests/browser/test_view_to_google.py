@@ -37,8 +37,8 @@ def selling(fakes):
     collecting = CollectorMiddleware(shop, tracker=tracker)
     with Server(0) as server:
         server.set_app(TrackMiddleware(collecting))
-        with server.in_background():
-            yield server.url
+        server.start()
+        yield server.url
     tracker.close()
 
 
