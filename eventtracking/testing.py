@@ -13,7 +13,7 @@ from eventtracking.tracker import DEFAULT_TRACKER_NAME, TRACKERS, Tracker, regis
 from eventtracking.types import Event
 
 if TYPE_CHECKING:
-    from eventtracking.inspector.record import Record
+    from eventtracking.inspector.event_store import StoredEvent
     from eventtracking.inspector.server import Inspector
 
 # The interval at which the events that a test waits for are counted.
@@ -190,7 +190,7 @@ class FakeDestinations:
         Args:
             destination: `segment`, `datadog` or `google_analytics`. Default: all of them.
         """
-        return [record.whole() for record in self._records(destination)]
+        return [stored.as_dict() for stored in self._stored(destination)]
 
     def wait_for_events(
         self, count: int, destination: str | None = None, *, timeout: float = 10.0
@@ -207,12 +207,12 @@ class FakeDestinations:
             AssertionError: If there are fewer when the time is over.
         """
         end = time.monotonic() + timeout
-        while len(records := self._records(destination)) < count:
+        while len(found := self._stored(destination)) < count:
             if time.monotonic() > end:
-                events = [record.whole() for record in records]
+                events = [stored.as_dict() for stored in found]
                 raise AssertionError(f"expected {count} event(s) in {timeout} s; got {events!r}")
             time.sleep(_POLL_SECONDS)
-        return [record.whole() for record in records]
+        return [stored.as_dict() for stored in found]
 
     def script(self, destination: str, script: str) -> None:
         """
@@ -228,15 +228,15 @@ class FakeDestinations:
         Raises:
             ImproperlyConfigured: If the destination is unknown, or a step is invalid.
         """
-        self._inspector.faults.script(destination, script)
+        self._inspector.faults.set_script(destination, script)
 
     def reset(self) -> None:
         """Forget all events, and the remaining steps of the scripts."""
-        self._inspector.records.reset()
+        self._inspector.events.reset()
         self._inspector.faults.clear()
 
-    def _records(self, destination: str | None) -> list[Record]:
-        kept = self._inspector.records.kept()
+    def _stored(self, destination: str | None) -> list[StoredEvent]:
+        kept = self._inspector.events.kept()
         return [each for each in kept if destination in (None, each.destination)]
 
     @property

@@ -1,1 +1,1 @@
-"""A small web application that tracks what its users do: `eventtracking demo`."""
+"""A small web application that tracks the actions of its users: `eventtracking demo`."""

@@ -1,4 +1,4 @@
-"""What a user of the demonstration can do, and the event that each of it is."""
+"""The actions that a user of the demo can take, and the event of each."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ MIN_PASSWORD_CHARACTERS = 8
 MAX_PASSWORD_CHARACTERS = 100
 
 MAX_ESSAY_CHARACTERS = 250_000
-"""Several times what the guard lets pass: the application takes it, the log does not."""
+"""Several times the size that the guard lets an event have."""
 
 CHOICES = ("PlayVideo", "edx.video.played", "video_play_click")
-"""The answers that the problem on the page offers."""
+"""The choices of the problem on the page."""
 
-_RIGHT_CHOICE = "edx.video.played"
+_CORRECT_CHOICE = "edx.video.played"
 
 _USER_NAME = re.compile(r"[\w.' -]{1,40}")
 
 Form: TypeAlias = Mapping[str, Any]
-"""What a request says, before anything of it is believed."""
+"""The fields of a request, before they are validated."""
 
 
-class BadInput(ValueError):
-    """A request says something that makes no sense. The text is for who sent it."""
+class InvalidInput(ValueError):
+    """A field of a request is not valid. The text is shown to the user."""
 
 
 class Action(NamedTuple):
-    """The name of an event, and the function that makes its data of what a request says."""
+    """The name of an event, and the function that makes its data from the fields of a request."""
 
     event: str
     data: Callable[[Form], dict[str, Any]]
 
 
-def user_of(form: Form) -> dict[str, Any]:
+def user_context(form: Form) -> dict[str, Any]:
     """
     Return the context of the user who sent *form*.
 
     Raises:
-        BadInput: If there is none.
+        InvalidInput: If *form* has no valid user name.
     """
     name = form.get("user")
     if not isinstance(name, str) or not _USER_NAME.fullmatch(name) or not name.strip():
-        raise BadInput("user must be a name of 1 to 40 letters, digits, spaces, or . ' -")
-    # A stand-in for the key in a table of users: the same for a name in every run.
+        raise InvalidInput("user must be a name of 1 to 40 letters, digits, spaces, or . ' -")
+    # Stands in for the key of a users table: a name has the same id in every run.
     return {"username": name, "user_id": crc32(name.encode()) % 100_000}
 
 
@@ -64,31 +64,31 @@ def _video(form: Form) -> dict[str, Any]:
     seconds = form.get("seconds")
     is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
     if not is_number or not 0 <= seconds <= VIDEO_SECONDS:  # type: ignore[operator]
-        raise BadInput(f"seconds must be a number from 0 to {VIDEO_SECONDS:g}")
+        raise InvalidInput(f"seconds must be a number from 0 to {VIDEO_SECONDS:g}")
     return {"id": VIDEO_ID, "current_time": seconds, "duration": VIDEO_SECONDS}
 
 
 def _answer(form: Form) -> dict[str, Any]:
     answer = form.get("answer")
     if answer not in CHOICES:
-        raise BadInput(f"answer must be one of: {', '.join(CHOICES)}")
-    return {"problem_id": PROBLEM_ID, "answer": answer, "correct": answer == _RIGHT_CHOICE}
+        raise InvalidInput(f"answer must be one of: {', '.join(CHOICES)}")
+    return {"problem_id": PROBLEM_ID, "answer": answer, "correct": answer == _CORRECT_CHOICE}
 
 
 def _sign_in(form: Form) -> dict[str, Any]:
-    """Return data with the password in it, twice: what an application tracks carelessly."""
+    """Return data that contains the password twice, as a careless application would track it."""
     low, high = MIN_PASSWORD_CHARACTERS, MAX_PASSWORD_CHARACTERS
     password = form.get("password")
     if not isinstance(password, str) or not low <= len(password) <= high:
-        raise BadInput(f"password must be a text of {low} to {high} characters")
-    sent = urlencode({"username": form["user"], "password": password})
-    return {"method": "password", "password": password, "form": sent}
+        raise InvalidInput(f"password must be a string of {low} to {high} characters")
+    body = urlencode({"username": form["user"], "password": password})
+    return {"method": "password", "password": password, "form": body}
 
 
 def _essay(form: Form) -> dict[str, Any]:
     essay = form.get("essay")
     if not isinstance(essay, str) or not 0 < len(essay) <= MAX_ESSAY_CHARACTERS:
-        raise BadInput(f"essay must be a text of 1 to {MAX_ESSAY_CHARACTERS} characters")
+        raise InvalidInput(f"essay must be a string of 1 to {MAX_ESSAY_CHARACTERS} characters")
     return {"essay_id": ESSAY_ID, "essay": essay, "characters": len(essay)}
 
 
@@ -108,5 +108,5 @@ ACTIONS: Mapping[str, Action] = {
 }
 """Every action by the path of its requests."""
 
-DROPPED = ("edx.page.*",)
-"""The names that a filter keeps out of the log: not all that happens is worth keeping."""
+BLOCKED_NAMES = ("edx.page.*",)
+"""The event names that the filter of the demo drops."""

@@ -2,9 +2,11 @@
 
 const MAX_SHOWN = 50;
 
-/* A longer text is shown without its middle, unless as it is in the file. */
+/* Longer texts are shown without their middle, except in log lines. */
 const MAX_TEXT = 400;
 const REDACTED = "[redacted]";
+
+const NOT_RESPONDING = "The demo is not responding. Was it stopped?";
 
 const find = (selector) => document.querySelector(selector);
 const button = (path) => find(`button[data-path="${path}"]`);
@@ -15,44 +17,48 @@ const progress = find("#progress");
 let kept = 0;
 let dropped = 0;
 
-/** Send one request; show the event that it became; tell whether it was accepted. */
+/** Send the request of an action and show its event; return the response, or null if refused. */
 async function act(path, form = {}) {
   try {
-    const answer = await fetch(path, {
+    const response = await fetch(path, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ user: user.value.trim(), ...form }),
     });
-    const content = await answer.json();
+    const content = await response.json();
     user.setAttribute("aria-invalid", String(content.error?.startsWith("user ") ?? false));
-    if (!answer.ok) return complain(content.error);
-    complain("");
+    if (!response.ok) {
+      showError(content.error);
+      return null;
+    }
+    showError("");
     show(content);
     return content;
   } catch {
-    return complain("The demo does not answer. Was it ended in the terminal?");
+    showError(NOT_RESPONDING);
+    return null;
   }
 }
 
-/* What the browser emits itself. It waits here until the server has it. */
+/* The events that the browser emits itself. They are stored here until the server has them. */
 
 const tab = crypto.randomUUID();
-let heard = 0;
-let hearing = Promise.resolve();
+let lastLine = 0;
+let fetching = Promise.resolve();
 
-function beUser() {
+function storeUser() {
   document.cookie = `user=${encodeURIComponent(user.value.trim())}; SameSite=Strict; path=/`;
 }
 
-/** Show what became of the events of this page. */
-async function hear() {
-  const answer = await fetch(`/lines?after=${heard}`);
-  const { last, lines } = await answer.json();
-  // A demo that was started again counts from one.
-  const isNew = last < heard;
-  heard = isNew ? 0 : last;
-  if (isNew) await hear();
-  for (const line of isNew ? [] : lines) {
+/** Fetch and show the log lines of the events of this tab. */
+async function fetchLines() {
+  const response = await fetch(`/lines?after=${lastLine}`);
+  const { last, lines } = await response.json();
+  // A demo that was restarted counts from one again.
+  const isRestarted = last < lastLine;
+  lastLine = isRestarted ? 0 : last;
+  if (isRestarted) await fetchLines();
+  for (const line of isRestarted ? [] : lines) {
     const { name, context } = JSON.parse(line);
     if (context.page_context?.tab?.id === tab) show({ event: name, lines: [line] });
   }
@@ -60,35 +66,34 @@ async function hear() {
 
 eventtracking.context("tab", { id: tab });
 eventtracking.on("sent", () => {
-  complain("");
-  // One after the other: no line is shown twice.
-  hearing = hearing.then(hear).catch(() => complain("The demo does not answer."));
+  showError("");
+  // One after another, so that no line is shown twice.
+  fetching = fetching.then(fetchLines).catch(() => showError(NOT_RESPONDING));
 });
-user.addEventListener("input", beUser);
-beUser();
+user.addEventListener("input", storeUser);
+storeUser();
 
 function track(name) {
   eventtracking.emit(name, { id: "welcome", current_time: seconds(), duration: progress.max });
 }
 
-function complain(text) {
-  const trouble = find("#trouble");
-  trouble.textContent = text;
-  trouble.hidden = !text;
-  return null;
+function showError(text) {
+  const error = find("#error");
+  error.textContent = text;
+  error.hidden = !text;
 }
 
-/** Show what a request became: its events, or that a filter dropped it. */
+/** Show the log lines of a request, or that a filter dropped its event. */
 function show({ event, lines }) {
-  for (const item of lines.map(card)) place(item);
-  if (!lines.length) place(note(event));
+  for (const item of lines.map(card)) add(item);
+  if (!lines.length) add(droppedNote(event));
   kept += lines.length;
   dropped += lines.length ? 0 : 1;
   find("#count").textContent =
     `${kept} event${kept === 1 ? "" : "s"}` + (dropped ? `, ${dropped} dropped by the filter` : "");
 }
 
-function place(item) {
+function add(item) {
   item.classList.add("fresh");
   for (const open of events.querySelectorAll("details[open]")) open.open = false;
   events.prepend(item);
@@ -106,53 +111,54 @@ function card(line) {
     make("span", "user", event.context.username),
     make("span", "time", new Date(event.timestamp).toLocaleTimeString()),
   );
-  const done = guarded(event);
-  if (done.length) details.appendChild(make("div", "guarded")).append(...done);
+  const notes = guardNotes(event);
+  if (notes.length) details.appendChild(make("div", "guarded")).append(...notes);
   const text = details.appendChild(make("pre")).appendChild(make("code"));
   text.dataset.line = line;
-  layOut(text);
+  render(text);
   details.open = true;
   return item;
 }
 
-/** Say what the guards did to an event, in a line for each that did something. */
-function guarded({ data, context }) {
-  const hidden = Object.keys(data).filter((key) => String(data[key]).includes(REDACTED));
+/** Describe the changes that the guards made to an event, in a line for each guard. */
+function guardNotes({ data, context }) {
+  const redacted = Object.keys(data).filter((key) => String(data[key]).includes(REDACTED));
   const { truncated } = context;
-  const lines = [];
-  if (hidden.length) {
-    const places = hidden.map((key) => `/data/${key}`).join(" and ");
-    lines.push(said("SensitiveFieldGuard", `hid the password in ${places}.`));
+  const notes = [];
+  if (redacted.length) {
+    const paths = redacted.map((key) => `/data/${key}`).join(" and ");
+    notes.push(guardNote("SensitiveFieldGuard", `hid the password in ${paths}.`));
   }
   if (truncated) {
+    const paths = truncated.paths.join(" and ");
     const bytes = truncated.bytes.toLocaleString("en");
-    lines.push(said("SizeGuard", `cut ${truncated.paths.join(" and ")}: the event had ${bytes} bytes.`));
+    notes.push(guardNote("SizeGuard", `truncated ${paths}: the event had ${bytes} bytes.`));
   }
-  return lines;
+  return notes;
 }
 
-function said(who, what) {
+function guardNote(guard, text) {
   const line = make("p");
-  line.append(make("b", "", who), ` ${what}`);
+  line.append(make("b", "", guard), ` ${text}`);
   return line;
 }
 
-function note(name) {
+function droppedNote(name) {
   const item = make("li", "dropped");
-  item.append(make("span", "name", name), " was dropped by the filter: the log has no trace of it.");
+  item.append(make("span", "name", name), " was dropped by the filter. It is not in the log.");
   return item;
 }
 
-function layOut(text) {
+function render(text) {
   const { line } = text.dataset;
-  text.textContent = find("#as-line").checked ? line : JSON.stringify(JSON.parse(line), shortened, 2);
+  text.textContent = find("#as-line").checked ? line : JSON.stringify(JSON.parse(line), shorten, 2);
 }
 
-/** Leave out the middle of a long text: its end tells what a guard cut off. */
-function shortened(_, value) {
+/** Leave out the middle of a long text. Its end shows the mark of a guard. */
+function shorten(_, value) {
   if (typeof value !== "string" || value.length <= MAX_TEXT) return value;
-  const left = value.length - MAX_TEXT;
-  const middle = `\u2026 (${left.toLocaleString("en")} characters more) \u2026`;
+  const omitted = value.length - MAX_TEXT;
+  const middle = `\u2026 (${omitted.toLocaleString("en")} more characters) \u2026`;
   return `${value.slice(0, MAX_TEXT / 2)} ${middle} ${value.slice(-MAX_TEXT / 2)}`;
 }
 
@@ -165,10 +171,10 @@ function make(tag, className = "", text = "") {
 
 find("#as-line").addEventListener("change", () => {
   events.classList.toggle("lines", find("#as-line").checked);
-  events.querySelectorAll("code").forEach(layOut);
+  events.querySelectorAll("code").forEach(render);
 });
 
-/* The sign-in, with a password that nobody uses */
+/* The sign-in, with a random password */
 
 const password = find("#password");
 
@@ -184,10 +190,10 @@ find("#sign-in").addEventListener("submit", (submission) => {
 const enrolled = new Set();
 
 function showEnrolled() {
-  const is = enrolled.has(user.value.trim());
-  button("/enroll").disabled = is;
-  button("/leave").disabled = !is;
-  find("#enrolled").hidden = !is;
+  const isEnrolled = enrolled.has(user.value.trim());
+  button("/enroll").disabled = isEnrolled;
+  button("/leave").disabled = !isEnrolled;
+  find("#enrolled").hidden = !isEnrolled;
 }
 
 async function enroll() {
@@ -206,7 +212,7 @@ button("/enroll").addEventListener("click", enroll);
 button("/leave").addEventListener("click", leave);
 user.addEventListener("input", showEnrolled);
 
-/* The video: a clock that pretends */
+/* The video, which is only a progress bar */
 
 let playing = null;
 
@@ -240,11 +246,11 @@ button("/video/pause").addEventListener("click", pause);
 
 /* The essay */
 
-const CHARACTERS_A_PAGE = 2000;
-const SENTENCE = "It happened like this, and then like that. ";
+const CHARACTERS_PER_PAGE = 2000;
+const SENTENCE = "This sentence is repeated until the essay is long enough. ";
 
 const pages = find("#pages");
-const characters = () => pages.value * CHARACTERS_A_PAGE;
+const characters = () => pages.value * CHARACTERS_PER_PAGE;
 
 function showLength() {
   const text = `${pages.value} pages, ${characters().toLocaleString("en")} characters`;
@@ -261,7 +267,7 @@ find("#essay").addEventListener("submit", (submission) => {
   act("/essay", { essay });
 });
 
-/* The problem, and the noise */
+/* The problem, and the event that is filtered */
 
 find("#problem").addEventListener("submit", async (submission) => {
   submission.preventDefault();
@@ -269,7 +275,7 @@ find("#problem").addEventListener("submit", async (submission) => {
   const content = await act("/answer", { answer });
   if (!content?.lines.length) return;
   const { correct } = JSON.parse(content.lines[0]).data;
-  find("#verdict").textContent = correct ? "Right!" : "Not quite. Try another.";
+  find("#verdict").textContent = correct ? "Correct!" : "Not quite. Try another one.";
 });
 
 button("/scroll").addEventListener("click", () => act("/scroll"));

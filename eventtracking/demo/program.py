@@ -1,4 +1,4 @@
-"""The demonstration as a program: one that serves until Ctrl-C, and one that tests itself."""
+"""`eventtracking demo`: serve until Ctrl-C, or simulate users and verify the log."""
 
 from __future__ import annotations
 
@@ -9,40 +9,42 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from eventtracking.demo.actions import DROPPED
-from eventtracking.demo.application import site
-from eventtracking.demo.drive import MAX_LINE_BYTES, Step, drive, plan, verify
-from eventtracking.demo.inspected import inspected
+from eventtracking.demo import simulation
+from eventtracking.demo.actions import BLOCKED_NAMES
+from eventtracking.demo.application import create_app
+from eventtracking.demo.destination_verification import verify_destinations
+from eventtracking.demo.log_verification import verify_log
 from eventtracking.demo.server import Server
+from eventtracking.demo.simulation import MAX_LINE_BYTES, Step
 from eventtracking.inspector.server import Inspector
 from eventtracking.settings import RECOMMENDED_PROCESSORS, build
 
 _WELCOME = """\
 Open {url} and click around.
-Every event goes to {log} and appears here. Ctrl-C ends this.
+Every event is written to {log} and shown here. Press Ctrl-C to stop.
 """
 
-# 32 KiB, with room for what Segment is told about the request.
+_INSPECTOR_WELCOME = """\
+Open {url} to see what Segment, Datadog and Google Analytics would receive.
+"""
+
+# Segment's limit is 32 KiB. The rest is for the facts of the request.
 _SEGMENT_BYTES = 30_000
-
-_INSPECT = """\
-Open {url} to see what Segment, Datadog and Google Analytics would get.
-"""
 
 
 def settings(log: str, inspector: Inspector | None = None) -> dict[str, Any]:
-    """Return the settings of the demonstration: events go to *log*, and to *inspector*."""
+    """Return the settings of the demo, which send events to *log* and to *inspector*."""
     return {
         "EVENT_TRACKING_PROCESSORS": [
             {
                 "ENGINE": "eventtracking.processors.name_filter.NameFilter",
-                "OPTIONS": {"block": [*DROPPED]},
+                "OPTIONS": {"block": [*BLOCKED_NAMES]},
             },
             *RECOMMENDED_PROCESSORS,
         ],
         "EVENT_TRACKING_BACKENDS": {
+            "captured_lines": {"ENGINE": "eventtracking.demo.line_capture.LineCaptureBackend"},
             "console": {"ENGINE": "eventtracking.demo.console.ConsoleBackend"},
-            "echo": {"ENGINE": "eventtracking.demo.echo.EchoBackend"},
             "log": {
                 "ENGINE": "eventtracking.backends.log_file.LogFileBackend",
                 "OPTIONS": {"path": log},
@@ -53,7 +55,7 @@ def settings(log: str, inspector: Inspector | None = None) -> dict[str, Any]:
 
 
 def _vendors(inspector: Inspector) -> dict[str, Any]:
-    """Return a backend for each vendor that *inspector* stands in for."""
+    """Return the settings of a backend for each vendor that *inspector* stands in for."""
     host, port = inspector.statsd_address
     segment = _entry("backends.segment.SegmentBackend", write_key="demo", host=inspector.url)
     return {
@@ -61,10 +63,10 @@ def _vendors(inspector: Inspector) -> dict[str, Any]:
         "google_analytics": _entry(
             "backends.google_analytics.GoogleAnalyticsBackend",
             measurement_id="G-DEMO",
-            api_secret="demo",  # noqa: S106  # there is nothing to be kept secret
+            api_secret="demo",  # noqa: S106  # not a secret
             endpoint=inspector.url,
         ),
-        # Segment takes less at once than the log.
+        # Segment's size limit for an event is lower than that of the log.
         "segment": _entry(
             "backends.routing.RoutingBackend",
             processors=[_entry("processors.size_guard.SizeGuard", max_bytes=_SEGMENT_BYTES)],
@@ -82,24 +84,24 @@ def serve(*, port: int, log: str, inspect: bool = False) -> int:
     Serve the page until Ctrl-C; return the exit code.
 
     Args:
-        port: Where to listen; 0 for any free port.
+        port: The port to listen on; 0 for any free one.
         log: The file that events are appended to.
-        inspect: Send the events to Segment, Datadog and Google Analytics as well, in the
-            form of the inspector, which runs beside.
+        inspect: Run an inspector as well, and send the events to it as to Segment, Datadog and
+            Google Analytics.
 
     Raises:
-        ImproperlyConfigured: If the port or the file cannot be had, or for *inspect* the
-            extras `http` and `datadog` are not installed.
+        ImproperlyConfigured: If the port or the file is not available, or if *inspect* is set
+            and the extras `http` and `datadog` are not installed.
     """
-    with Server(port) as server, _inspecting(inspect) as inspector:
+    with Server(port) as server, _inspector(wanted=inspect) as inspector:
         tracker = build(settings(log, inspector))
-        server.set_app(site(tracker))
+        server.set_app(create_app(tracker))
         try:
-            # A supervisor's way to say Ctrl-C.
+            # Process supervisors stop a program with SIGTERM.
             signal.signal(signal.SIGTERM, signal.default_int_handler)
             print(_WELCOME.format(url=server.url, log=log), flush=True)
             if inspector is not None:
-                print(_INSPECT.format(url=inspector.url), flush=True)
+                print(_INSPECTOR_WELCOME.format(url=inspector.url), flush=True)
             server.serve_forever()
         except KeyboardInterrupt:
             print()
@@ -117,43 +119,43 @@ def once(
     with_settings: Mapping[str, Any] | None = None,
 ) -> int:
     """
-    Use the application as several people at once and verify the log; return the exit code.
+    Simulate several users at once and verify the log; return the exit code.
 
     Args:
-        log: The file that events are appended to, and read from.
-        port: Where to listen. Default: any free port.
-        inspect: Send the events to all destinations as well, and verify what they get.
-        with_settings: Settings other than those of the demonstration.
+        log: The file that events are appended to, and that is verified.
+        port: The port to listen on. Default: any free one.
+        inspect: Send the events to all destinations as well, and verify what they receive.
+        with_settings: Settings to use instead of those of the demo.
 
     Raises:
-        ImproperlyConfigured: If the port or the file cannot be had, or for *inspect* the
-            extras `http` and `datadog` are not installed.
+        ImproperlyConfigured: If the port or the file is not available, or if *inspect* is set
+            and the extras `http` and `datadog` are not installed.
     """
-    steps = plan()
-    with Server(port) as server, _inspecting(inspect) as inspector:
+    steps = simulation.plan()
+    with Server(port) as server, _inspector(wanted=inspect) as inspector:
         tracker = build(settings(log, inspector) if with_settings is None else with_settings)
-        server.set_app(site(tracker))
+        server.set_app(create_app(tracker))
+        server.start()
         try:
             began = time.perf_counter()
-            with server.in_background():
-                problems = drive(server.url, steps)
+            problems = simulation.run(server.url, steps)
             seconds = time.perf_counter() - began
         finally:
             tracker.close()
         if inspector is not None:
-            problems += inspected(inspector.records, steps)
-    problems += verify(log, steps)
+            problems += verify_destinations(inspector.events, steps)
+    problems += verify_log(log, steps)
     print(_report(steps, seconds, tracker.stats(), log), flush=True)
     return _verdict(problems, inspect=inspect)
 
 
 @contextmanager
-def _inspecting(wanted: bool) -> Iterator[Inspector | None]:
+def _inspector(*, wanted: bool) -> Iterator[Inspector | None]:
     if not wanted:
         yield None
         return
-    # Without a token: what is shown is the demonstration's, on this machine only.
-    inspector = Inspector(host="127.0.0.1", http_port=0, statsd_port=0, token=None)
+    # Without a token: it holds nothing but the events of the demo, and listens locally.
+    inspector = Inspector(token=None)
     try:
         yield inspector
     finally:
@@ -161,9 +163,9 @@ def _inspecting(wanted: bool) -> Iterator[Inspector | None]:
 
 
 def _summary(stats: Mapping[str, Any], log: str) -> str:
-    books = stats["backends"]["log"]
+    sent = stats["backends"]["log"]["sent"]
     return (
-        f"{stats['emitted']} event(s) emitted: {books['sent']} in {log}, "
+        f"{stats['emitted']} event(s) emitted: {sent} in {log}, "
         f"{stats['filtered']} dropped by the filter, {_lost(stats)} lost."
     )
 
@@ -184,11 +186,11 @@ def _report(steps: Sequence[Step], seconds: float, stats: Mapping[str, Any], log
 def _verdict(problems: Sequence[str], *, inspect: bool) -> int:
     if not problems:
         print(
-            "Verified: each event is in the log exactly once, with its own user.\n"
-            f"No password is in it, and none of its lines is over {MAX_LINE_BYTES:,} bytes."
+            "Verified: each event is in the log exactly once, with the right user.\n"
+            f"The log contains no password, and no line over {MAX_LINE_BYTES:,} bytes."
         )
         if inspect:
-            print("Segment, Datadog and Google Analytics would have got every one, and taken it.")
+            print("Segment, Datadog and Google Analytics would have accepted every event.")
         return 0
     print(f"FAILED: {len(problems)} problem(s).", *problems, sep="\n  ", file=sys.stderr)
     return 1

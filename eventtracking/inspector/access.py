@@ -1,4 +1,4 @@
-"""Who may look: the token, the names that the page is reached by, and the pages that may ask."""
+"""Access control for the page and its JSON API: the token, the host name and the origin."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from ipaddress import ip_address
 
 class Access:
     """
-    Let in whoever knows the token, and no page from elsewhere.
+    Admit requests that carry the token, and refuse those of other sites' pages.
 
     Args:
-        token: What has to be known; `None` for nothing.
-        host: Where the server listens.
+        token: The token to require; `None` to require none.
+        host: The host that the server listens on.
     """
 
     def __init__(self, *, token: str | None, host: str) -> None:
         self._token = token
-        self._names = {"localhost", "127.0.0.1", "::1", host.lower()}
+        self._host_names = {"localhost", "127.0.0.1", "::1", host.lower()}
 
     def refusal(
         self, headers: Mapping[str, str], query: Mapping[str, str], *, needs_token: bool = True
     ) -> tuple[int, str] | None:
-        """Return the status and the reason to refuse a request with; `None` to let it in."""
+        """Return the status and the reason of a refusal; `None` if the request is admitted."""
         host = headers.get("host", "").lower()
-        # A page can make any name mean this machine (DNS rebinding).
-        if _name(host) not in self._names:
-            return 403, "this server goes by another name"
+        # A site can make any name resolve to this machine (DNS rebinding).
+        if _without_port(host) not in self._host_names:
+            return 403, "the Host header does not name this server"
         if headers.get("origin", f"http://{host}").lower() != f"http://{host}":
-            return 403, "a page from elsewhere may not ask"
-        if needs_token and not self._knows_token(headers, query):
+            return 403, "requests from pages of other origins are refused"
+        if needs_token and not self._has_token(headers, query):
             return (
                 401,
                 "the token is missing or wrong: Authorization: Bearer TOKEN, or ?token=TOKEN",
             )
         return None
 
-    def _knows_token(self, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
+    def _has_token(self, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
         if self._token is None:
             return True
         scheme, _, bearer = headers.get("authorization", "").partition(" ")
@@ -46,15 +46,14 @@ class Access:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches a server that listens on *host*."""
+    """Tell whether a server on *host* can be reached from this machine only."""
     try:
         return host.lower() == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
 
 
-def _name(host: str) -> str:
-    """Return a `Host` header without its port."""
+def _without_port(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]

@@ -1,4 +1,4 @@
-"""Scripts of answers that a destination gives instead of its own: the trouble to prepare for."""
+"""Fault injection: scripts of responses that a destination gives instead of its own."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections import deque
 from typing import Any, NamedTuple
 
 from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking.inspector.endpoint import DATADOG, GOOGLE_ANALYTICS, SEGMENT
 
-DESTINATIONS = ("segment", "datadog", "google_analytics")
-"""Who can be told to fail. DogStatsD answers nothing, so it has nothing to fail with."""
+DESTINATIONS = (SEGMENT, DATADOG, GOOGLE_ANALYTICS)
+"""The destinations that can fail. This excludes DogStatsD, which does not respond at all."""
 
 _STEP = re.compile(
     r"(?P<status>[2-5][0-9]{2})(?::(?P<after>[0-9]{1,6}))?"
@@ -23,13 +24,13 @@ _SYNTAX = "a status (500), 429:2 for Retry-After, hang, hang:1.5, reset or refus
 
 class Fault(NamedTuple):
     """
-    One answer of a script.
+    One step of a script.
 
     Args:
-        kind: `answer`, `hang`, `reset` or `refuse`.
-        status: Of an answer.
-        retry_after: Seconds, for the header of an answer; `None` for no header.
-        seconds: How long a hang lasts, before the normal answer; `None` for ever.
+        kind: `response`, `hang`, `reset` or `refuse`.
+        status: The status of a response.
+        retry_after: The `Retry-After` of a response, in seconds; `None` for no such header.
+        seconds: How long to hang before the normal response; `None` for ever.
     """
 
     kind: str
@@ -39,56 +40,58 @@ class Fault(NamedTuple):
 
 
 class Faults:
-    """The scripts of the destinations, consumed by one answer a request."""
+    """The scripts of all destinations. Each request uses up one step."""
 
     def __init__(self) -> None:
         self.clear()
 
-    def script(self, destination: Any, script: Any) -> None:
+    def set_script(self, destination: Any, script: Any) -> None:
         """
-        Let *destination* answer its next requests as *script* says, then as always.
+        Make *destination* follow *script* in its next responses, and respond normally afterwards.
 
         Raises:
-            ImproperlyConfigured: If there is no such destination, or the script is wrong.
+            ImproperlyConfigured: If there is no such destination, or the script is not valid.
         """
         if destination not in DESTINATIONS:
             names = ", ".join(DESTINATIONS)
-            raise ImproperlyConfigured(f"faults: destination must be {names}, got {destination!r}")
-        self._scripts[destination] = deque(parse(script))
+            raise ImproperlyConfigured(
+                f"Faults: destination must be one of {names}, got {destination!r}"
+            )
+        self._scripts[destination] = deque(parse_script(script))
 
-    def next(self, destination: str) -> Fault | None:
-        """Return the next answer of the script of *destination*; `None` if there is none."""
+    def next_fault(self, destination: str) -> Fault | None:
+        """Remove and return the next step for *destination*; `None` if there is none left."""
         steps = self._scripts.get(destination)
         try:
             return steps.popleft() if steps else None
         except IndexError:
-            # Another request took the last one in between.
+            # Another request took the last step since the check.
             return None
 
     def clear(self) -> None:
-        """Forget all scripts."""
+        """Remove all scripts."""
         self._scripts: dict[str, deque[Fault]] = {}
 
 
-def parse(script: Any) -> list[Fault]:
+def parse_script(script: Any) -> list[Fault]:
     """
-    Read a script such as `500,429:2,hang:1.5,reset,200`. An empty one has no faults.
+    Parse a script such as `500,429:2,hang:1.5,reset,200`. An empty one has no steps.
 
     Raises:
-        ImproperlyConfigured: If a step of it cannot be understood.
+        ImproperlyConfigured: If a step is not valid.
     """
     if not isinstance(script, str):
-        raise ImproperlyConfigured(f"faults: script must be text, got {script!r}")
-    return [_fault(step.strip()) for step in script.split(",")] if script.strip() else []
+        raise ImproperlyConfigured(f"Faults: script must be a string, got {script!r}")
+    return [_parse_step(step.strip()) for step in script.split(",")] if script.strip() else []
 
 
-def _fault(step: str) -> Fault:
+def _parse_step(step: str) -> Fault:
     match = _STEP.fullmatch(step)
     if not match:
-        raise ImproperlyConfigured(f"faults: a step of a script must be {_SYNTAX}; got {step!r}")
+        raise ImproperlyConfigured(f"Faults: each step of a script must be {_SYNTAX}, got {step!r}")
     if status := match["status"]:
         after = match["after"]
-        return Fault("answer", int(status), int(after) if after else None)
+        return Fault("response", int(status), int(after) if after else None)
     if word := match["word"]:
         return Fault(word)
     seconds = match["seconds"]

@@ -1,9 +1,9 @@
 "use strict";
 
-/* Rows of each kind: a flood of good events must not wash away the bad ones. */
+/* Good rows and bad rows each: a flood of good events must not push out the bad ones. */
 const MAX_ROWS = 300;
 
-const LOOK_EVERY_MS = 500;
+const POLL_INTERVAL_MS = 500;
 
 const DESTINATIONS = { segment: "Segment", datadog: "Datadog", google_analytics: "Google" };
 
@@ -14,50 +14,50 @@ const rows = find("#events");
 let last = 0;
 let resets = null;
 let paused = false;
-let chosen = null;
+let selected = null;
 
-/** Ask the server; return what it says. */
-async function ask(path, options = {}) {
+/** Send a request to the inspector; return the JSON of its response. */
+async function request(path, options = {}) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  const answer = await fetch(path, { ...options, headers });
-  const content = await answer.json();
-  if (!answer.ok) throw new Error(content.error);
+  const response = await fetch(path, { ...options, headers });
+  const content = await response.json();
+  if (!response.ok) throw new Error(content.error);
   return content;
 }
 
 function post(path, content) {
-  return ask(path, { method: "POST", body: JSON.stringify(content) });
+  return request(path, { method: "POST", body: JSON.stringify(content) });
 }
 
-function complain(text) {
-  const trouble = find("#trouble");
-  trouble.textContent = text;
-  trouble.hidden = !text;
+function showError(text) {
+  const error = find("#error");
+  error.textContent = text;
+  error.hidden = !text;
 }
 
-/** Fetch what has come since the last look, for as long as the page is open. */
-async function look() {
+/** Fetch the events since the last poll, for as long as the page is open. */
+async function poll() {
   if (!paused && !document.hidden) {
     try {
-      show(await ask(`/feed?after=${last}`));
-      complain("");
+      show(await request(`/feed?after=${last}`));
+      showError("");
     } catch (error) {
-      const gone = error instanceof TypeError;
-      complain(gone ? "The inspector does not answer. Was it ended in the terminal?" : error.message);
+      const isStopped = error instanceof TypeError;
+      showError(isStopped ? "The inspector is not responding. Was it stopped?" : error.message);
     }
   }
-  setTimeout(look, LOOK_EVERY_MS);
+  setTimeout(poll, POLL_INTERVAL_MS);
 }
 
 function show({ counts, events, ...state }) {
-  if (resets !== null && resets !== state.resets) forget();
+  if (resets !== null && resets !== state.resets) removeAll();
   resets = state.resets;
   last = state.last;
   find("#good").textContent = counts.good.toLocaleString("en");
   find("#bad").textContent = counts.bad.toLocaleString("en");
-  const fresh = document.createDocumentFragment();
-  for (const event of events.reverse()) fresh.append(row(event));
-  rows.prepend(fresh);
+  const added = document.createDocumentFragment();
+  for (const event of events.reverse()) added.append(row(event));
+  rows.prepend(added);
   prune("good");
   prune("bad");
   filter();
@@ -80,55 +80,55 @@ function row(event) {
     make("span", `badge ${event.destination}`, DESTINATIONS[event.destination]),
     make("time", "", new Date(event.received_at).toLocaleTimeString()),
   );
-  if (!event.good) button.append(make("span", "why", event.reasons.join("; ")));
-  button.addEventListener("click", () => choose(event.number, item));
+  if (!event.good) button.append(make("span", "reason", event.reasons.join("; ")));
+  button.addEventListener("click", () => select(event.number, item));
   return item;
 }
 
-async function choose(number, item) {
-  chosen?.classList.remove("chosen");
-  chosen = item;
-  item.classList.add("chosen");
+async function select(number, item) {
+  selected?.classList.remove("selected");
+  selected = item;
+  item.classList.add("selected");
   try {
-    detail(await ask(`/event?number=${number}`));
+    showDetails(await request(`/event?number=${number}`));
   } catch (error) {
-    complain(error.message);
+    showError(error.message);
   }
 }
 
-function detail({ name, destination, good, reasons, payload, received_at: receivedAt }) {
+function showDetails({ name, destination, good, reasons, payload, received_at: receivedAt }) {
   find("#hint").hidden = true;
-  find("#chosen").hidden = false;
-  find("#chosen-name").textContent = name;
-  find("#chosen-destination").textContent = DESTINATIONS[destination];
-  find("#chosen-destination").className = `badge ${destination}`;
-  find("#chosen-time").textContent = `${new Date(receivedAt).toLocaleString()}, ${good ? "good" : "bad"}`;
-  find("#chosen-reasons").replaceChildren(...reasons.map((reason) => make("li", "", reason)));
-  find("#chosen-payload").textContent = JSON.stringify(payload, null, 2);
+  find("#selected").hidden = false;
+  find("#selected-name").textContent = name;
+  find("#selected-destination").textContent = DESTINATIONS[destination];
+  find("#selected-destination").className = `badge ${destination}`;
+  find("#selected-time").textContent = `${new Date(receivedAt).toLocaleString()}, ${good ? "good" : "bad"}`;
+  find("#selected-reasons").replaceChildren(...reasons.map((reason) => make("li", "", reason)));
+  find("#selected-payload").textContent = JSON.stringify(payload, null, 2);
 }
 
 function filter() {
   const name = find("#name").value.trim().toLowerCase();
   const destination = find("#destination").value;
   const verdict = find("#verdict").value;
-  let shown = 0;
+  let visible = 0;
   for (const item of rows.children) {
     item.hidden =
       !item.dataset.name.includes(name) ||
       (destination !== "" && item.dataset.destination !== destination) ||
       (verdict !== "" && !item.classList.contains(verdict));
-    shown += item.hidden ? 0 : 1;
+    visible += item.hidden ? 0 : 1;
   }
-  find("#none").hidden = shown > 0;
-  find("#none").textContent = rows.children.length
-    ? "Nothing of what is here passes the filters."
+  find("#placeholder").hidden = visible > 0;
+  find("#placeholder").textContent = rows.children.length
+    ? "No events match the filters."
     : "Waiting for the first event \u2026";
 }
 
-function forget() {
+function removeAll() {
   rows.replaceChildren();
-  chosen = null;
-  find("#chosen").hidden = true;
+  selected = null;
+  find("#selected").hidden = true;
   find("#hint").hidden = false;
 }
 
@@ -144,27 +144,29 @@ find("#filters").addEventListener("submit", (submission) => submission.preventDe
 
 find("#pause").addEventListener("click", () => {
   paused = !paused;
-  find("#pause").textContent = paused ? "Go on" : "Pause";
+  find("#pause").textContent = paused ? "Resume" : "Pause";
   find("#pause").setAttribute("aria-pressed", String(paused));
 });
 
 find("#clear").addEventListener("click", () => {
-  post("/reset", {}).catch((error) => complain(error.message));
+  post("/reset", {}).catch((error) => showError(error.message));
 });
 
 find("#faults").addEventListener("submit", async (submission) => {
   submission.preventDefault();
   const hint = find("#script-hint");
   try {
-    const fault = await post("/faults", {
-      destination: find("#failing").value,
+    const { script } = await post("/faults", {
+      destination: find("#faulty").value,
       script: find("#script").value,
     });
-    const who = find("#failing").selectedOptions[0].textContent;
-    hint.textContent = `${who} will answer ${fault.script || "as always"}${fault.script ? ", then as always" : ""}.`;
+    const name = find("#faulty").selectedOptions[0].textContent;
+    hint.textContent = script
+      ? `${name} will respond with ${script}, and normally afterwards.`
+      : `${name} will respond normally.`;
   } catch (error) {
     hint.textContent = error.message;
   }
 });
 
-look();
+poll();

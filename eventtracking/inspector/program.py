@@ -1,4 +1,4 @@
-"""`eventtracking inspect`: serve until Ctrl-C, and say at the start how to be reached."""
+"""`eventtracking inspect`: print the addresses, and serve until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from eventtracking.inspector.server import Inspector
 
 _TOKEN_BYTES = 16
 
-# How often the main thread looks up from its wait, which a signal ends at once.
-_LOOK_SECONDS = 3600.0
+# No wait in this package is without a time-out. A signal ends this one at once.
+_WAIT_SECONDS = 3600.0
 
 _WELCOME = """\
 Open {page}
@@ -35,7 +35,7 @@ To send events here instead of to the vendors:
   endpoint = "{http}"
 
 For tests: GET {http}/all, /good, /bad; POST /reset, /faults
-{token_line}Ctrl-C ends this.
+{token_line}Press Ctrl-C to stop.
 """
 
 
@@ -46,18 +46,18 @@ def serve(
     Serve until Ctrl-C or SIGTERM; return the exit code.
 
     Args:
-        host: Where to listen: on this machine alone.
-        http_port: For HTTP; 0 for any free port.
-        statsd_port: For DogStatsD; 0 for any free port.
-        token: What must be known to look; `None` for nothing.
-        as_json: Say where it listens in one line of JSON.
+        host: A loopback address.
+        http_port: The port for HTTP; 0 for any free one.
+        statsd_port: The port for DogStatsD; 0 for any free one.
+        token: The token that the page and its JSON API require; `None` for no token.
+        as_json: Print the addresses as one line of JSON, and nothing else.
 
     Raises:
-        ImproperlyConfigured: If a port cannot be had, or others could reach *host*.
+        ImproperlyConfigured: If *host* is not a loopback address, or a port is not available.
     """
     inspector = Inspector(host=host, http_port=http_port, statsd_port=statsd_port, token=token)
     try:
-        # A supervisor's way to say Ctrl-C.
+        # Process supervisors stop a program with SIGTERM.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         addresses = _addresses(inspector, token)
         print(json.dumps(addresses) if as_json else _welcome(addresses), flush=True)
@@ -68,18 +68,18 @@ def serve(
     finally:
         inspector.close()
     if not as_json:
-        print("{good} good event(s), {bad} bad.".format(**inspector.records.counts()))
+        print("{good} good event(s), {bad} bad.".format(**inspector.events.counts()))
     return 0
 
 
 def new_token() -> str:
-    """Return a token that nobody guesses."""
+    """Return a token that cannot be guessed."""
     return secrets.token_urlsafe(_TOKEN_BYTES)
 
 
 def _wait() -> None:
     never = threading.Event()
-    while not never.wait(_LOOK_SECONDS):
+    while not never.wait(_WAIT_SECONDS):
         pass
 
 

@@ -1,23 +1,20 @@
-"""Segment's tracking API: what it takes, what it refuses, and how it answers."""
+"""The stand-in for Segment: the checks of its tracking API, and its responses."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from eventtracking.inspector.intake import (
-    Answer,
-    Intake,
-    Received,
+from eventtracking.inspector.decoding import encode_json, is_iso_time, parse_json
+from eventtracking.inspector.endpoint import (
+    SEGMENT,
+    Endpoint,
+    ReceivedEvent,
     Request,
-    as_json,
-    blame,
-    is_json,
-    is_time,
-    parse,
-    unreadable,
+    Response,
+    is_json_request,
+    unreadable_event,
+    with_reasons,
 )
-
-DESTINATION = "segment"
 
 # https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/
 MAX_EVENT_BYTES = 32 * 1024
@@ -25,7 +22,7 @@ MAX_BATCH_BYTES = 500 * 1024
 MAX_BATCH_EVENTS = 2_500
 MAX_MESSAGE_ID_CHARACTERS = 100
 
-# What each type needs beside somebody who did it.
+# The fields that each type requires in addition to the identity of the user.
 _REQUIRED: dict[Any, tuple[str, ...]] = {
     "track": ("event",),
     "identify": (),
@@ -37,79 +34,76 @@ _REQUIRED: dict[Any, tuple[str, ...]] = {
 
 _OBJECTS = ("properties", "traits", "context", "integrations")
 
-_TAKEN = Answer(200, b'{"success": true}')
+_MAX_SHOWN_CHARACTERS = 80
+
+_SUCCESS = Response(200, b'{"success": true}')
 
 
-def receive_batch(request: Request, now: float) -> tuple[Answer, list[Received]]:  # noqa: ARG001
+def receive_batch(request: Request, now: float) -> tuple[Response, list[ReceivedEvent]]:  # noqa: ARG001
     """Check a call of `/v1/batch`."""
-    content, trouble = _content(request)
+    content, error = _content(request)
     events = content.get("batch") if isinstance(content, dict) else None
-    if not trouble and not isinstance(events, list):
-        trouble = "a batch must be an object with an array 'batch'"
-    if trouble or not isinstance(events, list):
-        return _refuse(trouble), [unreadable(request.body, trouble)]
-    received = [_received(event) for event in events]
+    if not error and not isinstance(events, list):
+        error = "the body must be an object with an array 'batch'"
+    if error or not isinstance(events, list):
+        return _refuse(error), [unreadable_event(request.body, error)]
+    received = [_check_event(event) for event in events]
     if too_large := [event for event in received if len(event.payload) > MAX_EVENT_BYTES]:
         return _refuse(f"an event is over {MAX_EVENT_BYTES} bytes"), too_large
-    reasons = _of_request(request, content)
-    if len(events) > MAX_BATCH_EVENTS:
-        reasons.append(
-            f"{len(events)} events in a batch; Segment drops more than {MAX_BATCH_EVENTS}"
-        )
     if not events:
-        return _TAKEN, [unreadable(request.body, "the batch is empty")]
-    return _TAKEN, blame(received, *reasons) if reasons else received
+        return _SUCCESS, [unreadable_event(request.body, "the batch is empty")]
+    reasons = _request_reasons(request, content)
+    if len(events) > MAX_BATCH_EVENTS:
+        reasons.append(f"{len(events)} events in one batch; the limit is {MAX_BATCH_EVENTS}")
+    return _SUCCESS, with_reasons(received, *reasons) if reasons else received
 
 
-def receive_one(request: Request, now: float) -> tuple[Answer, list[Received]]:  # noqa: ARG001
-    """Check a call of `/v1/track` and its kind."""
-    content, trouble = _content(request)
-    if trouble:
-        return _refuse(trouble), [unreadable(request.body, trouble)]
+def receive_call(request: Request, now: float) -> tuple[Response, list[ReceivedEvent]]:  # noqa: ARG001
+    """Check a call of `/v1/track`, or of the path of another type."""
+    content, error = _content(request)
+    if error:
+        return _refuse(error), [unreadable_event(request.body, error)]
+    reasons = _request_reasons(request, content)
     if isinstance(content, dict):
         kind = request.path.rpartition("/")[2]
-        said = content.get("type", kind)
-        event = {name: value for name, value in content.items() if name != "writeKey"}
-        received = _received({**event, "type": kind})
-        if said != kind:
-            [received] = blame(
-                [received], f"an event of type {_short(said)} went to {request.path}"
-            )
-    else:
-        received = _received(content)
-    return _TAKEN, blame([received], *_of_request(request, content))
+        given = content.get("type", kind)
+        if given != kind:
+            reasons.insert(0, f"an event of type {_short(given)} was sent to {request.path}")
+        content = {name: value for name, value in content.items() if name != "writeKey"}
+        content["type"] = kind
+    return _SUCCESS, with_reasons([_check_event(content)], *reasons)
 
 
-INTAKES = {
-    "/v1/batch": Intake(DESTINATION, receive_batch, MAX_BATCH_BYTES),
-    **{f"/v1/{kind}": Intake(DESTINATION, receive_one, MAX_EVENT_BYTES) for kind in _REQUIRED},
+ENDPOINTS = {
+    "/v1/batch": Endpoint(SEGMENT, receive_batch, MAX_BATCH_BYTES),
+    **{f"/v1/{kind}": Endpoint(SEGMENT, receive_call, MAX_EVENT_BYTES) for kind in _REQUIRED},
 }
 
 
 def _content(request: Request) -> tuple[Any, str]:
-    return (None, request.trouble) if request.trouble else parse(request.body)
+    return (None, request.error) if request.error else parse_json(request.body)
 
 
-def _refuse(why: str) -> Answer:
-    return Answer(400, as_json({"success": False, "message": why}))
+def _refuse(reason: str) -> Response:
+    return Response(400, encode_json({"success": False, "message": reason}))
 
 
-def _of_request(request: Request, content: Any) -> list[str]:
-    """Return what is wrong with the request around the events."""
+def _request_reasons(request: Request, content: Any) -> list[str]:
+    """Return all that is wrong with a request apart from its events."""
     reasons = []
-    if not is_json(request.headers):
+    if not is_json_request(request.headers):
         reasons.append("Content-Type must be application/json")
-    if not _has_key(request, content):
-        reasons.append("no write key: neither in the Authorization header nor as writeKey")
-    return reasons + _of_all(content) if isinstance(content, dict) else reasons
+    if not _has_write_key(request, content):
+        reasons.append("no write key in the Authorization header or in writeKey")
+    return reasons + _shared_field_reasons(content) if isinstance(content, dict) else reasons
 
 
-def _of_all(content: dict[str, Any]) -> list[str]:
-    """Return what is wrong with what a request says of all its events."""
+def _shared_field_reasons(content: dict[str, Any]) -> list[str]:
+    """Return all that is wrong with the fields that apply to all events of a request."""
     sent_at = content.get("sentAt")
-    is_wrong = sent_at is not None and not is_time(sent_at)
-    reasons = [f"sentAt must be a time in ISO 8601, got {_short(sent_at)}"] if is_wrong else []
-    # Those of a single call are its event's, and checked with it.
+    is_invalid = sent_at is not None and not is_iso_time(sent_at)
+    reasons = [f"sentAt must be a time in ISO 8601, got {_short(sent_at)}"] if is_invalid else []
+    # In a single call these belong to its event, and are checked with it.
     shared = ("context", "integrations") if "batch" in content else ()
     return reasons + [
         f"{field} of a batch must be an object"
@@ -118,28 +112,28 @@ def _of_all(content: dict[str, Any]) -> list[str]:
     ]
 
 
-def _has_key(request: Request, content: Any) -> bool:
+def _has_write_key(request: Request, content: Any) -> bool:
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     in_body = isinstance(content, dict) and isinstance(content.get("writeKey"), str)
-    # A bearer token says who sends; the key still says to which source.
+    # A bearer token names the sender; the write key still has to name the source.
     in_header = scheme.lower() == "basic" and bool(credentials.strip())
     return in_header or (in_body and bool(content["writeKey"]))
 
 
-def _received(event: Any) -> Received:
-    # Measured as it would be written without spaces: how it stood in the batch is not known.
-    payload = as_json(event)
+def _check_event(event: Any) -> ReceivedEvent:
+    # Its size is measured without spaces: the size that it had in the body is not known.
+    payload = encode_json(event)
     if type(event) is not dict:
-        return Received("(no object)", payload, ("an event must be an object",))
+        return ReceivedEvent("(not an object)", payload, ("an event must be an object",))
     name = event.get("event") if event.get("type") == "track" else event.get("type")
     if type(name) is not str:
         name = "(no name)"
-    return Received(name, payload, _reasons(event, len(payload)))
+    return ReceivedEvent(name, payload, _event_reasons(event, len(payload)))
 
 
-def _reasons(event: dict[Any, Any], size: int) -> tuple[str, ...]:
+def _event_reasons(event: dict[Any, Any], size: int) -> tuple[str, ...]:
     get = event.get
-    found = _of_type(event)
+    reasons = _type_reasons(event)
     user, anonymous, stamp, message = (
         get("userId"),
         get("anonymousId"),
@@ -147,34 +141,34 @@ def _reasons(event: dict[Any, Any], size: int) -> tuple[str, ...]:
         get("messageId"),
     )
     if not user and not anonymous:
-        found.append("no_user_anon_id: userId or anonymousId is required")
-    # The fast way for what nearly every event has; which field it is, is looked up later.
+        reasons.append("no_user_anon_id: userId or anonymousId is required")
+    # One test for both fields, for speed: nearly every event passes it.
     if not (type(user) is str or user is None) or not (type(anonymous) is str or anonymous is None):
-        found.append("userId and anonymousId must be strings")
+        reasons.append("userId and anonymousId must be strings")
     if message is not None and not (
         type(message) is str and len(message) <= MAX_MESSAGE_ID_CHARACTERS
     ):
-        found.append(
+        reasons.append(
             f"messageId must be a string of at most {MAX_MESSAGE_ID_CHARACTERS} characters"
         )
-    if stamp is not None and not is_time(stamp):
-        found.append(f"timestamp must be a time in ISO 8601, got {_short(stamp)}")
+    if stamp is not None and not is_iso_time(stamp):
+        reasons.append(f"timestamp must be a time in ISO 8601, got {_short(stamp)}")
     for field in _OBJECTS:
         value = get(field)
         if value is not None and type(value) is not dict:
-            found.append(f"{field} must be an object")
+            reasons.append(f"{field} must be an object")
     if size > MAX_EVENT_BYTES:
-        found.append(f"{size} bytes; an event may have {MAX_EVENT_BYTES}")
-    return tuple(found)
+        reasons.append(f"{size} bytes; the limit for an event is {MAX_EVENT_BYTES}")
+    return tuple(reasons)
 
 
-def _of_type(event: dict[Any, Any]) -> list[str]:
+def _type_reasons(event: dict[Any, Any]) -> list[str]:
     kind = event.get("type")
     required = _REQUIRED.get(kind) if type(kind) is str else None
     if required is None:
-        return [f"type must be one of {', '.join(_REQUIRED)}; got {_short(kind)}"]
+        return [f"type must be one of {', '.join(_REQUIRED)}, got {_short(kind)}"]
     return [
-        f"{kind} needs {field}, a string"
+        f"{kind}: {field} must be a non-empty string"
         for field in required
         if not event.get(field) or type(event[field]) is not str
     ]
@@ -182,4 +176,6 @@ def _of_type(event: dict[Any, Any]) -> list[str]:
 
 def _short(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}..."  # noqa: PLR2004
+    if len(text) <= _MAX_SHOWN_CHARACTERS:
+        return text
+    return f"{text[:_MAX_SHOWN_CHARACTERS]}..."

@@ -6,7 +6,8 @@ from contextlib import ExitStack
 from threading import Lock
 
 from eventtracking.backends.log_file import LogFileBackend
-from eventtracking.demo.server import HOST, Server
+from eventtracking.demo.server import Server
+from eventtracking.inspector.local_server import HOST
 from eventtracking.journal import read
 from eventtracking.processors.request_context import RequestContext
 from eventtracking.tracker import Tracker
@@ -80,7 +81,7 @@ class Shop:
         )
         self._app = collector
         server.set_app(TrackMiddleware(self._unreliable(collector), user=lambda _: (7, "ana")))
-        self._running.enter_context(server.in_background())
+        server.start()
         self._held_port.close()
 
     def stop(self):

@@ -26,8 +26,8 @@ def shop(tmp_path, inspector):
 
 
 def segment_calls(inspector, name):
-    records = [record.whole() for record in inspector.records.kept()]
-    return [record["payload"] for record in records if record["name"] == name]
+    events = [stored.as_dict() for stored in inspector.events.kept()]
+    return [event["payload"] for event in events if event["name"] == name]
 
 
 def test_a_click_becomes_a_line_in_the_log_and_a_call_to_segment(browser, shop, inspector):

@@ -37,8 +37,8 @@ def shop(fakes):
     collector = CollectorMiddleware(serve_page, tracker=tracker)
     with Server(0) as server:
         server.set_app(TrackMiddleware(collector))
-        with server.in_background():
-            yield server.url
+        server.start()
+        yield server.url
     tracker.close()
 
 

@@ -1,12 +1,12 @@
 """However a process ends, what it emitted is at the destination, or in the outbox for the next."""
 
-import program_ends
+import program_exits
 import pytest
 from sending_programs import COLLECT, arrived, each_once, run
 from sink_server import sink
 
 ENDS = {
-    **program_ends.ENDS,
+    **program_exits.EXITS,
     "fork before the first event": (
         """
 if not os.fork():
@@ -38,7 +38,7 @@ CUT_OFF = {
     "a forked child and os._exit",
     "a forked child of a thread",
     "fork before the first event",
-    "a program that takes its place",
+    "os.execv",
     # What comes after our exit hook is counted as `closed`, and said.
     "an exit hook that emits after ours",
 }

@@ -1,4 +1,4 @@
-"""The demonstration in three forms: in this process, as a process, and as one run of it."""
+"""The demo in this process, in a process of its own, and as one run that verifies itself."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 from demo_site import Program, Site
 
 from eventtracking.demo import program
-from eventtracking.demo.application import site as tracked_site
+from eventtracking.demo.application import create_app
 from eventtracking.demo.server import Server
 from eventtracking.settings import build
 
@@ -17,8 +17,8 @@ from eventtracking.settings import build
 @pytest.fixture
 def environment():
     """The environment without settings and colours, in which every warning is an error."""
-    meddling = ("EVENT_TRACKING_", "PYTHONUNBUFFERED", "PYTHONIOENCODING", "NO_COLOR", "TERM")
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(meddling)}
+    removed = ("EVENT_TRACKING_", "PYTHONUNBUFFERED", "PYTHONIOENCODING", "NO_COLOR", "TERM")
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(removed)}
     return {**clean, "PYTHONWARNINGS": "error", "PYTHONUTF8": "1"}
 
 
@@ -28,22 +28,33 @@ def log(tmp_path):
 
 
 @pytest.fixture
-def site(log):
-    """A demonstration in this process."""
-    settings = program.settings(str(log))
-    # It would write to the standard output of the tests.
-    del settings["EVENT_TRACKING_BACKENDS"]["console"]
-    with Server(0) as server:
-        tracker = build(settings)
-        server.set_app(tracked_site(tracker))
-        with server.in_background():
-            yield Site(server.url, log)
-        tracker.close()
+def serve(log):
+    """Start a demo in this process, with options of its server."""
+    with ExitStack() as started:
+
+        def serve(**options):
+            settings = program.settings(str(log))
+            # It would write to the standard output of the tests.
+            del settings["EVENT_TRACKING_BACKENDS"]["console"]
+            tracker = build(settings)
+            started.callback(tracker.close)
+            server = started.enter_context(Server(0, **options))
+            server.set_app(create_app(tracker))
+            server.start()
+            return Site(server.url, log)
+
+        yield serve
+
+
+@pytest.fixture
+def site(serve):
+    """A demo in this process."""
+    return serve()
 
 
 @pytest.fixture
 def start(tmp_path, environment):
-    """Start `eventtracking demo ...`, with streams that can be replaced."""
+    """Start `eventtracking demo ...`; its streams can be replaced."""
     with ExitStack() as started:
 
         def start(*arguments, env=None, **streams):
@@ -55,7 +66,7 @@ def start(tmp_path, environment):
                 **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams},
             )
             started.enter_context(process)
-            # Before the wait at the end of `with`, whatever became of it.
+            # Runs before the end of the `with` block waits for the process.
             started.callback(process.kill)
             return process
 
@@ -64,17 +75,17 @@ def start(tmp_path, environment):
 
 @pytest.fixture
 def demo(start, log):
-    """A demonstration in a process of its own, on a free port."""
+    """A demo in a process of its own, on a free port."""
     return Program(start("--port", "0"), log)
 
 
 @pytest.fixture
 def once(start):
-    """Run `eventtracking demo --once ...`; return its output, its complaints and its exit code."""
+    """Run `eventtracking demo --once ...`; return its output, its errors and its exit code."""
 
     def run(*arguments, **env):
         process = start("--once", *arguments, env=env)
-        output, complaint = process.communicate(timeout=300)
-        return output, complaint, process.returncode
+        output, errors = process.communicate(timeout=300)
+        return output, errors, process.returncode
 
     return run

@@ -1,27 +1,27 @@
-"""Backends that do wrong what a log has to do right, and a processor that talks too much."""
+"""Log backends with defects that the demo must find, and a processor that leaks passwords."""
 
 from eventtracking.backends.log_file import LogFileBackend
 from eventtracking.exceptions import EventLost
 
 
-class Forgetful(LogFileBackend):
-    """Leaves out what one user answers, and believes it wrote it."""
+class OmittingBackend(LogFileBackend):
+    """Silently omits the answer of one user."""
 
     def send(self, event, /):
         if (event["name"], event["context"]["username"]) != ("edx.problem.answer.submitted", "ben"):
             super().send(event)
 
 
-class Failing(LogFileBackend):
-    """Loses every pause, and says so."""
+class LosingBackend(LogFileBackend):
+    """Loses every pause, and raises the exception for it."""
 
     def send(self, event, /):
         if event["name"] == "edx.video.paused":
-            raise EventLost("backend_error", "the pauses are full")
+            raise EventLost("backend_error", "pauses are lost")
         super().send(event)
 
 
-class Repeating(LogFileBackend):
+class RepeatingBackend(LogFileBackend):
     """Writes every enrolment twice."""
 
     def send(self, event, /):
@@ -29,23 +29,23 @@ class Repeating(LogFileBackend):
             super().send(event)
 
 
-class Confusing(LogFileBackend):
-    """Takes everyone for the first user it met, and every name for another."""
+class MixingBackend(LogFileBackend):
+    """Writes every event with the same user, and with another name."""
 
     def send(self, event, /):
         context = {**event["context"], "username": "ana"}
         super().send({**event, "name": event["name"].upper(), "context": context})
 
 
-class Hushing(LogFileBackend):
-    """Takes away what says that an event was cut."""
+class UnmarkingBackend(LogFileBackend):
+    """Removes the mark of a truncated event."""
 
     def send(self, event, /):
         context = {name: fact for name, fact in event["context"].items() if name != "truncated"}
         super().send({**event, "context": context})
 
 
-def blab(event, /):
-    """Copy a password to where no guard looks for one."""
+def leak_password(event, /):
+    """Copy a password to a field in which no guard expects one."""
     if "password" in event["data"]:
         event["context"]["motto"] = event["data"]["password"]

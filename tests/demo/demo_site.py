@@ -1,4 +1,4 @@
-"""A running demonstration, and what can be asked of it."""
+"""A client of a running demo."""
 
 import json
 import re
@@ -9,28 +9,28 @@ from eventtracking.journal import read
 
 
 class Site:
-    """A running demonstration: where it answers, and where its events go."""
+    """A running demo: its address and its log."""
 
     def __init__(self, url, log):
         self.url = url
         self.log = log
 
     def request(self, method, path, body=None, **headers):
-        """Return the status, the headers and the body of the answer."""
+        """Return the status, the headers and the body of the response."""
         connection = HTTPConnection(urlsplit(self.url).netloc, timeout=300)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, named)
-            answer = connection.getresponse()
-            return answer.status, answer.headers, answer.read()
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
         finally:
             connection.close()
 
     def act(self, path, user="ana", **form):
-        """Do what the page does on a click; return the status and what the answer says."""
+        """Send the request of a click on the page; return the status and the parsed response."""
         body = json.dumps({"user": user, **form})
-        status, _, answer = self.request("POST", path, body, Content_Type="application/json")
-        return status, json.loads(answer)
+        status, _, response = self.request("POST", path, body, Content_Type="application/json")
+        return status, json.loads(response)
 
     def events(self):
         """Return the events in the log."""
@@ -38,7 +38,7 @@ class Site:
 
 
 class Program(Site):
-    """A demonstration in a process of its own, that has told where it answers."""
+    """A demo in a process of its own, which has printed its address."""
 
     def __init__(self, process, log):
         self.process = process
@@ -46,11 +46,12 @@ class Program(Site):
         url = re.search(r"http://127\.0\.0\.1:\d+/", self.welcome)
         assert url, (self.welcome, process.stderr.read())
         super().__init__(url[0], log)
+        # The second line of the welcome, and an empty one.
         process.stdout.readline()
         process.stdout.readline()
 
-    def end(self, number):
-        """Send the signal *number*; return what the process said after it, and its exit code."""
+    def stop(self, number):
+        """Send the signal *number*; return the rest of the output, the errors and the exit code."""
         self.process.send_signal(number)
-        output, complaint = self.process.communicate(timeout=300)
-        return output, complaint, self.process.returncode
+        output, errors = self.process.communicate(timeout=300)
+        return output, errors, self.process.returncode

@@ -86,7 +86,7 @@ def test_a_request_leaves_nothing_behind(site):
     for number in range(10):
         site.get(f"/page/{number}", connection, **headers(number))
         site.get("/untracked", connection)
-        assert site.ask("/boom/x", **headers(number))[0].status == 500
+        assert site.request("/boom/x", **headers(number))[0].status == 500
         site.get("/stream/x", **headers(number)) if number % 2 else None
         site.get("/untracked")
     connection.close()
@@ -117,7 +117,7 @@ def test_a_client_that_goes_away_ends_the_stream_within_its_request(site, path):
 @pytest.mark.parametrize("site", ["django", "uvicorn"], indirect=True)
 def test_asking_for_the_user_shows_in_no_response(site):
     """A cache in front of the site goes on working."""
-    response, _ = site.ask("/page/7", **headers(7))
+    response, _ = site.request("/page/7", **headers(7))
     user_ids = [event["context"]["user_id"] for event in site.events()]
 
     assert response.getheader("Vary") is None

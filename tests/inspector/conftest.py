@@ -16,7 +16,7 @@ def token():
 
 @pytest.fixture
 def inspector(token):
-    """An inspector on free ports of this machine."""
+    """An inspector on free ports."""
     running = Inspector(token=token)
     yield running
     running.close()

@@ -1,4 +1,4 @@
-"""The inspector as a fixture of other tests."""
+"""`FakeDestinations`: the inspector in the tests of an application."""
 
 import json
 import socket
@@ -19,12 +19,12 @@ def track(fake, *names):
         json.dumps({"batch": batch, "writeKey": "k"}).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=120) as answer:
-        return answer.status
+    with urllib.request.urlopen(request, timeout=120) as response:
+        return response.status
 
 
 def test_a_test_sees_what_would_have_been_sent(fake_destinations):
-    """The fixture of that name is there without an import."""
+    """The fixture needs no import."""
     track(fake_destinations, "edx.video.played", "")
     good, bad = fake_destinations.events("segment")
 
@@ -33,13 +33,13 @@ def test_a_test_sees_what_would_have_been_sent(fake_destinations):
         "7",
         True,
     )
-    assert bad["reasons"] == ["track needs event, a string"]
+    assert bad["reasons"] == ["track: event must be a non-empty string"]
     assert fake_destinations.events() == [good, bad]
     assert fake_destinations.events("datadog") == []
 
 
-def test_all_three_have_an_address():
-    """As the options of the backends take them."""
+def test_each_destination_has_an_address():
+    """In the form that the options of the backends take."""
     with FakeDestinations() as fake:
         assert fake.segment_host == fake.google_endpoint == fake.datadog_endpoint
         assert fake.segment_host.startswith("http://127.0.0.1:")
@@ -49,7 +49,7 @@ def test_all_three_have_an_address():
 
 
 def test_a_destination_fails_on_demand():
-    """Until the script is used up, or all is forgotten."""
+    """Until its script is used up or removed by a reset."""
     with FakeDestinations() as fake:
         fake.script("segment", "500,500")
         with pytest.raises(urllib.error.HTTPError) as failed:
@@ -63,8 +63,8 @@ def test_a_destination_fails_on_demand():
             fake.script("segment", "5")
 
 
-def test_a_test_waits_for_datagrams_without_sleeping():
-    """And is told what there is if they do not come."""
+def test_a_test_can_wait_for_datagrams():
+    """If they do not arrive, the error shows the events that did."""
     with FakeDestinations() as fake, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.sendto(b"a:1|c", fake.statsd_address)
         [event] = fake.wait_for_events(1, "datadog")
@@ -74,8 +74,8 @@ def test_a_test_waits_for_datagrams_without_sleeping():
             fake.wait_for_events(2, timeout=0)
 
 
-def test_outside_of_its_block_there_is_nothing():
-    """A mistake is said, not waited for."""
+def test_use_outside_a_with_statement_is_an_error():
+    """Before the block as well as after it."""
     fake = FakeDestinations()
     with pytest.raises(RuntimeError, match="with statement"):
         fake.events()
@@ -85,8 +85,8 @@ def test_outside_of_its_block_there_is_nothing():
         fake.reset()
 
 
-def test_it_comes_back_where_it_was():
-    """A vendor that was down and is up again."""
+def test_it_can_be_restarted_on_the_same_port():
+    """As a vendor that was down and is up again."""
     with FakeDestinations() as fake:
         port = int(fake.segment_host.rpartition(":")[2])
         track(fake, "a")
@@ -95,16 +95,16 @@ def test_it_comes_back_where_it_was():
         assert [event["name"] for event in fake.events()] == ["b"]
 
 
-def test_how_much_is_kept_can_be_chosen():
-    """Of the good and of the bad each."""
+def test_the_number_of_kept_events_can_be_set():
+    """For good events and for bad ones."""
     with FakeDestinations(max_events=2) as fake:
         track(fake, "", *"abc")
 
         assert [event["name"] for event in fake.events()] == ["", "b", "c"]
 
 
-def test_whoever_captures_events_pays_for_no_network():
-    """The server is loaded when it is used."""
+def test_capturing_events_loads_no_network_modules():
+    """The server is imported when a test uses it."""
     code = "import sys, eventtracking.testing; print('socket' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

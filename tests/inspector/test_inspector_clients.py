@@ -1,4 +1,4 @@
-"""The vendors' own clients against their stand-in: it speaks what they speak."""
+"""The vendors' official clients with the inspector."""
 
 from datetime import UTC, datetime
 from time import time
@@ -19,15 +19,15 @@ def fake():
 @pytest.fixture
 def segment(fake):
     analytics = pytest.importorskip("segment.analytics", reason="segment-analytics-python")
-    made = []
+    clients = []
 
-    def make(**options):
+    def make_client(**options):
         client = analytics.Client(KEY, host=fake.segment_host, max_retries=3, **options)
-        made.append(client)
+        clients.append(client)
         return client
 
-    yield make
-    for client in made:
+    yield make_client
+    for client in clients:
         client.join()
 
 
@@ -51,7 +51,7 @@ def statsd(fake):
 def api(fake, monkeypatch):
     datadog = pytest.importorskip("datadog")
     for name in ("_api_key", "_application_key", "_api_host", "_host_name", "_mute"):
-        # As they were afterwards: they belong to the process.
+        # To be restored afterwards, since they are global.
         monkeypatch.setattr(datadog.api, name, getattr(datadog.api, name))
     for name, value in (("_api_key", KEY), ("_application_key", KEY), ("_host_name", "h")):
         monkeypatch.setattr(datadog.api, name, value)
@@ -60,13 +60,13 @@ def api(fake, monkeypatch):
     return datadog.api
 
 
-def wrong(events):
+def bad_reasons(events):
     return [event["reasons"] for event in events if not event["good"]]
 
 
 @pytest.mark.parametrize("gzip", [False, True])
 def test_segments_client_delivers_every_type(fake, segment, gzip):
-    """Packed or not, all of it is good."""
+    """Compressed or not, all of them are good."""
     client = segment(gzip=gzip)
     client.track("42", "edx.video.played", {"id": "x"}, context={"ip": "203.0.113.7"})
     client.track(anonymous_id="a", event="edx.video.paused", timestamp=datetime.now(UTC))
@@ -78,7 +78,7 @@ def test_segments_client_delivers_every_type(fake, segment, gzip):
     client.flush()
     events = fake.wait_for_events(7, "segment")
 
-    assert wrong(events) == []
+    assert bad_reasons(events) == []
     assert sorted(event["name"] for event in events) == [
         "alias",
         "edx.video.paused",
@@ -90,8 +90,8 @@ def test_segments_client_delivers_every_type(fake, segment, gzip):
     ]
 
 
-def test_segments_client_tries_again_as_it_is_told(fake, segment):
-    """After an error of the server, and after it was told to wait."""
+def test_segments_client_retries(fake, segment):
+    """After an error of the server, and after a 429."""
     fake.script("segment", "500,429:0")
     client = segment()
     client.track("42", "e")
@@ -100,8 +100,8 @@ def test_segments_client_tries_again_as_it_is_told(fake, segment):
     assert [event["name"] for event in fake.events()] == ["e"]
 
 
-def test_segments_client_is_told_that_a_batch_is_wrong(fake, segment):
-    """NaN goes over the wire, and comes back as 400."""
+def test_segments_client_learns_that_a_batch_is_invalid(fake, segment):
+    """The client sends NaN, and gets a 400."""
     errors = []
     client = segment(on_error=lambda error, _: errors.append(error))
     client.track("42", "e", {"n": float("nan")})
@@ -125,22 +125,22 @@ def test_datadogs_client_sends_every_kind_of_line(fake, statsd):
     statsd.service_check("svc", 1, message="m: x\ny", tags=["a"])
     events = fake.wait_for_events(9, "datadog")
 
-    assert wrong(events) == []
+    assert bad_reasons(events) == []
     assert [event["name"] for event in events][:2] == ["edx.count", "edx.count"]
     assert {tuple(event["payload"]["tags"][-1:]) for event in events} == {("env:test",)}
     assert events[7]["payload"]["text"] == "line1\nline2"
 
 
-def test_a_newline_in_a_name_is_seen_as_the_injection_that_it_is(fake, statsd):
-    """The official client does not look at names."""
+def test_a_newline_in_a_name_shows_up_as_an_injected_metric(fake, statsd):
+    """The official client does not check names."""
     statsd.increment("edx.bad name\nfoo:1|c")
     first, second = fake.wait_for_events(2, "datadog")
 
     assert (first["good"], second["name"]) == (False, "foo")
 
 
-def test_datadogs_client_packs_what_it_collects(fake):
-    """Several samples of a histogram stand in one line."""
+def test_datadogs_client_sends_aggregated_lines(fake):
+    """One line holds the sum of several samples."""
     datadog = pytest.importorskip("datadog")
     host, port = fake.statsd_address
     client = datadog.DogStatsd(
@@ -152,32 +152,33 @@ def test_datadogs_client_packs_what_it_collects(fake):
     client.stop()
     events = fake.wait_for_events(1, "datadog")
 
-    assert wrong(events) == []
+    assert bad_reasons(events) == []
     assert sum(sum(event["payload"]["values"]) for event in events) == 5
 
 
 def test_datadogs_client_creates_an_event(fake, api):
-    """And is told that it was."""
-    said = api.Event.create(title="Deployed", text="all of it", tags=["env:test"])
+    """And gets the response that it expects."""
+    response = api.Event.create(title="Deployed", text="all of it", tags=["env:test"])
     [event] = fake.events("datadog")
 
-    assert said["status"] == "ok"
+    assert response["status"] == "ok"
     assert (event["name"], event["reasons"]) == ("Deployed", [])
 
 
 def test_datadogs_client_sends_series(fake, api):
-    """The first version of them."""
-    said = api.Metric.send(metric="edx.x", points=[5], type="count", tags=["a:b"])
+    """To version 1 of the API."""
+    response = api.Metric.send(metric="edx.x", points=[5], type="count", tags=["a:b"])
     [event] = fake.events("datadog")
 
-    assert said == {"status": "ok"}
+    assert response == {"status": "ok"}
     assert (event["name"], event["reasons"]) == ("edx.x", [])
 
 
 def test_datadogs_client_sends_distributions(fake, api):
-    """With several values at one time."""
-    said = api.Distribution.send(distributions=[{"metric": "edx.x", "points": [(time(), [5, 7])]}])
+    """With several values for one time."""
+    points = [(time(), [5, 7])]
+    response = api.Distribution.send(distributions=[{"metric": "edx.x", "points": points}])
     [event] = fake.events("datadog")
 
-    assert said == {"status": "ok"}
+    assert response == {"status": "ok"}
     assert (event["payload"]["points"][0][1], event["reasons"]) == ([5, 7], [])

@@ -1,11 +1,11 @@
-"""Google Analytics' stand-in: its limits, each at, below and above, and what validation says."""
+"""The stand-in for Google Analytics: each limit, at, below and above it, and the validation."""
 
 import json
 
 import pytest
-from inspector_client import NOW, asked
+from inspector_client import NOW, make_request
 
-from eventtracking.inspector.google_analytics import INTAKES
+from eventtracking.inspector.google_analytics.endpoints import ENDPOINTS
 
 QUERY = {"measurement_id": "G-TEST", "api_secret": "s"}
 
@@ -13,19 +13,19 @@ DAY = 86_400
 
 
 def received(content, query=QUERY, headers=None, **more):
-    request = asked("/mp/collect", content, query=query, headers=headers, **more)
-    return INTAKES["/mp/collect"].receive(request, NOW)
+    request = make_request("/mp/collect", content, query=query, headers=headers, **more)
+    return ENDPOINTS["/mp/collect"].receive(request, NOW)
 
 
 def messages(content, query=QUERY):
-    """Return what the validation endpoint says, as `(field, code)`."""
-    request = asked("/debug/mp/collect", content, query=query)
-    answer, remembered = INTAKES["/debug/mp/collect"].receive(request, NOW)
+    """Return the messages of the validation endpoint, as `(field, code)`."""
+    request = make_request("/debug/mp/collect", content, query=query)
+    response, recorded = ENDPOINTS["/debug/mp/collect"].receive(request, NOW)
 
-    assert (answer.status, remembered) == (200, [])
-    said = json.loads(answer.body)["validationMessages"]
-    assert all(each["description"] for each in said)
-    return [(each["fieldPath"], each["validationCode"]) for each in said]
+    assert (response.status, recorded) == (200, [])
+    found = json.loads(response.body)["validationMessages"]
+    assert all(each["description"] for each in found)
+    return [(each["fieldPath"], each["validationCode"]) for each in found]
 
 
 def hit(*events, **more):
@@ -36,8 +36,8 @@ def with_params(**params):
     return hit({"name": "e", "params": params})
 
 
-def test_every_event_is_remembered_with_what_its_request_says_of_all():
-    """By its own name; a time of its own counts more than that of the request."""
+def test_each_event_is_recorded_with_the_shared_fields_of_its_request():
+    """An event's own time takes precedence over that of the request."""
     stamp = int(NOW * 1e6)
     content = hit(
         {"name": "a", "params": {"session_id": "12", "engagement_time_msec": 1}},
@@ -45,9 +45,9 @@ def test_every_event_is_remembered_with_what_its_request_says_of_all():
         user_id="u",
         timestamp_micros=stamp,
     )
-    answer, [first, second] = received(content)
+    response, [first, second] = received(content)
 
-    assert (answer.status, answer.body) == (204, b"")
+    assert (response.status, response.body) == (204, b"")
     assert [first.name, second.name] == ["a", "b"]
     assert (first.reasons, second.reasons) == ((), ())
     assert json.loads(first.payload) == {
@@ -61,8 +61,8 @@ def test_every_event_is_remembered_with_what_its_request_says_of_all():
     assert messages(content) == []
 
 
-def test_what_is_wrong_with_one_event_is_not_held_against_its_neighbours():
-    """What is wrong with the request is held against all of them."""
+def test_a_bad_event_does_not_make_its_neighbours_bad():
+    """A bad request does make all its events bad."""
     _, one_bad = received(hit({"name": "a"}, {"name": "1"}))
     _, all_bad = received(hit({"name": "a"}, {"name": "b"}, client_id=""))
 
@@ -71,34 +71,34 @@ def test_what_is_wrong_with_one_event_is_not_held_against_its_neighbours():
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"client_id": NaN}', b"{}"])
-def test_google_answers_204_whatever_it_is(body):
-    """That is why there is a validation endpoint, and an inspector."""
-    answer, [only] = received(body)
+def test_google_responds_with_204_to_everything(body):
+    """Only the validation endpoint, or an inspector, tells what is wrong."""
+    response, [only] = received(body)
 
-    assert answer.status == 204
+    assert response.status == 204
     assert only.reasons
     assert messages(body)
 
 
-def test_a_body_that_could_not_be_unpacked_is_bad():
-    """And answered 204 as well."""
-    answer, [only] = received(b"", trouble="the body is over 130000 bytes", too_large=True)
+def test_a_body_that_cannot_be_decompressed_is_bad():
+    """It gets a 204 as well."""
+    response, [only] = received(b"", error="the body is over 130000 bytes", is_too_large=True)
 
-    assert (answer.status, only.reasons) == (204, ("the body is over 130000 bytes",))
+    assert (response.status, only.reasons) == (204, ("the body is over 130000 bytes",))
 
 
 @pytest.mark.parametrize("missing", ["measurement_id", "api_secret"])
-def test_who_it_is_for_is_in_the_url(missing):
-    """The validation endpoint does not look at it, as documented."""
+def test_the_url_must_hold_the_measurement_id_and_the_secret(missing):
+    """The validation endpoint ignores them, as documented."""
     query = {name: value for name, value in QUERY.items() if name != missing}
     _, [only] = received(hit(), query)
 
-    assert only.reasons == (f"{missing} is missing in the URL",)
+    assert only.reasons == (f"{missing} is missing from the URL",)
     assert messages(hit(), query) == []
 
 
-def test_an_app_says_who_it_is_in_other_words():
-    """And may send what only apps send."""
+def test_an_app_is_identified_by_other_fields():
+    """It may also send events that are reserved on the web."""
     query = {"firebase_app_id": "1:2:android:3", "api_secret": "s"}
     content = {"app_instance_id": "x", "events": [{"name": "screen_view"}]}
 
@@ -110,7 +110,7 @@ def test_an_app_says_who_it_is_in_other_words():
 
 
 def test_the_content_type_must_be_json():
-    """As documented."""
+    """The documentation requires it."""
     _, [only] = received(hit(), headers={"content-type": "text/plain"})
 
     assert only.reasons == ("Content-Type must be application/json",)
@@ -174,11 +174,11 @@ def test_the_content_type_must_be_json():
         ),
     ],
 )
-def test_what_google_would_drop_has_its_documented_code(content, expected):
-    """And is remembered as bad, though it is answered 204."""
+def test_each_error_has_its_documented_code(content, expected):
+    """The event is recorded as bad, though the response is a 204."""
     assert messages(content) == [expected]
-    answer, events = received(content)
-    assert answer.status == 204
+    response, events = received(content)
+    assert response.status == 204
     assert all(event.reasons for event in events)
 
 
@@ -187,7 +187,7 @@ def names(number):
 
 
 @pytest.mark.parametrize(
-    ("make", "limit", "expected"),
+    ("make_content", "limit", "expected"),
     [
         (lambda n: hit(*[{"name": "e"}] * n), 25, ("events", "EXCEEDED_MAX_ENTITIES")),
         (lambda n: with_params(**names(n)), 25, ("events[0].params", "EXCEEDED_MAX_ENTITIES")),
@@ -231,15 +231,15 @@ def names(number):
         ),
     ],
 )
-def test_a_limit_is_where_it_is_documented(make, limit, expected):
-    """Below and at it is good, one above is not."""
-    assert messages(make(limit - 1)) == messages(make(limit)) == []
-    assert messages(make(limit + 1)) == [expected]
+def test_each_limit_is_as_documented(make_content, limit, expected):
+    """At and below it is good; one more is bad."""
+    assert messages(make_content(limit - 1)) == messages(make_content(limit)) == []
+    assert messages(make_content(limit + 1)) == [expected]
 
 
 @pytest.mark.parametrize(("length", "is_good"), [(23, True), (24, True), (25, False)])
-def test_the_name_of_a_user_property_is_shorter(length, is_good):
-    """24 characters, where other names have 40."""
+def test_the_name_of_a_user_property_has_at_most_24_characters(length, is_good):
+    """Other names may have 40."""
     content = hit(user_properties={"p" * length: {"value": 1}})
 
     assert (messages(content) == []) == is_good
@@ -247,32 +247,32 @@ def test_the_name_of_a_user_property_is_shorter(length, is_good):
 
 @pytest.mark.parametrize(("length", "is_good"), [(39, True), (40, True), (41, False)])
 def test_the_name_of_a_param_has_at_most_40_characters(length, is_good):
-    """As that of an event."""
+    """The limit is the same as for the name of an event."""
     assert (messages(with_params(**{"p" * length: 1})) == []) == is_good
 
 
-def test_a_name_that_stands_twice_is_reported():
-    """Of the two values, one is lost."""
+def test_a_duplicated_name_is_reported():
+    """One of the two values is lost."""
     body = b'{"client_id": "1.2", "events": [{"name": "e", "params": {"a": 1, "a": 2}}]}'
 
     assert messages(body) == [("a", "NAME_DUPLICATED")]
 
 
 @pytest.mark.parametrize("body", [b"[" * 1100, b'{"a":' * 1000 + b"1" + b"}" * 1000])
-def test_a_body_nested_without_end_is_only_bad(body):
-    """The reader of the standard library gives up sooner than the fast one."""
+def test_a_deeply_nested_body_is_only_bad(body):
+    """The standard library's parser fails at fewer levels than orjson."""
     assert received(body)[0].status == 204
 
 
 def test_a_number_of_5000_digits_is_only_bad():
-    """Python refuses to read it."""
+    """Python refuses to parse it."""
     body = b'{"client_id": "1.2", "user_id": ' + b"9" * 5000 + b', "events": [{"name": "e"}]}'
 
     assert received(body)[0].status == 204
 
 
-def test_consent_and_digits_as_text_are_good():
-    """All that Google takes."""
+def test_valid_optional_fields_are_good():
+    """Google accepts numbers as strings, too."""
     content = hit(
         {"name": "e", "params": {"session_id": 12, "engagement_time_msec": "100", "items": []}},
         consent={"ad_user_data": "GRANTED", "ad_personalization": "DENIED"},

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import pytest
 
-# One of each way in: elements, attributes, ends of tags and of scripts, links, styles,
-# templates, encodings. Each opens a dialog if it is taken for more than a text.
-STRANGE = (
+# One text for each kind of injection: elements, attributes, ends of tags and of scripts, links,
+# styles, templates, encodings. Most would open a dialog if the page treated them as HTML.
+INJECTIONS = (
     "<script>alert(1)</script>",
     "</script><script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
@@ -36,32 +36,32 @@ STRANGE = (
 )
 
 
-# What its script notes of the first answer.
-HAS_LOOKED = "typeof resets === 'number'"
+# Set by the first response.
+IS_CONNECTED = "typeof resets === 'number'"
 
 
 @pytest.fixture
-def look(browser, inspector, token):
-    """Open the page; in the end it did nothing that its policy forbids, and no script failed."""
+def open_page(browser, inspector, token):
+    """Open the page, and check in the end that it broke no policy and that no script failed."""
 
     @contextmanager
-    def look():
+    def open_page():
         with browser.page(f"{inspector.url}/?token={token}") as page:
-            page.wait_for(HAS_LOOKED)
+            page.wait_for(IS_CONNECTED)
             yield page
             assert (page.dialogs, page.errors) == ([], [])
 
-    return look
+    return open_page
 
 
 @pytest.fixture
-def page(look):
-    with look() as page:
+def page(open_page):
+    with open_page() as page:
         yield page
 
 
 @pytest.fixture
-def some(client):
+def five_events(client):
     """Three good events and two bad ones, of two destinations."""
     client.track("edx.video.played", "edx.video.paused", "")
     logs = [{"message": "edx.video.played", "ddsource": "python"}, {"ddsource": "nothing"}]
@@ -72,25 +72,28 @@ def shown(page):
     return page.texts("#events li:not([hidden]) .name")
 
 
-def rows(page, number):
+def wait_for_rows(page, number):
     page.wait_for(f"document.querySelectorAll('#events li').length === {number}")
 
 
-def test_events_appear_as_they_arrive_the_newest_first(page, client, some):
-    """Without being asked for, with the reason if they are bad."""
-    rows(page, 5)
+def test_events_appear_as_they_arrive_with_the_newest_first(page, client, five_events):
+    """Bad ones are shown with their reasons."""
+    wait_for_rows(page, 5)
     client.track("edx.video.stopped")
-    rows(page, 6)
+    wait_for_rows(page, 6)
 
     assert shown(page)[0] == "edx.video.stopped"
     assert page.texts("#good") + page.texts("#bad") == ["4", "2"]
-    assert page.texts("#events .why") == ["message is required", "track needs event, a string"]
-    assert page.evaluate("document.querySelector('#none').hidden")
+    assert page.texts("#events .reason") == [
+        "message is required",
+        "track: event must be a non-empty string",
+    ]
+    assert page.evaluate("document.querySelector('#placeholder').hidden")
 
 
-def test_they_can_be_filtered_by_name_destination_and_verdict(page, some):
-    """All three at once."""
-    rows(page, 5)
+def test_events_can_be_filtered_by_name_destination_and_verdict(page, five_events):
+    """The filters can be combined."""
+    wait_for_rows(page, 5)
     page.fill("#name", "PLAYED")
     assert shown(page) == ["edx.video.played", "edx.video.played"]
 
@@ -103,12 +106,12 @@ def test_they_can_be_filtered_by_name_destination_and_verdict(page, some):
 
     page.fill("#name", "nowhere")
     assert shown(page) == []
-    assert page.texts("#none") == ["Nothing of what is here passes the filters."]
+    assert page.texts("#placeholder") == ["No events match the filters."]
 
 
-def test_a_filter_holds_for_what_comes_later(page, client, some):
-    """What it hides is counted all the same."""
-    rows(page, 5)
+def test_a_filter_applies_to_later_events(page, client, five_events):
+    """Events that it hides are still counted."""
+    wait_for_rows(page, 5)
     page.fill("#verdict", "bad")
     client.track("later")
     page.wait_for("document.querySelector('#good').textContent === '4'")
@@ -117,85 +120,85 @@ def test_a_filter_holds_for_what_comes_later(page, client, some):
 
 
 def test_a_click_shows_the_payload_and_every_reason(page, client):
-    """As it came."""
+    """The payload is shown as it was received."""
     client.post("/v1/track", {"event": "edx.video.played", "properties": {"id": "intro"}})
     page.click("#events li button")
-    page.wait_for("!document.querySelector('#chosen').hidden")
+    page.wait_for("!document.querySelector('#selected').hidden")
 
-    assert page.texts("#chosen-name") == ["edx.video.played"]
-    assert len(page.texts("#chosen-reasons li")) == 2
-    assert '"id": "intro"' in page.texts("#chosen-payload")[0]
+    assert page.texts("#selected-name") == ["edx.video.played"]
+    assert len(page.texts("#selected-reasons li")) == 2
+    assert '"id": "intro"' in page.texts("#selected-payload")[0]
 
 
-def test_it_can_be_paused_and_cleared(page, client, some):
-    """Paused, it shows nothing new; cleared, nothing at all."""
-    rows(page, 5)
+def test_the_page_can_be_paused_and_cleared(page, client, five_events):
+    """While it is paused it shows no new events; when it is cleared it shows none at all."""
+    wait_for_rows(page, 5)
     page.click("#pause")
     client.track("meanwhile")
-    assert page.texts("#pause") == ["Go on"]
+    assert page.texts("#pause") == ["Resume"]
     page.click("#pause")
-    rows(page, 6)
+    wait_for_rows(page, 6)
     page.click("#clear")
-    rows(page, 0)
+    wait_for_rows(page, 0)
 
     assert client.get("/all")[1]["events"] == []
     client.track("afterwards")
-    rows(page, 1)
+    wait_for_rows(page, 1)
 
 
 def test_a_fault_can_be_set(page, client):
-    """A wrong one is explained."""
+    """The page confirms it."""
     page.fill("#script", "503")
     page.click("#faults button")
     page.wait_for("document.querySelector('#script-hint').textContent.includes('503')")
     assert [client.track("a"), client.track("a")] == [503, 200]
 
 
-def test_a_flood_of_good_events_washes_no_bad_one_away(page, client):
-    """It takes no more room than it is given, either."""
+def test_a_flood_of_good_events_does_not_push_out_a_bad_one(page, client):
+    """The number of rows is limited."""
     client.track("")
-    rows(page, 1)
+    wait_for_rows(page, 1)
     for _ in range(3):
         client.track(*["flood"] * 300)
     page.wait_for("document.querySelector('#good').textContent === '900'")
 
-    assert page.texts("#events .why") == ["track needs event, a string"]
+    assert page.texts("#events .reason") == ["track: event must be a non-empty string"]
     assert len(page.texts("#events li")) == 301
 
 
-def test_whatever_an_event_holds_is_shown_as_text(look, client):
-    """In its name, its keys, its values and the reasons: visible, and nothing more."""
+def test_the_content_of_an_event_is_shown_as_text(open_page, client):
+    """Nothing in its name, keys, values or reasons is treated as HTML."""
     batch = [
         {"type": "track", "event": each, "properties": {each: [each]}, "timestamp": each}
-        for each in STRANGE
+        for each in INJECTIONS
     ]
     client.post("/v1/batch", {"batch": batch})
     payloads = []
-    with look() as page:
-        rows(page, len(STRANGE))
+    with open_page() as page:
+        wait_for_rows(page, len(INJECTIONS))
         names = page.texts("#events .name")
         for number, name in enumerate(names, 1):
             page.click(f"#events li:nth-child({number}) button")
-            page.wait_for(f"find('#chosen-name').textContent === {json.dumps(name)}")
-            [payload] = page.texts("#chosen-payload")
+            page.wait_for(f"find('#selected-name').textContent === {json.dumps(name)}")
+            [payload] = page.texts("#selected-payload")
             payloads.append(json.loads(payload))
-        reasons = "".join(page.texts("#events .why"))
-        # A while, for what would be run later.
+        reasons = "".join(page.texts("#events .reason"))
+        # Time for scripts that would run later.
         page.evaluate("new Promise((done) => setTimeout(done, 200))")
         tags = page.evaluate(
-            "[...document.querySelectorAll('#events *, #chosen *')].map((each) => each.tagName)"
+            "[...document.querySelectorAll('#events *, #selected *')].map((each) => each.tagName)"
         )
 
-    assert names == [*reversed(STRANGE)]
+    assert names == [*reversed(INJECTIONS)]
     assert [payload["properties"] for payload in payloads] == [{name: [name]} for name in names]
     assert "<script>" in reasons
     assert {*tags} == {"BUTTON", "CODE", "H2", "LI", "P", "PRE", "SPAN", "TIME", "UL"}
 
 
-def test_what_a_script_of_a_stranger_would_do_is_noticed(browser, inspector, token):
+def test_these_tests_would_notice_an_injected_script(browser, inspector, token):
     """A check that never fails checks nothing."""
     with browser.page(f"{inspector.url}/?token={token}") as page:
-        page.wait_for(HAS_LOOKED)
+        page.wait_for(IS_CONNECTED)
         page.evaluate("document.body.setAttribute('style', 'color: red')")
         page.evaluate("alert('seen')")
 
@@ -203,8 +206,8 @@ def test_what_a_script_of_a_stranger_would_do_is_noticed(browser, inspector, tok
     assert any("Content Security Policy" in each for each in page.errors)
 
 
-def test_a_script_cannot_make_elements_out_of_text(page):
-    """Trusted types: the browser refuses it, whoever wrote the script."""
+def test_a_script_cannot_turn_text_into_elements(page):
+    """The browser enforces trusted types, for the page's own script as well."""
     refused = "try { document.body.innerHTML = '<b>x</b>' } catch (error) { String(error) }"
 
     assert "TrustedHTML" in page.evaluate(refused)
@@ -212,15 +215,15 @@ def test_a_script_cannot_make_elements_out_of_text(page):
     page.errors.clear()
 
 
-def test_a_wrong_token_is_said_on_the_page(browser, inspector, client):
-    """When the inspector was started again, and the page stayed open."""
+def test_the_page_shows_that_its_token_is_wrong(browser, inspector, client):
+    """As when the inspector was restarted and the page stayed open."""
     with browser.page(f"{inspector.url}/?token=wrong") as page:
         page.wait_for("document.body?.textContent.includes('the token is missing or wrong')")
 
 
-def test_a_page_whose_inspector_has_ended_says_so(browser, inspector, token):
-    """Instead of showing old events as if there were no new ones."""
+def test_the_page_shows_that_its_inspector_was_stopped(browser, inspector, token):
+    """It must not look as if there were only no new events."""
     with browser.page(f"{inspector.url}/?token={token}") as page:
-        page.wait_for(HAS_LOOKED)
+        page.wait_for(IS_CONNECTED)
         inspector.close()
-        page.wait_for("document.querySelector('#trouble').textContent.includes('does not answer')")
+        page.wait_for("document.querySelector('#error').textContent.includes('not responding')")

@@ -1,4 +1,4 @@
-"""`eventtracking inspect`: from the first line to Ctrl-C."""
+"""`eventtracking inspect`, from its first line of output to Ctrl-C."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tomllib
 from contextlib import ExitStack
 
 import pytest
@@ -35,17 +36,17 @@ def start(environment, tmp_path):
                 stderr=subprocess.PIPE,
             )
             started.enter_context(process)
-            # Before the wait at the end of `with`, whatever became of it.
+            # Runs before the end of the `with` block waits for the process.
             started.callback(process.kill)
             return process
 
         yield start
 
 
-def welcome(process):
-    """Return what a program says until it is ready."""
+def read_welcome(process):
+    """Return the output of a program until it is ready."""
     lines = []
-    while not lines or not lines[-1].startswith("Ctrl-C"):
+    while not lines or not lines[-1].startswith("Press Ctrl-C"):
         lines.append(process.stdout.readline())
         assert lines[-1], process.stderr.read()
     process.stdout.readline()
@@ -53,59 +54,58 @@ def welcome(process):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_where_it_is_and_ends_with_a_count(start, number):
-    """By Ctrl-C, or the way a supervisor ends things."""
+def test_it_prints_its_addresses_and_ends_with_the_counts(start, number):
+    """It can be stopped with Ctrl-C, or with SIGTERM by a supervisor."""
     process = start()
-    said = welcome(process)
-    url, token = re.search(r"Open (http://127\.0\.0\.1:\d+)/\?token=(\S+)\n", said).groups()
+    welcome = read_welcome(process)
+    url, token = re.search(r"Open (http://127\.0\.0\.1:\d+)/\?token=(\S+)\n", welcome).groups()
     client = Client(url, token)
     client.track("a", "b", "")
     process.send_signal(number)
-    output, complaint = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=120)
 
-    assert (output, complaint) == ("\n2 good event(s), 1 bad.\n", "")
+    assert (output, errors) == ("\n2 good event(s), 1 bad.\n", "")
     assert process.returncode == 0
-    assert said.count(f'"{url}"') == 3
-    assert re.search(r"statsd_port = \d+\n", said)
-    assert f"Authorization: Bearer {token}\n" in said
+    assert welcome.count(f'"{url}"') == 3
+    assert re.search(r"statsd_port = \d+\n", welcome)
+    assert f"Authorization: Bearer {token}\n" in welcome
 
 
-def test_the_settings_that_it_shows_are_toml(start):
-    """To be copied as they stand."""
-    import tomllib
-
+def test_the_settings_in_the_welcome_are_toml(start):
+    """They can be copied into a settings file."""
     process = start("--no-token")
-    said = welcome(process)
-    shown = "\n".join(line[2:] for line in said.splitlines() if line.startswith("  "))
+    welcome = read_welcome(process)
+    shown = "\n".join(line[2:] for line in welcome.splitlines() if line.startswith("  "))
     backends = tomllib.loads(shown)["EVENT_TRACKING_BACKENDS"]
 
     assert sorted(backends) == ["datadog", "datadog_logs", "google_analytics", "segment"]
     assert backends["segment"]["OPTIONS"]["host"].startswith("http://127.0.0.1:")
-    assert "oken" not in said
+    assert "oken" not in welcome
 
 
-def test_a_script_reads_one_line_of_json(start):
-    """And nothing else is said, then or at the end."""
+def test_with_json_its_only_output_is_one_line(start):
+    """For scripts that start it."""
     process = start("--json")
-    said = json.loads(process.stdout.readline())
-    client = Client(said["http"], said["token"])
+    addresses = json.loads(process.stdout.readline())
+    client = Client(addresses["http"], addresses["token"])
 
     assert client.get("/all")[1]["counts"] == {"good": 0, "bad": 0}
-    assert said["page"] == f"{said['http']}/?token={said['token']}"
+    assert addresses["page"] == f"{addresses['http']}/?token={addresses['token']}"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        sender.sendto(b"a:1|c", (said["statsd_host"], said["statsd_port"]))
+        sender.sendto(b"a:1|c", (addresses["statsd_host"], addresses["statsd_port"]))
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=120) == ("", "")
     assert process.returncode == 0
 
 
-def test_a_token_can_be_chosen_or_left_out(start):
-    """Chosen for scripts, left out on a machine of one's own."""
+def test_the_token_can_be_set_or_turned_off(start):
+    """A script sets it; on a personal machine it may be turned off."""
     chosen = json.loads(start("--json", "--token", "a b/c").stdout.readline())
     without = json.loads(start("--json", "--no-token").stdout.readline())
 
     assert Client(chosen["http"], "a b/c").get("/all")[0] == 200
-    assert Client(chosen["http"]).ask("GET", chosen["page"].removeprefix(chosen["http"]))[0] == 200
+    page = chosen["page"].removeprefix(chosen["http"])
+    assert Client(chosen["http"]).request("GET", page)[0] == 200
     assert Client(chosen["http"]).get("/all")[0] == 401
     assert (Client(without["http"]).get("/all")[0], without["token"]) == (200, None)
     assert without["page"] == f"{without['http']}/"
@@ -113,7 +113,7 @@ def test_a_token_can_be_chosen_or_left_out(start):
 
 @pytest.mark.parametrize("option", ["--http-port", "--statsd-port"])
 def test_a_port_in_use_is_one_line(start, option):
-    """With the cure in it."""
+    """It suggests another port."""
     kind = socket.SOCK_STREAM if option == "--http-port" else socket.SOCK_DGRAM
     with socket.socket(socket.AF_INET, kind) as other:
         other.bind(("127.0.0.1", 0))
@@ -122,34 +122,32 @@ def test_a_port_in_use_is_one_line(start, option):
         port = other.getsockname()[1]
         ports = {"--http-port": "0", "--statsd-port": "0", option: str(port)}
         process = start(ports=[word for pair in ports.items() for word in pair])
-        output, complaint = process.communicate(timeout=120)
+        output, errors = process.communicate(timeout=120)
 
     assert (process.returncode, output) == (1, "")
-    assert complaint.startswith(
-        f"port {port} of 127.0.0.1 is in use. Choose another one: {option} "
-    )
-    assert complaint.count("\n") == 1
+    assert errors.startswith(f"port {port} of 127.0.0.1 is in use. Choose another one: {option} ")
+    assert errors.count("\n") == 1
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.1", "a-machine.example"])
-def test_it_listens_on_this_machine_alone(start, host):
-    """With a token, too: the intakes ask for none."""
+def test_it_listens_on_loopback_addresses_only(start, host):
+    """Even with a token: the vendors' endpoints require none."""
     process = start("--host", host)
-    output, complaint = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=120)
 
     assert (process.returncode, output) == (2, "")
-    assert complaint.endswith(
+    assert errors.endswith(
         f"argument --host: must be this machine alone, 127.0.0.1 or ::1, got {host!r}\n"
     )
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_it_may_be_told_under_which_name_of_this_machine(start, host):
-    """For what insists on one of them."""
-    said = json.loads(start("--json", "--host", host).stdout.readline())
+def test_the_host_can_be_a_name_or_an_address(start, host):
+    """Both are this machine."""
+    addresses = json.loads(start("--json", "--host", host).stdout.readline())
 
-    assert said["http"].startswith("http://127.0.0.1:")
-    assert Client(said["http"], said["token"]).get("/all")[0] == 200
+    assert addresses["http"].startswith("http://127.0.0.1:")
+    assert Client(addresses["http"], addresses["token"]).get("/all")[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -157,16 +155,16 @@ def test_it_may_be_told_under_which_name_of_this_machine(start, host):
     [["--token", ""], ["--token", "x", "--no-token"], ["--http-port", "65536"], ["--stat", "1"]],
 )
 def test_wrong_usage_ends_with_2(start, arguments):
-    """As in the other commands."""
+    """The other commands have the same exit code for it."""
     process = start(*arguments)
-    complaint = process.communicate(timeout=120)[1]
+    errors = process.communicate(timeout=120)[1]
 
     assert process.returncode == 2
-    assert "Traceback" not in complaint
+    assert "Traceback" not in errors
 
 
 def test_help_names_the_ports_and_the_exit_codes(start):
-    """A script's author reads no source."""
+    """Authors of scripts need not read the source."""
     output = start("--help").communicate(timeout=120)[0]
 
     assert "8766" in output

@@ -1,11 +1,11 @@
-"""Segment's stand-in: its limits, each at, below and above, and its answers."""
+"""The stand-in for Segment: each limit, at, below and above it, and the responses."""
 
 import json
 
 import pytest
-from inspector_client import NOW, asked
+from inspector_client import NOW, make_request
 
-from eventtracking.inspector.segment import INTAKES
+from eventtracking.inspector.segment import ENDPOINTS
 
 TRACK = {"type": "track", "event": "edx.video.played", "userId": "7"}
 
@@ -13,9 +13,9 @@ KEY = {"authorization": "Basic a2V5Og=="}
 
 
 def received(*events, path="/v1/batch", headers=KEY, **more):
-    """Return the answer to a batch of *events*, and what is remembered of it."""
-    request = asked(path, {"batch": [*events], **more}, headers=headers)
-    return INTAKES[path].receive(request, NOW)
+    """Return the response to a batch of *events*, and the events that are recorded."""
+    request = make_request(path, {"batch": [*events], **more}, headers=headers)
+    return ENDPOINTS[path].receive(request, NOW)
 
 
 def reasons(event, **more):
@@ -23,19 +23,19 @@ def reasons(event, **more):
     return list(only.reasons)
 
 
-def sized(size):
-    """Return an event of so many bytes of JSON."""
+def event_of_size(size):
+    """Return an event whose JSON has *size* bytes."""
     event = {**TRACK, "properties": {"text": ""}}
-    room = size - len(json.dumps(event, separators=(",", ":")))
-    return {**event, "properties": {"text": "x" * room}}
+    rest = size - len(json.dumps(event, separators=(",", ":")))
+    return {**event, "properties": {"text": "x" * rest}}
 
 
-def test_a_batch_is_taken_event_by_event():
-    """Each is remembered by its name and as it came."""
+def test_each_event_of_a_batch_is_recorded():
+    """With its name, and as it was received."""
     other = {"type": "identify", "userId": "7", "traits": {}}
-    answer, events = received(TRACK, other)
+    response, events = received(TRACK, other)
 
-    assert (answer.status, json.loads(answer.body)) == (200, {"success": True})
+    assert (response.status, json.loads(response.body)) == (200, {"success": True})
     assert [event.name for event in events] == ["edx.video.played", "identify"]
     assert [json.loads(event.payload) for event in events] == [TRACK, other]
     assert [event.reasons for event in events] == [(), ()]
@@ -55,22 +55,22 @@ def test_a_batch_is_taken_event_by_event():
         {**TRACK, "timestamp": "2026-01-02T03:04:05Z", "integrations": {"All": True}},
     ],
 )
-def test_what_segment_takes_is_good(event):
-    """No rule is made up."""
+def test_an_event_that_segment_accepts_is_good(event):
+    """There are no rules beyond Segment's own."""
     assert reasons(event) == []
 
 
 @pytest.mark.parametrize(
     ("event", "reason"),
     [
-        ({"type": "track", "userId": "7"}, "track needs event"),
-        ({"type": "track", "event": "", "userId": "7"}, "track needs event"),
-        ({"type": "track", "event": 5, "userId": "7"}, "track needs event"),
+        ({"type": "track", "userId": "7"}, "track: event must be"),
+        ({"type": "track", "event": "", "userId": "7"}, "track: event must be"),
+        ({"type": "track", "event": 5, "userId": "7"}, "track: event must be"),
         ({"type": "track", "event": "e"}, "no_user_anon_id"),
         ({"type": "track", "event": "e", "userId": "", "anonymousId": None}, "no_user_anon_id"),
         ({"type": "track", "event": "e", "userId": 7}, "must be strings"),
-        ({"type": "group", "userId": "7"}, "group needs groupId"),
-        ({"type": "alias", "userId": "7"}, "alias needs previousId"),
+        ({"type": "group", "userId": "7"}, "group: groupId must be"),
+        ({"type": "alias", "userId": "7"}, "alias: previousId must be"),
         ({"type": "trick", "userId": "7"}, "type must be one of"),
         ({"type": ["track"], "userId": "7"}, "type must be one of"),
         ({"event": "e", "userId": "7"}, "type must be one of"),
@@ -85,20 +85,20 @@ def test_what_segment_takes_is_good(event):
         ("text", "an event must be an object"),
     ],
 )
-def test_what_segment_would_drop_is_bad_though_it_answers_200(event, reason):
-    """The vendor answers 200 to nearly everything; that is what there is an inspector for."""
-    answer, [only] = received(event)
+def test_an_event_that_segment_would_drop_is_bad(event, reason):
+    """Segment responds with 200 all the same."""
+    response, [only] = received(event)
 
-    assert answer.status == 200
+    assert response.status == 200
     assert any(reason in each for each in only.reasons), only.reasons
 
 
 @pytest.mark.parametrize(("size", "status"), [(32_767, 200), (32_768, 200), (32_769, 400)])
 def test_an_event_has_at_most_32_kilobytes(size, status):
-    """A batch with a larger one is refused; its neighbours are not remembered."""
-    answer, events = received(TRACK, sized(size))
+    """A batch with a larger one is refused. The other events are not recorded."""
+    response, events = received(TRACK, event_of_size(size))
 
-    assert answer.status == status
+    assert response.status == status
     assert [bool(event.reasons) for event in events] == (
         [False, False] if status == 200 else [True]
     )
@@ -106,10 +106,10 @@ def test_an_event_has_at_most_32_kilobytes(size, status):
 
 @pytest.mark.parametrize(("number", "is_good"), [(2_499, True), (2_500, True), (2_501, False)])
 def test_a_batch_has_at_most_2500_events(number, is_good):
-    """More are answered 200, and dropped."""
-    answer, events = received(*[TRACK] * number)
+    """A larger one gets a 200, and is dropped."""
+    response, events = received(*[TRACK] * number)
 
-    assert answer.status == 200
+    assert response.status == 200
     assert {not event.reasons for event in events} == {is_good}
     assert len(events) == number
 
@@ -118,36 +118,38 @@ def test_a_batch_has_at_most_2500_events(number, is_good):
     "body",
     [b"", b"{", b'{"batch": [{"n": NaN}]}', b"[]", b'{"batch": {}}', b"{}", b"\xff\xfe", b"null"],
 )
-def test_what_is_no_batch_is_answered_400(body):
-    """The body is remembered, and why it cannot be read."""
-    answer, [only] = INTAKES["/v1/batch"].receive(asked("/v1/batch", body, headers=KEY), NOW)
+def test_a_body_that_is_not_a_batch_is_refused(body):
+    """With 400. The body is recorded with the reason."""
+    request = make_request("/v1/batch", body, headers=KEY)
+    response, [only] = ENDPOINTS["/v1/batch"].receive(request, NOW)
 
-    assert answer.status == 400
-    assert json.loads(answer.body)["success"] is False
+    assert response.status == 400
+    assert json.loads(response.body)["success"] is False
     assert only.reasons
 
 
-def test_nan_is_named_as_the_culprit():
-    """It is what the vendor's own client sends."""
-    request = asked("/v1/batch", b'{"batch": [{"n": NaN}]}', headers=KEY)
-    _, [only] = INTAKES["/v1/batch"].receive(request, NOW)
+def test_the_reason_names_nan():
+    """Segment's own client sends it."""
+    request = make_request("/v1/batch", b'{"batch": [{"n": NaN}]}', headers=KEY)
+    _, [only] = ENDPOINTS["/v1/batch"].receive(request, NOW)
 
     assert "NaN and Infinity are not JSON" in only.reasons[0]
 
 
-def test_a_body_that_could_not_be_unpacked_is_answered_400():
-    """As too large ones are."""
-    request = asked("/v1/batch", b"", trouble="the body is over 512000 bytes", too_large=True)
-    answer, [only] = INTAKES["/v1/batch"].receive(request, NOW)
+def test_a_body_that_could_not_be_read_is_refused():
+    """With 400, as one that is too large."""
+    error = "the body is over 512000 bytes"
+    request = make_request("/v1/batch", b"", error=error, is_too_large=True)
+    response, [only] = ENDPOINTS["/v1/batch"].receive(request, NOW)
 
-    assert (answer.status, only.reasons) == (400, ("the body is over 512000 bytes",))
+    assert (response.status, only.reasons) == (400, (error,))
 
 
 def test_an_empty_batch_is_bad():
-    """Somebody took the trouble to send nothing."""
-    answer, [only] = received()
+    """It gets a 200 all the same."""
+    response, [only] = received()
 
-    assert (answer.status, only.reasons) == (200, ("the batch is empty",))
+    assert (response.status, only.reasons) == (200, ("the batch is empty",))
 
 
 @pytest.mark.parametrize(
@@ -166,37 +168,37 @@ def test_a_write_key_is_required(headers, more, is_good):
     """In the header or in the body."""
     found = reasons(TRACK, headers=headers, **more)
 
-    assert found == [] if is_good else found[0].startswith("no write key")
+    assert [each.startswith("no write key") for each in found] == ([] if is_good else [True])
 
 
 def test_the_content_type_must_be_json():
-    """Segment reads nothing else."""
+    """Segment accepts no other type."""
     found = reasons(TRACK, headers={**KEY, "content-type": "text/plain"})
 
     assert found == ["Content-Type must be application/json"]
 
 
 @pytest.mark.parametrize(("sent_at", "is_good"), [("2026-01-02T03:04:05Z", True), ("now", False)])
-def test_the_time_of_sending_is_a_time(sent_at, is_good):
-    """The vendor computes the time of each event from it."""
+def test_sent_at_must_be_a_time(sent_at, is_good):
+    """Segment computes the time of each event from it."""
     assert (reasons(TRACK, sentAt=sent_at) == []) == is_good
 
 
 @pytest.mark.parametrize("field", ["context", "integrations"])
-def test_what_a_batch_says_of_all_its_events_is_an_object(field):
-    """It is merged into each of them."""
+def test_the_shared_fields_of_a_batch_must_be_objects(field):
+    """Segment merges them into each event."""
     assert reasons(TRACK, **{field: {}}) == []
     assert reasons(TRACK, **{field: []}) == [f"{field} of a batch must be an object"]
 
 
 @pytest.mark.parametrize("kind", ["track", "identify", "page", "screen", "group", "alias"])
 def test_a_single_call_is_an_event_of_its_type(kind):
-    """The type stands in the path, the write key in the body; it is not shown."""
+    """Its type is in the path. Its write key is in the body, and is not shown."""
     event = {"userId": "7", "event": "e", "groupId": "g", "previousId": "p"}
-    request = asked(f"/v1/{kind}", {**event, "writeKey": "k"})
-    answer, [only] = INTAKES[f"/v1/{kind}"].receive(request, NOW)
+    request = make_request(f"/v1/{kind}", {**event, "writeKey": "k"})
+    response, [only] = ENDPOINTS[f"/v1/{kind}"].receive(request, NOW)
 
-    assert (answer.status, only.reasons) == (200, ())
+    assert (response.status, only.reasons) == (200, ())
     assert only.name == ("e" if kind == "track" else kind)
     assert json.loads(only.payload) == {**event, "type": kind}
 
@@ -204,19 +206,19 @@ def test_a_single_call_is_an_event_of_its_type(kind):
 @pytest.mark.parametrize(
     ("content", "status"), [(b"{", 400), (b"[]", 200), (b'{"type": "page"}', 200)]
 )
-def test_a_single_call_that_is_wrong_is_bad(content, status):
-    """Whatever it is that was sent."""
-    request = asked("/v1/track", content, headers=KEY)
-    answer, [only] = INTAKES["/v1/track"].receive(request, NOW)
+def test_an_invalid_single_call_is_bad(content, status):
+    """It is refused only if its body is not JSON."""
+    request = make_request("/v1/track", content, headers=KEY)
+    response, [only] = ENDPOINTS["/v1/track"].receive(request, NOW)
 
-    assert answer.status == status
+    assert response.status == status
     assert only.reasons
 
 
-def test_an_event_nested_beyond_what_can_be_written_is_taken_all_the_same():
-    """300 levels are read, and not shown."""
+def test_an_event_that_is_nested_too_deeply_to_be_shown_is_accepted():
+    """orjson parses 300 levels, but does not encode them."""
     nested = json.loads("[" * 300 + "]" * 300)
-    answer, [only] = received({**TRACK, "properties": {"deep": nested}})
+    response, [only] = received({**TRACK, "properties": {"deep": nested}})
 
-    assert answer.status == 200
+    assert response.status == 200
     assert b"nested too deeply" in only.payload

@@ -1,6 +1,6 @@
 """However a process ends, what it emitted is in the log, once."""
 
-import program_ends
+import program_exits
 import pytest
 from log_programs import lines_in, numbers, run
 
@@ -36,7 +36,7 @@ register_tracker(Tracker({"log": Path(sys.argv[1])}))
 """
 
 ENDS = {
-    **program_ends.ENDS,
+    **program_exits.EXITS,
     "a spawned child": (
         """
 from concurrent.futures import ProcessPoolExecutor

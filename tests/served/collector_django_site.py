@@ -1,4 +1,4 @@
-"""A Django project with a collector in it, to be served by WSGI and by ASGI."""
+"""A Django project with a collector, as a WSGI and as an ASGI application."""
 
 import secrets
 
@@ -56,7 +56,7 @@ PAGE = engines["django"].from_string(
 
 
 def page(request):
-    """Show a page under a policy as strict as it gets."""
+    """Return a page with the strictest policy that allows its script."""
     nonce = secrets.token_urlsafe(16)
     response = HttpResponse(PAGE.render({"csp_nonce": nonce}))
     policy = f"default-src 'none'; connect-src 'self'; script-src 'nonce-{nonce}'"

@@ -1,4 +1,4 @@
-"""A site with a collector in it, as WSGI and as ASGI application."""
+"""A site with a collector, as a WSGI and as an ASGI application."""
 
 import tracking
 

@@ -1,4 +1,4 @@
-"""A Django project that emits events, to be served by WSGI and by ASGI."""
+"""A Django project that emits events, as a WSGI and as an ASGI application."""
 
 import asyncio
 import os

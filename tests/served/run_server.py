@@ -1,4 +1,4 @@
-"""Serve one of the sites: `python run_server.py KIND SITE FD`, on a socket that listens already."""
+"""Serve a site on a socket that is already listening: `python run_server.py KIND SITE FD`."""
 
 import importlib
 import os
@@ -28,7 +28,7 @@ def django(site, fd, kind):
     from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 
     server = ThreadedWSGIServer(("127.0.0.1", 0), WSGIRequestHandler, bind_and_activate=False)
-    # Whatever a request still does counts, so the end waits for it.
+    # The server must finish its requests before it ends: the tests count their events.
     server.daemon_threads = False
     serve(server, site, fd)
 
@@ -50,10 +50,8 @@ def gunicorn(site, fd, kind):
     options = ["--bind", f"fd://{fd}", "--worker-class", worker, "--workers", "2"]
     options += ["--threads", "8"] if worker == "gthread" else []
     options += ["--no-control-socket"] if has_control_socket() else []
-    # Without a name for the process and with logs that nobody reads.
-    os.execv(  # replaces this process, so that the signal reaches gunicorn
-        sys.executable, [sys.executable, "-m", "gunicorn", *options, f"{site}:application"]
-    )
+    # Gunicorn takes the place of this process, so that it gets the signals.
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *options, f"{site}:application"])
 
 
 def has_control_socket():

@@ -1,4 +1,4 @@
-"""Real servers for the sites in this folder, each in a process of its own."""
+"""Real servers for the sites in this folder, each in a process of its own, and their client."""
 
 import http.client
 import json
@@ -16,8 +16,8 @@ HERE = Path(__file__).parent
 
 @contextmanager
 def served(kind, site, log):
-    """Run *site* under the server called *kind*, and yield what a client needs."""
-    # Listening before the server starts: whoever connects early waits, and needs no retry.
+    """Run *site* under the server called *kind*, and yield a client of it."""
+    # It listens before the server starts: an early client waits, and need not retry.
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listening:
         server = start(kind, site, listening, log)
         client = Client(listening.getsockname()[1], log, server)
@@ -42,7 +42,7 @@ def start(kind, site, listening, log):
 
 
 class Client:
-    """Talks to a server, and reads what it logged once it has stopped."""
+    """Sends requests to a server, and reads its log after stopping it."""
 
     def __init__(self, port, log, server):
         self.port = port
@@ -53,10 +53,10 @@ class Client:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
 
     def get(self, path, connection=None, method="GET", body=None, **headers):
-        """Return the body that answers a request; headers in snake case."""
-        return self.ask(path, connection, method, body, **headers)[1]
+        """Return the body of the response; *headers* have names in snake case."""
+        return self.request(path, connection, method, body, **headers)[1]
 
-    def ask(self, path, connection=None, method="GET", body=None, **headers):
+    def request(self, path, connection=None, method="GET", body=None, **headers):
         """Return the response and its body."""
         own = connection or self.connection()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -68,7 +68,7 @@ class Client:
         return response, text
 
     def hang_up(self, path, **headers):
-        """Ask for *path*, read the beginning of the answer, and go away."""
+        """Request *path*, read the beginning of the response, and disconnect."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=300) as connection:
             lines = [f"GET {path} HTTP/1.1", "Host: localhost"]
             lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
@@ -76,7 +76,7 @@ class Client:
             assert connection.recv(64).startswith(b"HTTP/1.")
 
     def crowd(self, visit, number=50):
-        """Run *visit*, for each of *number* users, at the same moment."""
+        """Call *visit* for each of *number* users at the same time."""
         start = threading.Barrier(number, timeout=300)
         failures = []
 
@@ -95,13 +95,13 @@ class Client:
         assert failures == []
 
     def stop(self):
-        """End the server as an operator would, and wait for what it still does."""
+        """Stop the server as an operator would, and wait until its requests are finished."""
         if self._server.poll() is None:
             self._server.send_signal(signal.SIGTERM)
             self._server.wait(timeout=300)
 
     def events(self):
-        """Return the events that the server logged, after stopping it."""
+        """Stop the server; return the events in its log."""
         self.stop()
         if not self._log.exists():
             return []

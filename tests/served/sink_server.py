@@ -1,4 +1,4 @@
-"""A server that keeps every request and answers what a script says: a destination for tests."""
+"""A destination for tests: a server that keeps every request, and responds as a script says."""
 
 import gzip
 import json
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Request(NamedTuple):
-    """What arrived: header names in lower case, and a body that was gzip decoded already."""
+    """A received request, with its header names in lower case and its body decompressed."""
 
     method: str
     path: str
@@ -24,7 +24,7 @@ class Request(NamedTuple):
 
 
 class Sink:
-    """What a test sees of the server."""
+    """The state of the server that a test uses."""
 
     def __init__(self, script, default):
         self.url = ""
@@ -33,8 +33,8 @@ class Sink:
         self.script = deque(script)
         self.default = default
 
-    def next_answer(self):
-        # Threads answer at once when several connections are open; popleft() is atomic.
+    def next_step(self):
+        # Several threads may call this at the same time; popleft() is atomic.
         try:
             return self.script.popleft()
         except IndexError:
@@ -43,10 +43,10 @@ class Sink:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # An answer goes out in one piece, and at once.
+    # A response is one write, and is sent at once.
     wbufsize = -1
     disable_nagle_algorithm = True
-    # A connection that a test forgot ends by itself.
+    # A connection that a test does not close ends by itself.
     timeout = 30
 
     def setup(self):
@@ -57,32 +57,32 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", 0))
         body = self.rfile.read(length)
         if len(body) < length:
-            # The client died in the middle of it: no server takes half a request.
+            # The client disconnected in the middle: no server accepts half a request.
             self.close_connection = True
             return
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.sink.requests.append(Request(self.command, self.path, headers, body))
-        self.answer(self.server.sink.next_answer())
+        self.answer(self.server.sink.next_step())
 
     do_CONNECT = do_POST  # noqa: N815  # the name is the standard library's
 
-    def answer(self, said):
+    def answer(self, step):
         """
-        Answer what the script says.
+        Respond as a step of the script says.
 
-        A status; `(status, headers)`; `(status, headers, body)`; bytes, which are sent
-        as they are before the connection ends; or a function that is given this handler.
+        It is a status; `(status, headers)`; `(status, headers, body)`; bytes, which are sent
+        unchanged before the connection ends; or a function that is called with this handler.
         """
-        if callable(said):
-            said(self)
-        elif isinstance(said, bytes):
-            self.wfile.write(said)
+        if callable(step):
+            step(self)
+        elif isinstance(step, bytes):
+            self.wfile.write(step)
             self.close_connection = True
         else:
-            given = (said,) if isinstance(said, int) else said
-            status, headers, body = (*given, *({}, b"")[len(given) - 1 :])
+            response = (step,) if isinstance(step, int) else step
+            status, headers, body = (*response, *({}, b"")[len(response) - 1 :])
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -94,18 +94,18 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
 
     def log_message(self, *_):
-        """Say nothing: the test looks at `Sink.requests`."""
+        """Log nothing: the test reads `Sink.requests`."""
 
 
 class Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def handle_error(self, request, client_address):
-        """Say nothing: clients of these tests hang up as they like."""
+        """Log nothing: the clients of these tests disconnect at any time."""
 
 
 def reset(handler):
-    """Answer with a reset of the connection."""
+    """Reset the connection instead of responding."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.rfile.close()
     handler.wfile.close()
@@ -114,10 +114,10 @@ def reset(handler):
 
 
 def drip(data, *, stop=None, every=0.02):
-    """Return an answer that sends *data*, and then a byte at a time until *stop*, or the end."""
+    """Return a step that sends *data*, then a byte at a time until *stop* or a disconnect."""
     over = stop or threading.Event()
 
-    def answer(handler):
+    def respond(handler):
         handler.wfile.write(data)
         handler.wfile.flush()
         try:
@@ -125,11 +125,11 @@ def drip(data, *, stop=None, every=0.02):
                 handler.wfile.write(b"x")
                 handler.wfile.flush()
         except OSError:
-            # The client had enough.
+            # The client gave up.
             pass
         handler.close_connection = True
 
-    return answer
+    return respond
 
 
 @contextmanager
@@ -138,8 +138,8 @@ def sink(script=(), *, default=200, tls=None):
     Run a server, and yield its `Sink`.
 
     Args:
-        script: One answer for each request, in order; see `Handler.answer`.
-        default: The answer to all later ones.
+        script: A step for each request, in order; see `Handler.answer`.
+        default: The step for all later requests.
         tls: An `ssl.SSLContext` with a certificate, for https.
     """
     with Server(("127.0.0.1", 0), Handler) as server:
@@ -147,7 +147,7 @@ def sink(script=(), *, default=200, tls=None):
         kept.port = server.server_address[1]
         kept.url = f"{'https' if tls else 'http'}://127.0.0.1:{kept.port}"
         if tls:
-            # The handshake is the handler's: a client without one must not stop the others.
+            # The handshake happens in the handler: a client without one must not stop the others.
             server.socket = tls.wrap_socket(
                 server.socket, server_side=True, do_handshake_on_connect=False
             )

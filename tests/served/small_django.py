@@ -1,11 +1,11 @@
-"""A Django as small as it gets, with this application in it: one for all tests of a process."""
+"""A minimal Django project with this application, for all tests of a process."""
 
 import django
 from django.conf import settings
 
 
 def set_up():
-    """Configure Django, unless another folder of tests did."""
+    """Configure Django, unless the tests of another folder have done so."""
     if not settings.configured:
         settings.configure(
             INSTALLED_APPS=[

@@ -1,4 +1,4 @@
-"""The tracker of the sites in this folder: every fact, one log file."""
+"""The tracker settings of the sites in this folder: every request fact, and one log file."""
 
 import os
 
@@ -18,5 +18,5 @@ def backends():
 
 
 def shared(name):
-    """Return the path of a file beside the log, for what the processes of a site share."""
+    """Return the path of a file next to the log, which the processes of a site share."""
     return f"{os.environ['SERVED_LOG']}.{name}"

@@ -6,7 +6,7 @@ import pytest
 from package_source import modules
 
 # What got its time-out elsewhere.
-BOUNDED = {("eventtracking.demo.drive", "start.wait()"): "the barrier was made with one"}
+BOUNDED = {("eventtracking.demo.simulation", "start.wait()"): "the barrier was made with one"}
 
 
 def endless(tree):

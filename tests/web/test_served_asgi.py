@@ -75,7 +75,7 @@ def test_a_request_leaves_nothing_behind(site):
     for number in range(20):
         site.get(f"/page/{number}", connection, **headers(number))
         site.get("/untracked", connection)
-        assert site.ask("/boom", **headers(number))[0].status == 500
+        assert site.request("/boom", **headers(number))[0].status == 500
         site.get("/untracked")
     connection.close()
 

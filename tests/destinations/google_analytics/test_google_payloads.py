@@ -14,8 +14,8 @@ from strange_data import STRANGE, strange_data
 
 from eventtracking.backends.google_analytics import GoogleAnalyticsBackend
 from eventtracking.exceptions import EventLost, ImproperlyConfigured
-from eventtracking.inspector import google_analytics as inspector
-from eventtracking.inspector.intake import Request
+from eventtracking.inspector.endpoint import Request
+from eventtracking.inspector.google_analytics import endpoints as inspector
 
 # Nobody listens there; these tests send nothing.
 NOWHERE = "http://127.0.0.1:9"

@@ -38,7 +38,7 @@ def post(site, body, path="/event", method="POST", **headers):
         "Content_Type": "application/json",
         **headers,
     }
-    response, text = site.ask(path, None, method, body, **headers)
+    response, text = site.request(path, None, method, body, **headers)
     return response, text
 
 

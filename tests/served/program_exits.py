@@ -1,11 +1,12 @@
 """
-The ways a program can end, and what it emits before: a hundred events, by `emit(first, last)`.
+Programs that emit a hundred events with `emit(first, last)` and exit in different ways.
 
-Each is `(source, exit status)`. What goes before it defines `emit` and imports `atexit`, `os`,
-`signal`, `sys`, `threading` and `tracker`; the hooks in its list `late` run after all others.
+Each is `(source, exit status)`. The test puts code before it that defines `emit`, imports
+`atexit`, `os`, `signal`, `sys`, `threading` and `tracker`, and defines a list `late` of exit hooks
+that run after all others.
 """
 
-ENDS = {
+EXITS = {
     "the last line": ("emit(0, 100)", 0),
     "sys.exit": ("emit(0, 100); sys.exit(3)", 3),
     "an exception": ("sys.excepthook = lambda *_: None; emit(0, 100); 1 / 0", 1),
@@ -46,31 +47,31 @@ os.kill(os.getpid(), signal.SIGTERM)
         "emit(0, 50); late.append(lambda: emit(50, 100))",
         0,
     ),
-    "a thread that goes on after main": (
+    "a thread that outlives the main thread": (
         """
 main = threading.current_thread()
 
-def go_on():
+def emit_later():
     main.join()
     emit(50, 100)
 
 emit(0, 50)
-threading.Thread(target=go_on).start()
+threading.Thread(target=emit_later).start()
 """,
         0,
     ),
-    "a daemon thread that is cut off": (
+    "a daemon thread that is still running": (
         """
-gone = threading.Event()
+emitted = threading.Event()
 
-def go_on():
+def run():
     emit(0, 100)
-    gone.set()
+    emitted.set()
     while True:
         pass
 
-threading.Thread(target=go_on, daemon=True).start()
-gone.wait()
+threading.Thread(target=run, daemon=True).start()
+emitted.wait()
 """,
         0,
     ),
@@ -122,7 +123,7 @@ thread.join()
 """,
         0,
     ),
-    "a program that takes its place": (
+    "os.execv": (
         "emit(0, 100); os.execv(sys.executable, [sys.executable, '-c', ''])",
         0,
     ),
