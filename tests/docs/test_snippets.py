@@ -73,7 +73,8 @@ def test_a_snippet_that_fails_fails_its_document(tmp_path):
 def sources():
     """Return the files of the package without what are programs of their own."""
     programs = {"demo", "inspector"}
-    return [path for path in sorted(PACKAGE.rglob("*.py")) if not programs & {*path.parts}]
+    paths = sorted(PACKAGE.rglob("*.py"))
+    return [path for path in paths if not programs & {*path.relative_to(PACKAGE).parts}]
 
 
 def texts():
