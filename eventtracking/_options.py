@@ -103,7 +103,7 @@ class Options:
             cause: A reason or a cure, to follow the value.
             secret: Keep the value out of the message.
         """
-        shown = f"a value of type {type(value).__name__}" if secret else _shown(value)
+        shown = f"a value of type {type(value).__name__}" if secret else safe_repr(value)
         reason = f": {cause}" if cause else ""
         self.problem(name, f"{name} must be {expected}, got {shown}{reason}")
 
@@ -168,7 +168,8 @@ PATH = Rule("a path", lambda value: isinstance(value, str | os.PathLike) and val
 MAPPING = Rule("a mapping", lambda value: isinstance(value, Mapping))
 
 
-def _shown(value: Any) -> str:
+def safe_repr(value: Any) -> str:
+    """Return `repr(value)`, or the type of *value* if that raises."""
     try:
         return repr(value)
     except Exception:

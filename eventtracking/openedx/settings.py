@@ -7,7 +7,7 @@ from typing import Any
 
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.settings import load
-from eventtracking.settings.open_edx_keys import turned_on
+from eventtracking.settings.open_edx_keys import settings_from_keys
 
 __all__ = ["load", "providers"]
 
@@ -45,7 +45,7 @@ def providers(env: Mapping[str, Any], auth: Mapping[str, Any] | None = None) -> 
     for source in (env, auth):
         if isinstance(source.get("FEATURES"), Mapping):
             features.update(source["FEATURES"])
-    return turned_on({**site, "FEATURES": features})
+    return settings_from_keys({**site, "FEATURES": features})
 
 
 def _mapping(name: str, value: Any) -> Mapping[str, Any]:
