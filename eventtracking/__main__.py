@@ -1,4 +1,4 @@
-"""`python -m eventtracking` is the command `eventtracking`."""
+"""Run the command line with `python -m eventtracking`."""
 
 from __future__ import annotations
 
