@@ -1,4 +1,4 @@
-"""Run the command line with `python -m eventtracking`."""
+"""Run the command `eventtracking` by `python -m eventtracking`."""
 
 from __future__ import annotations
 
