@@ -28,12 +28,9 @@ def import_string(path: str) -> Any:
     module = _import_module(module_path)
     try:
         found = getattr(module, name)
-    except AttributeError as error:
-        hint = did_you_mean(name, _public(dir(module)))
-        raise ImproperlyConfigured(f"module {module_path!r} has no {name!r}.{hint}") from error
     except Exception as error:
-        # A module may import its names on first access.
-        raise ImproperlyConfigured(_failure(path, error)) from error
+        text = _missing_name(module, path, error) or _failure(path, error)
+        raise ImproperlyConfigured(text) from error
     if isinstance(found, ModuleType):
         raise ImproperlyConfigured(f"{path!r} is a module. Add the name of an object in it")
     return found
@@ -71,16 +68,26 @@ def _import_module(path: str) -> ModuleType:
     try:
         return import_module(path)
     except Exception as error:
-        raise ImproperlyConfigured(_missing(path, error) or _failure(path, error)) from error
+        text = _missing_module(path, error) or _failure(path, error)
+        raise ImproperlyConfigured(text) from error
 
 
-def _missing(path: str, error: Exception) -> str:
+def _missing_module(path: str, error: Exception) -> str:
     """Return a message if the module *path* does not exist, or "" for any other *error*."""
     name = error.name if isinstance(error, ModuleNotFoundError) else None
     if name is None or not f"{path}.".startswith(f"{name}."):
         # The module exists. Perhaps a module that it imports does not.
         return ""
     return f"there is no module {name!r}.{did_you_mean(name, _siblings(name)) or _CURE}"
+
+
+def _missing_name(module: ModuleType, path: str, error: Exception) -> str:
+    """Return a message if *module* has no name *path*, or "" if its lazy import failed."""
+    if not isinstance(error, AttributeError):
+        return ""
+    module_path, _, name = path.rpartition(".")
+    hint = did_you_mean(name, _public(dir(module)))
+    return f"module {module_path!r} has no {name!r}.{hint}"
 
 
 def _failure(path: str, error: Exception) -> str:
