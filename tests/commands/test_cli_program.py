@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eventtracking import __version__
+from eventtracking import __version__, commands
 
 PROGRAM = [sys.executable, "-m", "eventtracking"]
 
@@ -131,3 +131,14 @@ def test_importing_the_command_line_is_cheap(environment):
 
     assert "eventtracking.settings" in loaded
     assert loaded & {f"eventtracking.{name}" for name in ("demo", "inspector")} == set()
+
+
+def test_every_command_is_listed_in_the_help(command):
+    """A module in `commands/` with `add_parser` that `cli.py` does not list would be unreachable."""
+    modules = Path(commands.__file__).parent.glob("*.py")
+    names = [path.stem for path in modules if "def add_parser(" in path.read_text("utf-8")]
+
+    listed = command("--help").stdout
+
+    assert len(names) >= 5
+    assert [name for name in names if f"\n    {name} " not in listed] == []

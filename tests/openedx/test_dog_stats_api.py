@@ -209,8 +209,8 @@ def test_a_name_that_is_not_text_is_skipped(registered, monkeypatch, caplog, nam
         getattr(dog_stats_api, name)(metric, 1)
 
     assert backend.stats()["accepted"] == 0
-    [said] = caplog.messages
-    assert said.endswith(" is not reported: it needs a name and a number")
+    [message] = caplog.messages
+    assert message.endswith(" is not reported: it needs a name and a number")
     backend.close(0)
 
 
@@ -248,8 +248,8 @@ def test_without_any_client_metrics_are_dropped_with_a_warning(registered, monke
     for _ in range(3):
         dog_stats_api.increment("a")
 
-    said = "No client for Datadog is installed: metrics are dropped. "
-    assert caplog.messages == [f"{said}Run: pip install 'eventtracking[datadog]'"]
+    text = "No client for Datadog is installed: metrics are dropped. "
+    assert caplog.messages == [f"{text}Run: pip install 'eventtracking[datadog]'"]
 
 
 @pytest.mark.filterwarnings("default:dog_stats_api:DeprecationWarning")
