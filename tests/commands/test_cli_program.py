@@ -134,7 +134,7 @@ def test_importing_the_command_line_is_cheap(environment):
 
 
 def test_every_command_is_listed_in_the_help(command):
-    """A module in `commands/` with `add_parser` that `cli.py` does not list would be unreachable."""
+    """A command in `commands/` that is missing in `cli.py` could not be run."""
     modules = Path(commands.__file__).parent.glob("*.py")
     names = [path.stem for path in modules if "def add_parser(" in path.read_text("utf-8")]
 
