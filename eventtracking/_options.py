@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -37,6 +38,7 @@ class Options:
     def __init__(self, owner: str) -> None:
         self.owner = owner
         self._problems: list[tuple[str, str]] = []
+        self._cause: Exception | None = None
 
     def check(self, name: str, value: Any, rule: Rule, *, secret: bool = False) -> bool:
         """
@@ -55,14 +57,21 @@ class Options:
 
     def check_list(self, name: str, values: Any, rule: Rule) -> list[Any]:
         """Return *values* as a list if each of them fits *rule*; else note it and return []."""
-        if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-            self.refuse(name, "a list", values)
-            return []
-        listed = [*values]
+        listed = self._listed(name, values)
         checked = [
             self.check(f"{name}[{index}]", value, rule) for index, value in enumerate(listed)
         ]
         return listed if all(checked) else []
+
+    def parse_list(
+        self, name: str, values: Any, parser: Callable[[Any], Parsed], expected: str
+    ) -> list[Parsed]:
+        """Return *values* as a list, each of them parsed as by `parse`, without wrong ones."""
+        parsed = [
+            self.parse(f"{name}[{index}]", value, parser, expected)
+            for index, value in enumerate(self._listed(name, values))
+        ]
+        return [value for value in parsed if value is not None]
 
     def check_known(self, given: Iterable[str], known: Iterable[str]) -> None:
         """Note a problem for each of the names *given* that is not a *known* option."""
@@ -87,6 +96,7 @@ class Options:
         try:
             return parser(value)
         except (TypeError, ValueError) as error:
+            self._cause = self._cause or error
             self.refuse(name, expected, value, cause=str(error))
             return None
 
@@ -103,7 +113,7 @@ class Options:
             cause: A reason or a cure, to follow the value.
             secret: Keep the value out of the message.
         """
-        shown = f"a value of type {type(value).__name__}" if secret else _shown(value)
+        shown = f"a value of type {type(value).__name__}" if secret else safe_repr(value)
         reason = f": {cause}" if cause else ""
         self.problem(name, f"{name} must be {expected}, got {shown}{reason}")
 
@@ -122,7 +132,13 @@ class Options:
         if self._problems:
             raise ImproperlyConfigured(
                 "\n".join(line for _, line in self._problems), options=self._problems
-            )
+            ) from self._cause
+
+    def _listed(self, name: str, values: Any) -> list[Any]:
+        if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+            self.refuse(name, "a list", values)
+            return []
+        return [*values]
 
 
 def whole_number(least: int = 0, most: int | None = None, *, unit: str = "") -> Rule:
@@ -156,6 +172,23 @@ def one_of(*choices: str) -> Rule:
     return Rule(f"one of {listed}", lambda value: isinstance(value, str) and value in choices)
 
 
+def regular_expression(value: Any) -> re.Pattern[str]:
+    """
+    Return *value*, text or a compiled expression, compiled. For `Options.parse`.
+
+    Raises:
+        ValueError: If it is not a regular expression for text.
+        TypeError: If it is of another type.
+    """
+    try:
+        compiled = re.compile(value)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(compiled.pattern, str):
+        raise ValueError("it must be an expression for text, not bytes")
+    return compiled
+
+
 def optional(rule: Rule) -> Rule:
     """Return *rule*, which accepts `None` as well."""
     return Rule(f"{rule.expected}, or None", lambda value: value is None or rule.accepts(value))
@@ -168,7 +201,8 @@ PATH = Rule("a path", lambda value: isinstance(value, str | os.PathLike) and val
 MAPPING = Rule("a mapping", lambda value: isinstance(value, Mapping))
 
 
-def _shown(value: Any) -> str:
+def safe_repr(value: Any) -> str:
+    """Return `repr(value)`, or the type of *value* if that raises."""
     try:
         return repr(value)
     except Exception:

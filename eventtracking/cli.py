@@ -1,4 +1,4 @@
-"""The command line: send an event, check settings, see a demonstration and what would be sent."""
+"""The command line `eventtracking`: its commands, standard streams and exit codes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import sys
 from collections.abc import Callable, Sequence
 
 from eventtracking import __version__
-from eventtracking.commands.check import add_check
-from eventtracking.commands.command_line import EXIT_CODES, UsageError, complain, new_parser
-from eventtracking.commands.demo import add_demo
-from eventtracking.commands.emit import add_emit
-from eventtracking.commands.inspect import add_inspect
-from eventtracking.commands.outbox import add_outbox
+from eventtracking.commands import check, demo, emit, inspect, outbox
+from eventtracking.commands.arguments import Parser
+from eventtracking.commands.errors import EXIT_CODES, UsageError, report
 from eventtracking.exceptions import ImproperlyConfigured
 
-# What a shell reports for a program that SIGINT ended.
+# To add a command, write a module with `add_parser` in `commands/` and list it here.
+_COMMANDS = (demo, inspect, emit, check, outbox)
+
+# The exit code that a shell reports for a program terminated by SIGINT.
 _INTERRUPTED = 130
 
 _EXAMPLES = """\
@@ -35,21 +35,22 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Run the command that *arguments* name, by default those of the process.
+    Run the command in *arguments*, by default those of the process.
 
     Returns:
-        The exit code: 0 for done, 1 for wrong settings or a lost event, 2 for wrong usage.
+        The exit code: 0 for success, 1 for invalid settings or a lost event, 2 for a usage
+        error.
     """
     try:
         try:
             return _run(arguments)
         finally:
-            # Not left to the end of the interpreter, where nobody catches what goes wrong.
+            # An error while the interpreter exits could not be caught.
             print(end="", flush=True)
     except OSError as error:
-        _give_up_output()
-        # Whoever reads no further, as `head` does, need not be told.
-        return 1 if isinstance(error, BrokenPipeError) else complain(f"eventtracking: {error}")
+        _discard_output()
+        # A reader such as `head` that stops reading needs no message.
+        return 1 if isinstance(error, BrokenPipeError) else report(f"eventtracking: {error}")
     except KeyboardInterrupt:
         return _INTERRUPTED
 
@@ -58,36 +59,32 @@ def _run(arguments: Sequence[str] | None) -> int:
     _prepare_streams()
     options = _parser().parse_args(arguments)
     _log_to_stderr()
-    command: Callable[[argparse.Namespace], int] = options.command
+    run: Callable[[argparse.Namespace], int] = options.run
     try:
-        return command(options)
+        return run(options)
     except UsageError as error:
-        return complain(f"eventtracking: {error}", code=2)
+        return report(f"eventtracking: {error}", code=2)
     except ImproperlyConfigured as error:
-        return complain(str(error))
+        return report(str(error))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = new_parser(
-        argparse.ArgumentParser,
+def _parser() -> Parser:
+    parser = Parser(
         prog="eventtracking",
         description="Event tracking that a Python program embeds: one emit(), every destination.",
         epilog=_EXAMPLES + EXIT_CODES,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    add_demo(commands)
-    add_inspect(commands)
-    add_emit(commands)
-    add_check(commands)
-    add_outbox(commands)
+    for command in _COMMANDS:
+        command.add_parser(commands)
     return parser
 
 
 def _prepare_streams() -> None:
     if sys.stdout is None:
-        # Closed by who started this program. It prints all the same, and no log file may
-        # get the free number, on which others print too.
+        # Standard output was closed before this program started. Its descriptor is opened
+        # again, so that no log file gets the number to which other code prints.
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", closefd=False)
     # A terminal that is not UTF-8 gets escapes instead of a traceback.
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -95,7 +92,7 @@ def _prepare_streams() -> None:
 
 
 def _log_to_stderr() -> None:
-    """Show what the library logs in one line each: an operator needs the cause, not the way."""
+    """Log each record as one line, with the error but without the traceback."""
 
     class OneLine(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:
@@ -108,6 +105,6 @@ def _log_to_stderr() -> None:
     logging.basicConfig(handlers=[handler])
 
 
-def _give_up_output() -> None:
-    """Let what is still buffered, and cannot be written, go nowhere."""
+def _discard_output() -> None:
+    """Discard buffered output that cannot be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Importing what a setting names, and saying why that failed."""
+"""Importing objects that settings name, and the errors of wrong paths."""
 
 import subprocess
 import sys
@@ -9,51 +9,52 @@ from eventtracking import _imports
 from eventtracking.exceptions import ImproperlyConfigured
 
 
-def refusal(path):
+def error_of(path):
     with pytest.raises(ImproperlyConfigured) as raised:
         _imports.import_string(path)
     return raised.value
 
 
-def module(folder, name, text):
+def write_module(folder, name, text):
     (folder / f"{name}.py").write_text(text)
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
+    """A folder from which modules can be imported."""
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
 
 
 def test_a_dotted_path_is_imported():
-    """A class, a function, any object."""
+    """It may name a class, a function or any other object."""
     assert _imports.import_string("collections.abc.Mapping").__name__ == "Mapping"
 
 
 @pytest.mark.parametrize("path", ["", "Class", ".Class", "a..b", "a.b.", ".a.b", "."])
-def test_a_path_without_its_parts_is_explained(path):
-    """By the form that it should have."""
-    assert str(refusal(path)).endswith("is not a dotted path such as 'package.module.Class'")
+def test_a_malformed_path_is_explained(path):
+    """The error shows the expected form."""
+    assert str(error_of(path)).endswith("is not a dotted path such as 'package.module.Class'")
 
 
-def test_a_missing_module_is_named_with_the_nearest():
-    """Not the whole path, but the part that is missing."""
-    assert str(refusal("eventtracking.trackr.Tracker")) == (
+def test_a_missing_module_is_reported_with_a_suggestion():
+    """The error names the missing module, not the whole path."""
+    assert str(error_of("eventtracking.trackr.Tracker")) == (
         "there is no module 'eventtracking.trackr'. Did you mean 'eventtracking.tracker'?"
     )
-    assert "Did you mean 'eventtracking'?" in str(refusal("eventtrcking.tracker.Tracker"))
+    assert "Did you mean 'eventtracking'?" in str(error_of("eventtrcking.tracker.Tracker"))
 
 
-def test_a_missing_module_without_a_neighbour_names_the_two_cures():
-    """There is nothing to suggest."""
-    assert str(refusal("qqqqqqqq.X")) == (
-        "there is no module 'qqqqqqqq'. Install what brings it, or correct the path"
+def test_a_missing_module_without_a_suggestion_is_reported_with_two_fixes():
+    """Installing a package, or correcting the path."""
+    assert str(error_of("qqqqqqqq.X")) == (
+        "there is no module 'qqqqqqqq'. Install the package that contains it, or correct the path"
     )
 
 
-def test_a_missing_name_is_reported_with_the_nearest_and_its_cause():
+def test_a_missing_name_is_reported_with_a_suggestion_and_its_cause():
     """The original error is chained."""
-    error = refusal("eventtracking.exceptions.EventLots")
+    error = error_of("eventtracking.exceptions.EventLots")
 
     assert str(error) == (
         "module 'eventtracking.exceptions' has no 'EventLots'. Did you mean 'EventLost'?"
@@ -61,10 +62,10 @@ def test_a_missing_name_is_reported_with_the_nearest_and_its_cause():
     assert isinstance(error.__cause__, AttributeError)
 
 
-def test_a_module_is_not_what_was_asked_for():
-    """Somebody forgot the last part."""
-    assert str(refusal("eventtracking.exceptions")) == (
-        "'eventtracking.exceptions' is a module. Add the name of what it holds"
+def test_the_path_of_a_module_is_refused():
+    """The name of an object in it is missing."""
+    assert str(error_of("eventtracking.exceptions")) == (
+        "'eventtracking.exceptions' is a module. Add the name of an object in it"
     )
 
 
@@ -78,33 +79,35 @@ def test_a_module_is_not_what_was_asked_for():
     ],
 )
 def test_an_error_inside_an_existing_module_is_shown(folder, request, text, reason):
-    """It is not mistaken for a wrong path."""
+    """It is not reported as a wrong path."""
     name = f"broken_{request.node.callspec.indices['text']}"
-    module(folder, name, text)
+    write_module(folder, name, text)
 
-    error = refusal(f"{name}.Thing")
+    error = error_of(f"{name}.Thing")
 
     assert str(error).startswith(f"importing '{name}' failed: ")
     assert reason in str(error)
     assert error.__cause__ is not None
 
 
-def test_an_error_of_a_module_that_imports_on_demand_is_shown(folder):
-    """A module-level `__getattr__` can fail in any way."""
-    module(folder, "on_demand", "def __getattr__(name):\n    raise ImportError('no ' + name)\n")
+def test_an_error_of_a_module_with_lazy_names_is_shown(folder):
+    """A module-level `__getattr__` may raise any exception."""
+    write_module(
+        folder, "on_demand", "def __getattr__(name):\n    raise ImportError('no ' + name)\n"
+    )
 
-    assert str(refusal("on_demand.Thing")) == (
+    assert str(error_of("on_demand.Thing")) == (
         "importing 'on_demand.Thing' failed: ImportError: no Thing"
     )
 
 
-def test_a_package_of_an_extra_is_returned():
-    """When it is there, that is all."""
+def test_an_installed_package_of_an_extra_is_returned():
+    """No error is raised."""
     assert _imports.require("json", extra="http").__name__ == "json"
 
 
-def test_a_missing_extra_names_the_line_that_installs_it():
-    """The cure can be copied."""
+def test_a_missing_package_is_reported_with_the_command_that_installs_it():
+    """The command can be copied."""
     with pytest.raises(ImproperlyConfigured) as raised:
         _imports.require("surely_not_installed", extra="http")
 
@@ -113,8 +116,8 @@ def test_a_missing_extra_names_the_line_that_installs_it():
     )
 
 
-def test_settings_import_nothing_that_only_few_programs_need():
-    """Time zones, parsers and the search for near names are loaded when they are used."""
+def test_settings_import_rarely_used_modules_on_demand():
+    """Time zones, the TOML parser and `difflib` are imported when they are used."""
     code = (
         "import sys\nbefore = set(sys.modules)\nimport eventtracking.settings\n"
         "print(*({'pytz', 'tomllib', 'difflib', 'django'} & (set(sys.modules) - before)))"

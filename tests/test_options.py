@@ -1,5 +1,6 @@
 """Options of classes: every rule in words, and all wrong options in one error."""
 
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from eventtracking._options import (
     number,
     one_of,
     optional,
+    regular_expression,
     whole_number,
 )
 from eventtracking.exceptions import ImproperlyConfigured
@@ -116,6 +118,54 @@ def test_a_parsed_option_is_returned_or_reported_with_the_cause(options):
     assert problems(options) == [
         "Backend: price must be a price, got 'free': could not convert string to float: 'free'"
     ]
+
+
+def test_the_error_of_a_parser_is_the_cause_of_the_exception(options):
+    """Its traceback shows where the parser failed."""
+    options.parse("price", "free", float, "a price")
+    with pytest.raises(ImproperlyConfigured) as raised:
+        options.raise_problems()
+
+    assert isinstance(raised.value.__cause__, ValueError)
+
+
+def test_a_list_is_parsed_item_by_item(options):
+    """A wrong item does not hide the next one."""
+    assert options.parse_list("prices", ("1", "1.5"), float, "a price") == [1.0, 1.5]
+    assert options.parse_list("prices", ["a", "1", "b"], float, "a price") == [1.0]
+    assert options.parse_list("prices", "15", float, "a price") == []
+    assert [line.partition(", got")[0] for line in problems(options)] == [
+        "Backend: prices[0] must be a price",
+        "Backend: prices[2] must be a price",
+        "Backend: prices must be a list",
+    ]
+
+
+@pytest.mark.parametrize("value", ["a+", re.compile("a+")])
+def test_a_regular_expression_may_be_text_or_compiled(value):
+    """Both become a compiled expression."""
+    assert regular_expression(value).fullmatch("aa")
+
+
+@pytest.mark.parametrize(
+    ("value", "cause"),
+    [
+        ("(", "missing )"),
+        ("a{99999999999999999999}", "repetition"),
+        (b"a", "not bytes"),
+        (re.compile(b"a"), "not bytes"),
+        (5, "must be string"),
+        (["a"], "unhashable"),
+    ],
+)
+def test_any_other_regular_expression_is_refused_with_the_reason(options, value, cause):
+    """The line shows what is wrong with the expression."""
+    assert options.parse("pattern", value, regular_expression, "a regular expression") is None
+
+    [line] = problems(options)
+
+    assert line.startswith("Backend: pattern must be a regular expression, got ")
+    assert cause in line
 
 
 def test_a_secret_is_not_shown(options):

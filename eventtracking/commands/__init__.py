@@ -1,1 +1,1 @@
-"""The commands of the program `eventtracking`, a file each."""
+"""The commands of the program `eventtracking`: one command a file, listed in `cli.py`."""

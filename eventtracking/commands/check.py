@@ -5,29 +5,22 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from eventtracking.commands.command_line import (
-    CONFIG_HELP,
-    EXIT_CODES,
-    complain,
-    load_settings,
-    new_parser,
-)
+from eventtracking.commands.arguments import add_config, load_settings
+from eventtracking.commands.errors import report
 from eventtracking.settings import BACKENDS, ENABLED, build, describe, is_disabled
-from eventtracking.settings.unguarded import unguarded
+from eventtracking.settings.unguarded import guard_warnings
 
 
-def add_check(commands: Any) -> None:
-    """Add the command to *commands*."""
-    parser = new_parser(
-        commands.add_parser,
+def add_parser(commands: Any) -> None:
+    """Add this command to *commands*."""
+    parser = commands.add_parser(
         "check",
         help="validate settings",
-        description="Print the settings as a tree with secrets masked, build what they describe,\n"
-        "and report every problem at once. No event is sent.",
-        epilog=EXIT_CODES,
+        description="Print the settings as a tree with secrets masked, build the tracker, and\n"
+        "report every problem at once. No event is sent.",
     )
-    parser.add_argument("--config", metavar="FILE", help=CONFIG_HELP)
-    parser.set_defaults(command=_run)
+    add_config(parser)
+    parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -35,16 +28,16 @@ def _run(options: argparse.Namespace) -> int:
 
     print(describe(settings), flush=True)
     disabled = is_disabled(settings)
-    # What is switched off for now has to be right when it is switched on.
+    # Disabled settings must be valid on the day they are enabled.
     tracker = build({**settings, ENABLED: True} if disabled else settings)
     tracker.close()
     if disabled:
-        print(f"\nNo problems, and {ENABLED} is false: no event is tracked.")
+        print(f"\nNo problems, but {ENABLED} is false: no event is tracked.")
         return 0
-    warnings = unguarded(tracker.backends, tracker.processors)
+    warnings = guard_warnings(tracker.backends, tracker.processors)
     if not tracker.backends:
         warnings.append(f"{BACKENDS} is empty: every event is dropped.")
     if warnings:
-        return complain(*warnings, code=0)
+        return report(*warnings, code=0)
     print("\nNo problems.")
     return 0

@@ -5,46 +5,44 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from eventtracking.commands.command_line import EXIT_CODES, new_parser, port
+from eventtracking.commands.arguments import port
 
 _PORT = 8765
 
 
-def add_demo(commands: Any) -> None:
-    """Add the command to *commands*."""
-    parser = new_parser(
-        commands.add_parser,
+def add_parser(commands: Any) -> None:
+    """Add this command to *commands*."""
+    parser = commands.add_parser(
         "demo",
         help="click through a small web application and watch its events",
         description="Serve a small web application on this machine. Every click sends an event\n"
-        "through processors into a log file and shows it here. Ctrl-C ends it.",
-        epilog=EXIT_CODES,
+        "through processors to a log file and shows it here. Press Ctrl-C to stop.",
     )
     parser.add_argument(
         "--port",
         type=port,
-        help=f"where to listen on 127.0.0.1 (default: {_PORT}; 0, and with --once: any free one)",
+        help=f"the port on 127.0.0.1 (default: {_PORT}; 0, or --once: any free port)",
     )
     parser.add_argument(
         "--log",
         default="./tracking.log",
         metavar="FILE",
-        help="where events are appended (default: %(default)s)",
+        help="the log file to append events to (default: %(default)s)",
     )
     parser.add_argument(
         "--once",
         action="store_true",
-        help="let several users click at once, verify that every event is in the log exactly "
-        "once with its own user, that no password and no oversized line is, and exit",
+        help="simulate several users at once, verify that the log contains every event exactly "
+        "once, with the right user, no password and no oversized line, and exit",
     )
     parser.add_argument(
         "--inspect",
         action="store_true",
-        help="send the events to Segment, Datadog and Google Analytics as well, and show on a "
-        "second page what they would get; nothing leaves this machine (needs: pip install "
-        "'eventtracking[http,datadog]')",
+        help="also send the events to local stand-ins for Segment, Datadog and Google Analytics, "
+        "and show on a second page what they receive; nothing leaves this machine (needs: pip "
+        "install 'eventtracking[http,datadog]')",
     )
-    parser.set_defaults(command=_run)
+    parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -16,18 +16,18 @@ from eventtracking.django.django_tracker import DjangoTracker, current
 from eventtracking.django.middleware import TRUSTED_PROXIES, trusted_proxies
 from eventtracking.django.request_events import REQUEST_EVENTS, request_events
 from eventtracking.exceptions import ImproperlyConfigured
-from eventtracking.settings import (
+from eventtracking.settings.assembly import Assembly
+from eventtracking.settings.names import (
     BACKENDS,
     ENABLED,
     PREFIX,
     PROCESSORS,
     TIME_ZONE,
-    truth,
-    unknown_names,
+    name_warnings,
+    parse_boolean,
 )
-from eventtracking.settings.assembly import Assembly
 from eventtracking.settings.problems import Problem
-from eventtracking.settings.unguarded import unguarded
+from eventtracking.settings.unguarded import guard_warnings
 from eventtracking.tracker import DEFAULT_TRACKER_NAME, TRACKERS
 
 TAG = "eventtracking"
@@ -99,19 +99,19 @@ def _examined() -> _Findings:
     if isinstance(tracker, DjangoTracker) and tracker.is_made_from(values):
         # Building everything once more would open every file a second time.
         return _Findings(
-            ignored=tracker.warnings, unguarded=unguarded(tracker.backends, tracker.processors)
+            ignored=tracker.warnings, unguarded=guard_warnings(tracker.backends, tracker.processors)
         )
     assembly = Assembly(values)
     assembly.close()
-    problems = assembly.problems.found()
+    problems = assembly.problems.errors()
     # A guard that could not be built is not missing, but wrong.
-    missing = [] if problems else unguarded(assembly.backends, assembly.processors)
+    missing = [] if problems else guard_warnings(assembly.backends, assembly.processors)
     return _Findings(problems, assembly.problems.warnings(), missing)
 
 
 def _unknown() -> list[str]:
     names = (name for name in dir(settings) if name.startswith(PREFIX))
-    return unknown_names(names, in_django=True)
+    return name_warnings(names, in_django=True)
 
 
 def _middleware_errors() -> Iterator[CheckMessage]:
@@ -159,7 +159,7 @@ def _switch_warnings() -> Iterator[CheckMessage]:
     """Yield what is odd about `EVENT_TRACKING_ENABLED`."""
     enabled = getattr(settings, ENABLED, None)
     backends = getattr(settings, BACKENDS, None)
-    if isinstance(enabled, str) and truth(enabled) is False:
+    if isinstance(enabled, str) and parse_boolean(enabled) is False:
         text = f"{ENABLED} = {enabled!r} enables tracking: Django settings count any text as true."
         yield CheckWarning(text, hint="Write False.", id="eventtracking.W002")
     if enabled and not backends:

@@ -1,1 +1,1 @@
-"""What the Open edX platform kept to itself. Import the file; this package imports none of them."""
+"""Tracking modules of the Open edX platform. Import a module: this package imports none of them."""

@@ -1,4 +1,4 @@
-"""The course that a request or an event is about, as Open edX puts it into contexts."""
+"""The course of a request or an event, in the contexts of Open edX."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _LOGGED_CHARACTERS = 256
 
 def course_context_from_url(url: str | None, course_id_string: str | None = None) -> dict[str, str]:
     """
-    Return `{"course_id", "org_id", "enterprise_uuid"}` for the course that *url* is about.
+    Return `{"course_id", "org_id", "enterprise_uuid"}` for the course in *url*.
 
-    The values are empty if there is none. The whole URL is searched, the query too.
+    The values are empty if the URL contains no course. The query is searched as well.
 
     Args:
         url: A URL, or its path and query.
-        course_id_string: The course's key, if it is known: then *url* is not searched.
+        course_id_string: The key of the course, if it is known. *url* is not searched then.
     """
     text = course_id_in(url or "") if course_id_string is None else course_id_string
     if text is None:
@@ -37,14 +37,14 @@ def course_context_from_course_id(course_id: Any) -> dict[str, str]:
     """
     Return `{"course_id", "org_id", "enterprise_uuid"}` for the course with this key.
 
-    For a library, only the organisation is filled in.
+    For a library, only the organisation is not empty.
 
     Args:
-        course_id: The key as text, as an object of `opaque_keys`, or `None` for no course.
+        course_id: The key as text, an object of `opaque_keys`, or `None` for no course.
 
     Raises:
-        AssertionError: If it is anything else, as in the platform.
-        ValueError: If the text is no key.
+        AssertionError: If it has another type, as on the platform.
+        ValueError: If the text is not a valid key.
     """
     return course_context(_key(course_id))
 
@@ -57,8 +57,8 @@ def context_dict_for_learning_context(context_key: Any) -> dict[str, str]:
         context_key: As for `course_context_from_course_id`.
 
     Raises:
-        AssertionError: As there.
-        ValueError: As there.
+        AssertionError: As for `course_context_from_course_id`.
+        ValueError: As for `course_context_from_course_id`.
     """
     key = _key(context_key)
     found = course_context(key)
@@ -77,7 +77,7 @@ def _key(key: Any) -> CourseKey | None:
         if parsed is None:
             raise ValueError(f"a course key must look like course-v1:org+course+run, got {key!r}")
         return parsed
-    # What `opaque_keys` makes, recognised by its shape: that package need not be here.
+    # An object of `opaque_keys`, recognised by its attributes: the package may be missing.
     if isinstance(getattr(key, "org", None), str) and hasattr(key, "is_course"):
         return CourseKey(str(key), key.org, bool(key.is_course))
     raise AssertionError(f"a course key must be text, a key object or None, got {key!r}")

@@ -1,5 +1,5 @@
 """
-Tell which events were caused by the same action of a user.
+Give all events that were caused by the same action of a user a common id.
 
     with root_action("edx.course.enrollment"):
         tracker.emit("edx.course.enrollment.activated", {...})
@@ -22,7 +22,7 @@ from uuid import uuid4
 from eventtracking import tracker
 
 CONTEXT_NAME = "edx.event_transaction"
-"""The name of the context in which a root action stands."""
+"""The name of the context that holds the root action."""
 
 _ID = "event_transaction_id"
 _TYPE = "event_transaction_type"
@@ -31,12 +31,12 @@ _TYPE = "event_transaction_type"
 @contextmanager
 def root_action(kind: str) -> Iterator[str]:
     """
-    Give every event of a `with` block the id of the action that caused it, and yield that id.
+    Add the id of a root action to every event of a `with` block, and yield that id.
 
-    Within the block of another root action, that one stays the root.
+    Inside the block of another root action, the outer action stays the root.
 
     Args:
-        kind: What the user did, such as `edx.grades.problem.submitted`.
+        kind: The action of the user, such as `edx.grades.problem.submitted`.
     """
     action = handover() or {_ID: str(uuid4()), _TYPE: kind}
     with tracker.context(CONTEXT_NAME, action):
@@ -45,9 +45,9 @@ def root_action(kind: str) -> Iterator[str]:
 
 def handover() -> dict[str, str]:
     """
-    Return the root action as a dict of texts, to be given to a task; `{}` outside of any.
+    Return the current root action as a dict of texts, or `{}` if there is none.
 
-    It survives whatever carries the arguments of a task.
+    It can be an argument of a task with any serialization.
     """
     registered = tracker.TRACKERS.get(tracker.DEFAULT_TRACKER_NAME)
     return dict(registered.located_context.get(CONTEXT_NAME, {})) if registered else {}
@@ -56,11 +56,11 @@ def handover() -> dict[str, str]:
 @contextmanager
 def resume(handed: Mapping[str, Any] | None) -> Iterator[None]:
     """
-    Give the events of a `with` block the root action that *handed* holds.
+    Add the root action *handed* to the events of a `with` block.
 
     Args:
-        handed: What `handover` returned. If it is empty, or something else, the block
-            changes nothing.
+        handed: The result of `handover`. If it is empty or anything else, the events are
+            unchanged.
     """
     if not _is_action(handed):
         yield

@@ -1,11 +1,11 @@
 """
-Metrics by hand, as the Open edX platform once reported them to Datadog. Deprecated.
+Metrics for Datadog, as the Open edX platform once reported them. Deprecated.
 
-The arguments are those of `dogapi`, in its order: `metric_name`, or `metric` as the platform
-had it, `value`, `timestamp`, `tags`, `sample_rate`, `host`; a timer has no value and no
-timestamp. Only metric, value and tags count. A metric is of now, of this host, and reported
-with its whole value at each call, whatever `sample_rate` says. Nothing is raised: what
-cannot be reported is logged.
+The arguments are those of `dogapi` in the same order: `metric_name` (on the platform:
+`metric`), `value`, `timestamp`, `tags`, `sample_rate`, `host`. A timer has no value and no
+timestamp. Only the metric, the value and the tags are used: a metric always belongs to the
+current time and to this host, and every call reports the full value. No function raises; a
+metric that cannot be reported is logged.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from importlib import import_module
 from time import perf_counter
 from typing import Any
 
-from eventtracking import tracker
 from eventtracking.destinations.datadog.names import metric_name, tag
 from eventtracking.destinations.datadog.values import number
+from eventtracking.openedx._backends import find_backend
 from eventtracking.serialization import plain
 from eventtracking.stats import LogThrottle, log_safely
 
@@ -31,8 +31,8 @@ _INSTEAD = (
     "or call datadog.statsd"
 )
 
-# What a target has to have.
-_KINDS = ("increment", "gauge", "histogram")
+# The methods of a backend or a client that reports metrics.
+_METHODS = ("increment", "gauge", "histogram")
 
 
 def increment(
@@ -42,9 +42,9 @@ def increment(
     tags: Iterable[str] | None = None,
     **named: Any,
 ) -> None:
-    """Add *value* to the counter *metric*."""
+    """Increase the counter *metric* by *value*."""
     _warn("increment")
-    _report("increment", _called(metric, named), value, _listed(tags, others))
+    _report("increment", _metric(metric, named), value, _tags(tags, others))
 
 
 def gauge(
@@ -56,7 +56,7 @@ def gauge(
 ) -> None:
     """Set the gauge *metric* to *value*."""
     _warn("gauge")
-    _report("gauge", _called(metric, named), value, _listed(tags, others))
+    _report("gauge", _metric(metric, named), value, _tags(tags, others))
 
 
 def histogram(
@@ -68,20 +68,22 @@ def histogram(
 ) -> None:
     """Add *value* to the histogram *metric*."""
     _warn("histogram")
-    _report("histogram", _called(metric, named), value, _listed(tags, others))
+    _report("histogram", _metric(metric, named), value, _tags(tags, others))
 
 
 def timer(
     metric: str = "", *others: Any, tags: Iterable[str] | None = None, **named: Any
 ) -> AbstractContextManager[None]:
     """
-    Measure a block, or each call of a function, in seconds, as the histogram *metric*.
+    Report the duration of a block, or of each call of a function, in seconds.
+
+    It is reported as the histogram *metric*.
 
     Returns:
-        A context manager that is a decorator as well.
+        A context manager that is also a decorator.
     """
     _warn("timer")
-    return _timed(_called(metric, named), _listed(tags, others))
+    return _timed(_metric(metric, named), _tags(tags, others))
 
 
 @contextmanager
@@ -97,13 +99,13 @@ def _warn(name: str) -> None:
     warnings.warn(f"dog_stats_api.{name} {_INSTEAD}", DeprecationWarning, stacklevel=3)
 
 
-# Whatever dogapi took is taken: old calls must not end a request.
-def _called(metric: Any, named: Mapping[str, Any]) -> Any:
+# Every argument of dogapi is accepted, because an old call must not break a request.
+def _metric(metric: Any, named: Mapping[str, Any]) -> Any:
     return named.get("metric_name", metric)
 
 
-def _listed(tags: Any, others: Iterable[Any]) -> list[Any]:
-    """Return *tags*, or the first list among the *others*: only tags are one."""
+def _tags(tags: Any, others: Iterable[Any]) -> list[Any]:
+    """Return *tags*, or the only list among the *others*, as a list."""
     if tags is None:
         tags = next((each for each in others if isinstance(each, list | tuple | set)), ())
     if isinstance(tags, str | bytes):
@@ -112,36 +114,30 @@ def _listed(tags: Any, others: Iterable[Any]) -> list[Any]:
 
 
 def _report(kind: str, metric: Any, value: Any, tags: list[Any]) -> None:
-    # The client takes a name as it is, and a line break in it for the end of the line.
+    # The client does not escape names, and a line break would end the metric.
     name, found = metric_name(metric) if isinstance(metric, str) else "", number(value)
     if not name or found is None:
         if _throttle.due(metric if isinstance(metric, str) else type(metric).__name__) is not None:
             log_safely(logger.warning, "%s is not reported: it needs a name and a number", metric)
         return
-    registered = tracker.TRACKERS.get(tracker.DEFAULT_TRACKER_NAME)
-    target = next(_measuring_backends(registered), None) or _client()
+    target = find_backend(_reports_metrics) or _client()
     if target is not None:
         cleaned = [kept for each in tags if (kept := tag(str(plain(each))))]
         getattr(target, kind)(name, found, tags=cleaned)
 
 
-def _measuring_backends(router: Any) -> Iterator[Any]:
-    """Yield the backends behind *router*, at any depth, that measure."""
-    for backend in [*getattr(router, "backends", {}).values()]:
-        if all(callable(getattr(backend, kind, None)) for kind in _KINDS):
-            yield backend
-        elif isinstance(getattr(backend, "backends", None), Mapping):
-            yield from _measuring_backends(backend)
+def _reports_metrics(backend: Any) -> bool:
+    return all(callable(getattr(backend, method, None)) for method in _METHODS)
 
 
 def _client() -> Any:
-    """Return the client that the application configured by `datadog.initialize`."""
+    """Return the client that the application configured with `datadog.initialize`."""
     try:
         return import_module("datadog").statsd
     except ModuleNotFoundError:
         if _throttle.due("client") is not None:
             logger.warning(
-                "There is no client for Datadog: metrics are dropped. "
+                "No client for Datadog is installed: metrics are dropped. "
                 "Run: pip install 'eventtracking[datadog]'"
             )
         return None

@@ -1,15 +1,16 @@
-"""Tell Segment directly, past the backends and their filters, as the Open edX platform does."""
+"""Direct calls to Segment without processors, as on the Open edX platform."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, cast
 
 from eventtracking import tracker
 from eventtracking.destinations.segment.facts import segment_context
 from eventtracking.destinations.segment.installed import installed_client, speaks
+from eventtracking.openedx._backends import find_backend
 from eventtracking.processors.request_context import RequestContext
 from eventtracking.stats import LogThrottle
 from eventtracking.types import Event
@@ -25,22 +26,22 @@ def track(
     traits: Mapping[str, Any] | None = None,
 ) -> None:
     """
-    Send a `track` call: through the tracker's backend for Segment, or the client's module.
+    Send a `track` call through the backend of the tracker for Segment, or Segment's client.
 
     Without such a backend, nothing is sent unless the Django setting `LMS_SEGMENT_KEY`
-    is true; the application gives the client its write key.
+    is true. The application must give the client its write key.
 
     Args:
-        user_id: Who did it.
-        event_name: What. `None` sends nothing.
-        properties: What is worth knowing about it.
-        context: Segment's context. What it leaves out is filled in from the request, as
-            the tracker's `RequestContext` tells of it, and from the contexts that are
-            entered: the address, the browser, the page, Google's client id.
-        traits: What is known about the user, added to the context.
+        user_id: The user.
+        event_name: The name of the event. If it is `None`, nothing is sent.
+        properties: The properties of the event.
+        context: Segment's context. Missing values are added from the request, according to
+            the tracker's `RequestContext`, and from the entered contexts: the address, the
+            browser, the page and Google's client id.
+        traits: The traits of the user, which are added to the context.
 
     Raises:
-        Exception: Whatever the client raises, such as for an empty *user_id*.
+        Exception: Any exception of the client, for example for an empty *user_id*.
     """
     target = None if event_name is None else _target()
     if target is not None:
@@ -53,15 +54,15 @@ def identify(
     context: Mapping[str, Any] | None = None,
 ) -> None:
     """
-    Send an `identify` call, on the same conditions and by the same way as `track`.
+    Send an `identify` call under the same conditions as `track`.
 
     Args:
-        user_id: Who it is about.
-        properties: What is known about the user.
+        user_id: The user.
+        properties: The traits of the user.
         context: Segment's context. Nothing is added to it.
 
     Raises:
-        Exception: Whatever the client raises.
+        Exception: Any exception of the client.
     """
     target = _target()
     if target is not None:
@@ -69,35 +70,24 @@ def identify(
 
 
 def __getattr__(name: str) -> Any:
-    # `analytics` is a name that the tests of applications replace, and the client is
-    # not imported before somebody needs it. `None` if it is not installed.
+    # Tests of applications patch the name `analytics`. The client is imported on first use.
     if name != "analytics":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return installed_client()
 
 
 def _target() -> Any:
-    """Return what has `track` and `identify`, or `None`."""
-    registered = tracker.TRACKERS.get(tracker.DEFAULT_TRACKER_NAME)
-    backend = next(_segment_backends(registered), None)
+    """Return the backend or the client with `track` and `identify`, or `None`."""
+    backend = find_backend(speaks)
     if backend is not None or not _has_key():
         return backend
     client = globals()["analytics"] if "analytics" in globals() else installed_client()
     if client is None and _throttle.due("client") is not None:
         logger.warning(
-            "LMS_SEGMENT_KEY is set and there is no client for Segment: "
+            "LMS_SEGMENT_KEY is set but no client for Segment is installed: "
             "calls are dropped. Run: pip install segment-analytics-python"
         )
     return client
-
-
-def _segment_backends(router: Any) -> Iterator[Any]:
-    """Yield the backends behind *router*, at any depth, that Segment's calls can go through."""
-    for backend in [*getattr(router, "backends", {}).values()]:
-        if speaks(backend):
-            yield backend
-        elif isinstance(getattr(backend, "backends", None), Mapping):
-            yield from _segment_backends(backend)
 
 
 def _has_key() -> bool:
@@ -111,7 +101,7 @@ def _has_key() -> bool:
 def _completed(
     context: Mapping[str, Any] | None, traits: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Return Segment's context, with what the entered contexts know in the places left free."""
+    """Return Segment's context with missing values added from the request and the contexts."""
     completed = dict(context or {})
     for field, value in segment_context(_facts()).items():
         given = completed.get(field)
@@ -125,17 +115,17 @@ def _completed(
 
 
 def _facts() -> dict[str, Any]:
-    """Return the facts of the request, as events carry them, and the entered contexts."""
+    """Return the facts about the request and the entered contexts, as an event has them."""
     registered = tracker.TRACKERS.get(tracker.DEFAULT_TRACKER_NAME)
     processors = registered.processors if registered else []
-    request = next((each for each in processors if isinstance(each, RequestContext)), _request)
+    add_facts = next((each for each in processors if isinstance(each, RequestContext)), _all_facts)
     context = registered.resolve_context() if registered else {}
-    event = request(cast(Event, {"context": context}))
+    event = add_facts(cast(Event, {"context": context}))
     facts: dict[str, Any] = event["context"]
     return facts
 
 
-# Where no tracker says which facts may be told.
-_request = RequestContext()
+# For a tracker without a `RequestContext`, which would select the facts.
+_all_facts = RequestContext()
 
 _throttle = LogThrottle()

@@ -1,4 +1,4 @@
-"""Take the events that Segment forwards from mobile applications: the view `segmentio_event`."""
+"""The view `segmentio_event`, to which Segment forwards events of mobile applications."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ logger = logging.getLogger(__name__)
 
 ERROR_MISSING_NAME = "The event has no name"
 ERROR_MISSING_DATA = "The event has no data"
-ERROR_INVALID_DATA_FIELD_TYPE = "The data of the event are no object"
-ERROR_INVALID_CONTEXT_FIELD_TYPE = "The context of the event is no object"
+ERROR_INVALID_DATA_FIELD_TYPE = "The data of the event is not an object"
+ERROR_INVALID_CONTEXT_FIELD_TYPE = "The context of the event is not an object"
 ERROR_MISSING_USER_ID = "The event has no user"
-ERROR_INVALID_USER_ID = "The id of the user is no whole number"
-ERROR_USER_NOT_EXIST = "There is no such user"
-ERROR_MISSING_TIMESTAMP = "The event has no time, or none in ISO 8601"
-ERROR_MISSING_RECEIVED_AT = "Segment does not say when it got the event"
+ERROR_INVALID_USER_ID = "The id of the user is not a whole number"
+ERROR_USER_NOT_EXIST = "The user does not exist"
+ERROR_MISSING_TIMESTAMP = "The event has no timestamp in ISO 8601"
+ERROR_MISSING_RECEIVED_AT = "The event has no time of receipt in ISO 8601"
 
 SECRET = "TRACKING_SEGMENTIO_WEBHOOK_SECRET"  # noqa: S105  # the name of a setting
 ALLOWED_TYPES = "TRACKING_SEGMENTIO_ALLOWED_TYPES"
@@ -39,26 +39,27 @@ _DEFAULTS: Mapping[str, Any] = {
     SOURCE_MAP: {"analytics-android": "mobile", "analytics-ios": "mobile"},
 }
 
-# The applications send it under a name of their own.
+# The applications use another name for this event.
 _FORUM_LABEL = "Forum: View Thread"
 _FORUM_NAME = "edx.bi.app.navigation.screen"
 
-_LEFT_OUT = frozenset({"traits", "integrations", "userAgent"})
+_REMOVED = frozenset({"traits", "integrations", "userAgent"})
 
 _LOGGED_CHARACTERS = 256
 
 
 class EventValidationError(Exception):
-    """An event from Segment that cannot be taken. Its text is one of the `ERROR_` constants."""
+    """An invalid event from Segment. The text is one of the `ERROR_` constants."""
 
 
 def segmentio_event(request: HttpRequest) -> HttpResponse:
     """
-    Take the event that Segment posts; for the URL `/segmentio/event?key=...`.
+    Emit the event in a request of Segment to the URL `/segmentio/event?key=...`.
 
-    The key must be the setting `TRACKING_SEGMENTIO_WEBHOOK_SECRET`: 401 otherwise. 405 answers
-    any method but POST, 400 a body that is no JSON. Everything else is 200, whether the event
-    is taken or not: Segment could do nothing about it. Why it is not taken is logged as DEBUG.
+    The key must be the setting `TRACKING_SEGMENTIO_WEBHOOK_SECRET`, or the status is 401. It is
+    405 for any method except POST, and 400 for a body that is not JSON. In all other cases it
+    is 200, because Segment cannot fix an invalid event. The reason why an event is ignored is
+    logged as DEBUG.
     """
     from django.http import HttpResponse, HttpResponseNotAllowed
 
@@ -77,17 +78,17 @@ def segmentio_event(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=200)
 
 
-# What `django.views.decorators.csrf.csrf_exempt` does, which would need Django at the import.
+# Like `django.views.decorators.csrf.csrf_exempt`, without importing Django.
 segmentio_event.csrf_exempt = True  # type: ignore[attr-defined]
 
 
 def track_segmentio_event(request: HttpRequest) -> None:
     """
-    Emit the event that *request* holds. The key is not looked at.
+    Emit the event in *request* without checking the key.
 
     Raises:
-        EventValidationError: If it cannot be taken.
-        ValueError: If the body is no JSON.
+        EventValidationError: If the event is invalid.
+        ValueError: If the body is not JSON.
     """
     _track(_payload(request))
 
@@ -102,12 +103,12 @@ def _is_authorized(key: Any) -> bool:
     secret = _setting(SECRET)
     if not key or not secret:
         return False
-    # As bytes: of texts, compare_digest takes only ASCII.
+    # As bytes, because compare_digest accepts only text in ASCII.
     return hmac.compare_digest(str(key).encode("utf-8", "replace"), str(secret).encode())
 
 
 def _track(payload: Mapping[str, Any]) -> None:
-    """Emit the event in *payload*, unless it is of a kind that nobody asked for."""
+    """Emit the event in *payload*, unless the settings exclude it."""
     client = _mapping(payload.get("context"))
     library = _mapping(client.get("library")).get("name")
     source = _setting(SOURCE_MAP).get(library) if isinstance(library, str) else None
@@ -122,7 +123,11 @@ def _track(payload: Mapping[str, Any]) -> None:
         raise EventValidationError(
             ERROR_MISSING_DATA if data is None else ERROR_INVALID_DATA_FIELD_TYPE
         )
-    context = {"event_source": source, **_scene(client, properties), **_facts(payload, properties)}
+    context = {
+        "event_source": source,
+        **_client_context(client, properties),
+        **_trusted_context(payload, properties),
+    }
     with tracker.context("edx.segmentio", _with_organisation(context)):
         tracker.emit(name, data)
 
@@ -141,8 +146,8 @@ def _name(properties: Mapping[str, Any]) -> str:
     return name
 
 
-def _scene(client: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the device and the application say of themselves."""
+def _client_context(client: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the context that the device and the application send."""
     own = properties.get("context")
     if own is not None and not isinstance(own, dict):
         raise EventValidationError(ERROR_INVALID_CONTEXT_FIELD_TYPE)
@@ -153,7 +158,7 @@ def _scene(client: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str
     }
     return {
         "application": application,
-        "client": {name: value for name, value in client.items() if name not in _LEFT_OUT},
+        "client": {name: value for name, value in client.items() if name not in _REMOVED},
         "agent": client.get("userAgent", ""),
         "ip": "",
         **own,
@@ -161,8 +166,8 @@ def _scene(client: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str
     }
 
 
-def _facts(payload: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what no application may say otherwise."""
+def _trusted_context(payload: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of the context that an application cannot override."""
     user = _user(payload.get("userId"))
     return {
         "user_id": user.pk,
@@ -178,7 +183,7 @@ def _user(user_id: Any) -> Any:
 
     if user_id is None or user_id == "":
         raise EventValidationError(ERROR_MISSING_USER_ID)
-    # Of the booleans, `True` would be the first user.
+    # `True` would be the user with the id 1.
     if isinstance(user_id, bool) or not isinstance(user_id, int | str):
         raise EventValidationError(ERROR_INVALID_USER_ID)
     model = get_user_model()

@@ -1,13 +1,13 @@
-"""Turn Segment, Datadog and Google Analytics on by the keys that Open edX keeps in its settings."""
+"""Settings for Segment, Datadog and Google Analytics from the keys of an Open edX site."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking._options import MAPPING, Options
 from eventtracking.settings import load
-from eventtracking.settings.open_edx_keys import turned_on
+from eventtracking.settings.open_edx_keys import settings_from_keys
 
 __all__ = ["load", "providers"]
 
@@ -16,41 +16,38 @@ def providers(env: Mapping[str, Any], auth: Mapping[str, Any] | None = None) -> 
     """
     Return the settings that the keys of an Open edX site stand for.
 
-    - `DATADOG_API` turns Datadog on.
-    - `SEGMENT_IO_LMS_KEY` turns Segment on where `FEATURES["SEGMENT_IO_LMS"]` is true, for
+    - `DATADOG_API` enables Datadog.
+    - `SEGMENT_IO_LMS_KEY` enables Segment if `FEATURES["SEGMENT_IO_LMS"]` is true, for
       the events that `EVENT_TRACKING_SEGMENTIO_EMIT_WHITELIST` names.
-    - `GOOGLE_ANALYTICS_4_ID` and `GOOGLE_ANALYTICS_API_SECRET` together turn Google Analytics on.
+    - `GOOGLE_ANALYTICS_4_ID` and `GOOGLE_ANALYTICS_API_SECRET` together enable Google
+      Analytics.
 
-    A key that is not there turns nothing on. Nor does one that is empty, made of asterisks,
-    no text, or of a form that its backend would refuse; a warning names it, and never shows
-    it. Likewise Segment's key, if its names are no list of names.
+    A key is ignored, with a warning that does not show it, if it is empty, made of
+    asterisks, not text, or of a form that its backend would refuse. Segment's key is also
+    ignored if the names are not a list of names.
 
-    `eventtracking.settings.load` does the same with the files that hold these names, so
-    that `load("lms.env.json", "lms.auth.json")` is all a site needs.
+    `eventtracking.settings.load` does the same with files that contain these names, so
+    `load("lms.env.json", "lms.auth.json")` is sufficient for a site.
 
     Args:
-        env: What stands in `lms.env.json`.
-        auth: What stands in `lms.auth.json`. Its values win; of `FEATURES`, each of them.
+        env: The content of `lms.env.json`.
+        auth: The content of `lms.auth.json`. Its values win; `FEATURES` are merged.
 
     Returns:
-        What `eventtracking.settings.load` merges and `build` accepts; an empty dict if
-        nothing is turned on.
+        Settings for `eventtracking.settings.load` and `build`, or an empty dict if no
+        provider is enabled.
 
     Raises:
-        ImproperlyConfigured: If *env* or *auth* is no mapping.
+        ImproperlyConfigured: If *env* or *auth* is not a mapping.
     """
     auth = {} if auth is None else auth
-    site = {**_mapping("env", env), **_mapping("auth", auth)}
+    options = Options("providers")
+    # Not shown: text may be a whole file with every key in it.
+    options.check("env", env, MAPPING, secret=True)
+    options.check("auth", auth, MAPPING, secret=True)
+    options.raise_problems()
     features: dict[str, Any] = {}
     for source in (env, auth):
         if isinstance(source.get("FEATURES"), Mapping):
             features.update(source["FEATURES"])
-    return turned_on({**site, "FEATURES": features})
-
-
-def _mapping(name: str, value: Any) -> Mapping[str, Any]:
-    if isinstance(value, Mapping):
-        return value
-    # Not shown: it may be a text with all keys in it.
-    kind = type(value).__name__
-    raise ImproperlyConfigured(f"providers: {name} must be a mapping, got a {kind}")
+    return settings_from_keys({**env, **auth, "FEATURES": features})

@@ -1,4 +1,4 @@
-"""The calls with which the Open edX platform tracked events: from a server, a browser, a task."""
+"""Functions with which the Open edX platform tracks events of a server, a browser or a task."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def server_track(
     request: HttpRequest | None, event_type: str, event: Any, page: str | None = None
 ) -> None:
     """
-    Emit an event of the server, as `event_source` "server". Deprecated.
+    Emit an event of the server, with the `event_source` "server". Deprecated.
 
     Args:
-        request: Whose it is; `None` in a management command.
-        event_type: The name. Those under `/event_logs` that staff cause are left out.
-        event: The data, as it is: a dict, or JSON in a string.
-        page: Where it happened. Only the URL of a page of a course adds that course.
+        request: The request, or `None` in a management command.
+        event_type: The name. Names under `/event_logs` are ignored for requests of staff.
+        event: The data: a dict, or JSON in a string, which is not decoded.
+        page: The page. If it is the URL of a course, the course is added to the context.
     """
     _deprecate("server_track", "eventtracking.tracker.emit(name, data)")
     if str(event_type).startswith("/event_logs") and _is_staff(request):
         return
     context = {"username": _username(request), "event_source": "server", "page": page}
     course = course_context_from_url(page)
-    # A page is often no URL: that must not hide the course that the request is about.
+    # The page is often not a URL, which must not hide the course of the request.
     if course["course_id"]:
         context |= course
     with tracker.context("edx.course.server", context):
@@ -43,14 +43,14 @@ def server_track(
 
 def user_track(request: HttpRequest) -> HttpResponse:
     """
-    Emit the event that a browser sent, as `event_source` "browser". Deprecated.
+    Emit an event that a browser sent, with the `event_source` "browser". Deprecated.
 
     The parameters are `event_type`, `event` (JSON), `page`, and `courserun_key` for a
-    course that `page` does not name. Whatever they hold is an event, none is required,
-    and the answer is always `success`. A `username` without `user_id` among the data
-    gains the id of that user.
+    course that is not in the URL `page`. All of them are optional, any value is accepted,
+    and the response is always `success`. If the data contains a `username` without a
+    `user_id`, the id of that user is added.
 
-    The view checks nothing: the CSRF middleware protects POST, and nothing protects GET.
+    The view makes no checks: the CSRF middleware protects POST, and nothing protects GET.
     """
     _deprecate("user_track", "a view of your own that calls eventtracking.tracker.emit(name, data)")
     from django.http import HttpResponse
@@ -76,23 +76,23 @@ def task_track(
     page: str | None = None,
 ) -> None:
     """
-    Emit an event of a task, as `event_source` "task". Deprecated.
+    Emit an event of a task, with the `event_source` "task". Deprecated.
 
     Args:
-        request_info: `username`, `ip`, `agent` and `host` of the request behind the task.
-        task_info: What to know about the task. It is added to the data, over *event*.
+        request_info: `username`, `ip`, `agent` and `host` of the request that started the task.
+        task_info: Facts about the task, which are added to the data and override *event*.
         event_type: The name.
         event: The data.
-        page: The URL of the page behind the task.
+        page: The URL of the page that started the task.
 
     Raises:
-        TypeError: If *event* is no mapping.
+        TypeError: If *event* is not a mapping.
     """
     _deprecate("task_track", "eventtracking.tracker.context(name, facts) around emit(name, data)")
     data = {**event, **(task_info or {})}
-    asked = request_info or {}
+    request = request_info or {}
     context = {
-        **{field: asked.get(field, "unknown") for field in ("username", "ip", "agent", "host")},
+        **{field: request.get(field, "unknown") for field in ("username", "ip", "agent", "host")},
         "event_source": "task",
         "page": page,
         **course_context_from_url(page),
@@ -102,12 +102,12 @@ def task_track(
 
 
 def _deprecate(name: str, replacement: str) -> None:
-    # The third frame from here is the caller's.
+    # The third frame from here is the caller of the deprecated function.
     warnings.warn(f"{name} is deprecated: use {replacement}", DeprecationWarning, stacklevel=3)
 
 
 def _username(request: Any) -> Any:
-    """Return who is logged in: "" if nobody is, "anonymous" if there is nothing to tell by."""
+    """Return the name of the user: "" if not logged in, "anonymous" if unknown."""
     return getattr(getattr(request, "user", None), "username", "anonymous")
 
 
@@ -116,7 +116,7 @@ def _is_staff(request: Any) -> bool:
 
 
 def _parameters(request: HttpRequest) -> Mapping[str, str]:
-    # One of the two: asking for the fields of a form reads the body.
+    # Only one of the two, because accessing the fields of a form reads the body.
     if request.method == "GET":
         return request.GET  # type: ignore[no-any-return]  # Django is not typed
     return request.POST if request.method == "POST" else {}
@@ -130,15 +130,15 @@ def _parsed(text: str) -> Any:
 
 
 def _with_user_id(data: Any) -> Any:
-    is_asked = isinstance(data, dict) and "user_id" not in data
-    if not is_asked or not isinstance(data.get("username"), str):
+    lacks_id = isinstance(data, dict) and "user_id" not in data
+    if not lacks_id or not isinstance(data.get("username"), str):
         return data
     user_id = _user_id(data["username"])
     return data if user_id is None else {**data, "user_id": user_id}
 
 
 def _user_id(username: str) -> Any:
-    """Return the id of the user called *username*, or `None`."""
+    """Return the id of the user *username*, or `None`."""
     from django.contrib.auth import get_user_model
     from django.core.exceptions import ImproperlyConfigured
     from django.db import Error

@@ -1,1 +1,1 @@
-"""Processors: one file each. Import the file; this package imports none of them."""
+"""Processors, one module each. Import the module: this package imports none of them."""

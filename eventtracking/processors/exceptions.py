@@ -1,4 +1,4 @@
-"""What processors raise, under the names event-tracking gave them."""
+"""The exceptions of processors, at the import path of event-tracking."""
 
 from eventtracking.exceptions import EventEmissionExit, NoBackendEnabled, NoTransformerImplemented
 

@@ -1,4 +1,4 @@
-"""Add what Google Analytics wants to see of an event that reaches it through Segment."""
+"""Add the fields that Google Analytics expects in events from Segment."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from eventtracking.types import Event
 
 class GoogleAnalyticsProcessor:
     """
-    Add `nonInteraction`, and for an event of a course also `label` and `courserun_key`.
+    Add `nonInteraction` and, to an event of a course, `label` and `courserun_key`.
 
-    `nonInteraction` keeps an event that nobody clicked for out of the bounce rate. The
-    label is the course as the context names it; the key is there only if that is the
-    key of a course run.
+    An event with `nonInteraction` does not affect the bounce rate. The label is the
+    `course_id` of the context. The key is added only if that is the key of a course run.
     """
 
     def __call__(self, event: Event, /) -> Event:
-        """Return a shallow copy with the fields added; *event* stays as it was."""
+        """Return a shallow copy of *event* with the fields added."""
         course_id = _course_id(event.get("context"))
         added: dict[str, Any] = {"nonInteraction": 1}
         if course_id is not None:
             added["label"] = course_id
         if _is_course_run(course_id):
             added["courserun_key"] = course_id
-        # Segment reads these two beside the keys of an `Event`.
+        # An `Event` does not have these keys, which Segment reads.
         return cast(Event, {**event, **added})
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Let events through or drop them by their names."""
+"""Let events through or drop them by name."""
 
 from __future__ import annotations
 
@@ -6,31 +6,37 @@ import re
 from collections.abc import Iterable
 from fnmatch import translate
 
-from eventtracking.exceptions import EventEmissionExit, ImproperlyConfigured
+from eventtracking._options import TEXT, Options
+from eventtracking.exceptions import EventEmissionExit
 from eventtracking.types import Event
 
 
 class NameFilter:
     """
-    Drop an event whose name is blocked, or is not among those allowed.
+    Drop an event whose name is blocked or not allowed.
 
-    Names are whole, with the wildcards of a shell: `edx.video.*`, `*.bi.*`, `problem_?`.
-    A star also crosses dots. Upper and lower case differ.
+    A pattern must match the whole name. It may contain the wildcards of a shell:
+    `edx.video.*`, `*.bi.*`, `problem_?`. An asterisk also matches dots. Matching is
+    case-sensitive.
 
     Args:
-        allow: What may pass. Empty: everything.
-        block: What may not, even if it is allowed.
+        allow: Patterns of allowed names. An empty list allows every name.
+        block: Patterns of blocked names, even if they are allowed.
 
     Raises:
-        ImproperlyConfigured: If either is not a list of names.
+        ImproperlyConfigured: If an option is not a list of names.
     """
 
     def __init__(self, *, allow: Iterable[str] = (), block: Iterable[str] = ()) -> None:
-        self._allow = _pattern("allow", allow)
-        self._block = _pattern("block", block)
+        options = Options("NameFilter")
+        allowed = options.check_list("allow", allow, TEXT)
+        blocked = options.check_list("block", block, TEXT)
+        options.raise_problems()
+        self._allow = _compile(allowed)
+        self._block = _compile(blocked)
 
     def __call__(self, event: Event, /) -> Event:
-        """Return *event* untouched, or drop it."""
+        """Return *event* unchanged, or drop it."""
         name = str(event["name"])
         is_allowed = self._allow is None or self._allow.match(name)
         if not is_allowed or (self._block is not None and self._block.match(name)):
@@ -41,11 +47,5 @@ class NameFilter:
         return f"<NameFilter allow={self._allow!r} block={self._block!r}>"
 
 
-def _pattern(option: str, names: Iterable[str]) -> re.Pattern[str] | None:
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        raise ImproperlyConfigured(f"NameFilter: {option} must be a list of names, got {names!r}")
-    globs = [*names]
-    for glob in globs:
-        if not isinstance(glob, str):
-            raise ImproperlyConfigured(f"NameFilter: {option} must hold names, got {glob!r}")
-    return re.compile("|".join(map(translate, globs))) if globs else None
+def _compile(patterns: list[str]) -> re.Pattern[str] | None:
+    return re.compile("|".join(map(translate, patterns))) if patterns else None

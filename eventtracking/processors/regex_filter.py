@@ -1,4 +1,4 @@
-"""Let events through or drop them by regular expressions over their names."""
+"""Let events through or drop them by regular expressions for their names."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from eventtracking._options import BOOLEAN, Options, one_of, regular_expression
 from eventtracking.exceptions import EventEmissionExit, ImproperlyConfigured
 
 logger = logging.getLogger(__name__)
@@ -17,20 +18,21 @@ BLOCKLIST = "blocklist"
 
 class RegexFilter:
     r"""
-    Drop events whose name matches (a block list), or those whose name does not (an allow list).
+    Drop events whose name matches a block list, or does not match an allow list.
 
-    An expression matches from the start of the name, not to its end, as in
-    event-tracking: `edx.course` matches `edxXcourse.anything`. Write `edx\.course\.`,
-    or set *full_match*. Given a list of events, it returns those that pass.
+    As in event-tracking, an expression must match at the start of the name, but not to its
+    end: `edx.course` matches `edxXcourse.anything`. Write `edx\.course\.`, or set
+    *full_match*. A call with a list of events returns the events that pass.
 
     Args:
         filter_type: `"allowlist"` or `"blocklist"`.
-        regular_expressions: The expressions. None at all lets nothing through an allow
-            list, and everything through a block list.
+        regular_expressions: The expressions. Without any, an allow list drops every event,
+            and a block list drops none.
         full_match: Whether an expression must match the whole name.
 
     Raises:
-        ImproperlyConfigured: If *filter_type* is another word, or an expression is none.
+        ImproperlyConfigured: If an option is wrong.
+        TypeError: If an expression is not text.
     """
 
     def __init__(
@@ -40,16 +42,23 @@ class RegexFilter:
         *,
         full_match: bool = False,
     ) -> None:
-        if filter_type not in (ALLOWLIST, BLOCKLIST):
-            _refuse(f"filter_type must be {ALLOWLIST!r} or {BLOCKLIST!r}, got {filter_type!r}")
+        options = Options("RegexFilter")
+        options.check("filter_type", filter_type, one_of(ALLOWLIST, BLOCKLIST))
+        self._expressions = _compile(options, regular_expressions or ())
+        options.check("full_match", full_match, BOOLEAN)
+        try:
+            options.raise_problems()
+        except ImproperlyConfigured as error:
+            # event-tracking logs such an error, so operators look for it in the log.
+            logger.error("%s", error)  # noqa: TRY400  # its traceback is raised
+            raise
         self.filter_type = filter_type
         self.full_match = full_match
-        self._expressions = [_compiled(text) for text in frozenset(regular_expressions or ())]
 
     def __call__(self, event: Any, /) -> Any:
-        """Return *event*, or those of a list of events that pass; or drop it."""
+        """Return *event*, or the events of a list that pass; or drop the event."""
         if isinstance(event, list):
-            return [one for one in event if self._passes(one["name"])]
+            return [each for each in event if self._passes(each["name"])]
         if not self._passes(event["name"]):
             raise EventEmissionExit
         return event
@@ -65,15 +74,11 @@ class RegexFilter:
         return matches == (self.filter_type == ALLOWLIST)
 
 
-def _compiled(text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
-        _refuse(f"{text!r} is not a regular expression: {error}", error)
-        raise
-
-
-def _refuse(problem: str, cause: Exception | None = None) -> None:
-    # event-tracking logs it too: operators look for it there.
-    logger.error("RegexFilter: %s", problem)
-    raise ImproperlyConfigured(f"RegexFilter: {problem}") from cause
+def _compile(options: Options, expressions: Iterable[str]) -> list[re.Pattern[str]]:
+    texts = [*dict.fromkeys(expressions)]
+    for text in texts:
+        if not isinstance(text, str | re.Pattern):
+            raise TypeError(f"RegexFilter: regular_expressions must be text, got {text!r}")
+    return options.parse_list(
+        "regular_expressions", texts, regular_expression, "a regular expression"
+    )

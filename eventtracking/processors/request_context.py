@@ -1,4 +1,4 @@
-"""Add the facts about the current request to the context of each event."""
+"""Add facts about the current request to the context of events."""
 
 from __future__ import annotations
 
@@ -7,31 +7,34 @@ from collections.abc import Iterable
 from typing import Any
 
 from eventtracking._imports import did_you_mean
-from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking._options import BOOLEAN, Options, regular_expression
 from eventtracking.request import DEFAULT_FACTS, FACTS, LIVE_FACTS, RequestFacts, current_request
 from eventtracking.request.client_address import anonymized
 from eventtracking.types import Event
 
+_FACT = f"one of {', '.join(FACTS)}"
+_PATTERN = "a regular expression with named groups such as '/courses/(?P<course_id>[^/]+)'"
+
 
 class RequestContext:
     r"""
-    Say in the context of an event who asked for what. Outside of a request, add nothing.
+    Add facts about the current request to the context of an event.
 
-    What the application entered wins over a fact by the same name.
+    A value that the application entered under the same name is kept. Outside of a request,
+    nothing is added.
 
     Args:
-        fields: The facts to add, exactly. Default: session, user_id, username, ip, host,
-            agent, path, referer, accept_language and client_id. There are also method,
-            query, request_id, campaign and ga_session_id.
-        url_patterns: Regular expressions, searched for in the path. Their named groups
-            are added too, such as `/courses/(?P<course_id>[^/]+)`. A group that took no
-            part is left out; the first pattern that finds a name decides.
-        anonymize_ip: Whether to make the last octet of the address zero, or of an IPv6
-            address the last 80 bits.
+        fields: The facts to add. Default: session, user_id, username, ip, host, agent, path,
+            referer, accept_language and client_id. The others are method, query,
+            request_id, campaign and ga_session_id.
+        url_patterns: Regular expressions to search for in the path. Their named groups are
+            added as well, for example `/courses/(?P<course_id>[^/]+)`. Groups that did not
+            match are not added. If several patterns match a group, the first one wins.
+        anonymize_ip: Whether to set the last octet of an IPv4 address, or the last 80 bits
+            of an IPv6 address, to zero.
 
     Raises:
-        ImproperlyConfigured: If there is no such fact, or a pattern is no regular
-            expression with a named group, or has one that is called as one of *fields*.
+        ImproperlyConfigured: If an option is wrong.
     """
 
     def __init__(
@@ -41,25 +44,26 @@ class RequestContext:
         url_patterns: Iterable[str | re.Pattern[str]] = (),
         anonymize_ip: bool = False,
     ) -> None:
-        if not isinstance(anonymize_ip, bool):
-            raise ImproperlyConfigured(
-                f"RequestContext: anonymize_ip must be true or false, got {anonymize_ip!r}"
-            )
-        self.fields = _checked_fields(DEFAULT_FACTS if fields is None else fields)
+        options = Options("RequestContext")
+        names = DEFAULT_FACTS if fields is None else fields
+        self.fields = (*options.parse_list("fields", names, _parse_fact, _FACT),)
+        self._patterns = options.parse_list(
+            "url_patterns", url_patterns, lambda each: _parse_pattern(each, self.fields), _PATTERN
+        )
+        options.check("anonymize_ip", anonymize_ip, BOOLEAN)
+        options.raise_problems()
         self.anonymize_ip = anonymize_ip
-        self._patterns = [
-            _compiled(each, self.fields) for each in _listed("url_patterns", url_patterns)
-        ]
-        # The others are worked out once a request; `campaign` is a mapping, new each time.
-        self._each_time = frozenset(self.fields) & {*LIVE_FACTS, "campaign"}
+        # The other facts are computed once a request. `campaign` is a mapping, which events
+        # must not share.
+        self._uncached = frozenset(self.fields) & {*LIVE_FACTS, "campaign"}
 
     def __call__(self, event: Event, /) -> Event:
         """Return a copy of *event* with the facts in its context, or *event* itself."""
         request = current_request()
         if request is None:
             return event
-        context = request.once(self, self._steady).copy()
-        for name in self._each_time:
+        context = request.once(self, self._cached_context).copy()
+        for name in self._uncached:
             context[name] = request[name]
         context.update(event.get("context") or {})
         return {**event, "context": context}
@@ -67,10 +71,10 @@ class RequestContext:
     def __repr__(self) -> str:
         return f"<RequestContext fields={self.fields} url_patterns={len(self._patterns)}>"
 
-    def _steady(self, request: RequestFacts) -> dict[str, Any]:
-        # What changes keeps its place among the others.
+    def _cached_context(self, request: RequestFacts) -> dict[str, Any]:
+        # Uncached facts are placeholders here, to keep the order of the fields.
         context: dict[str, Any] = {
-            name: None if name in self._each_time else request[name] for name in self.fields
+            name: None if name in self._uncached else request[name] for name in self.fields
         }
         if self.anonymize_ip and "ip" in context:
             context["ip"] = anonymized(context["ip"])
@@ -78,43 +82,24 @@ class RequestContext:
         for pattern in self._patterns:
             match = pattern.search(request["path"])
             groups = {} if match is None else match.groupdict()
-            taken = {name: text for name, text in groups.items() if text is not None}
-            found = {**taken, **found}
+            matched = {name: text for name, text in groups.items() if text is not None}
+            found = {**matched, **found}
         return {**context, **found}
 
 
-def _checked_fields(fields: Any) -> tuple[str, ...]:
-    names = tuple(_listed("fields", fields))
-    for name in names:
-        if name not in FACTS:
-            raise ImproperlyConfigured(
-                f"RequestContext: fields must hold facts of a request, got {name!r}."
-                f"{did_you_mean(str(name), FACTS)} There are: {', '.join(FACTS)}"
-            )
-    return names
+def _parse_fact(name: Any) -> str:
+    if name not in FACTS:
+        raise ValueError(did_you_mean(str(name), FACTS).strip())
+    return str(name)
 
 
-def _listed(option: str, value: Any) -> list[Any]:
-    if isinstance(value, str | bytes | re.Pattern) or not isinstance(value, Iterable):
-        raise ImproperlyConfigured(f"RequestContext: {option} must be a list, got {value!r}")
-    return [*value]
-
-
-def _compiled(pattern: Any, fields: tuple[str, ...]) -> re.Pattern[str]:
-    try:
-        compiled = re.compile(pattern)
-    except (re.error, TypeError) as error:
-        raise ImproperlyConfigured(
-            f"RequestContext: url_patterns must hold regular expressions, got {pattern!r}: {error}"
-        ) from error
-    if not isinstance(compiled.pattern, str) or not compiled.groupindex:
-        raise ImproperlyConfigured(
-            "RequestContext: url_patterns must hold text with named groups such as "
-            f"'/courses/(?P<course_id>[^/]+)', got {pattern!r}"
-        )
-    if taken := [name for name in compiled.groupindex if name in fields]:
-        raise ImproperlyConfigured(
-            f"RequestContext: url_patterns must not name a group {taken[0]!r}, got {pattern!r}: "
-            "that is a fact in fields. Give the group another name, or leave the fact out"
+def _parse_pattern(pattern: Any, fields: Iterable[str]) -> re.Pattern[str]:
+    compiled = regular_expression(pattern)
+    if not compiled.groupindex:
+        raise ValueError("it has no named group")
+    if taken := next((name for name in compiled.groupindex if name in fields), None):
+        raise ValueError(
+            f"the group {taken!r} has the name of a fact in fields. Rename the group, "
+            "or leave out the fact"
         )
     return compiled

@@ -1,11 +1,12 @@
-"""Keep a steady share of the users."""
+"""Keep the events of a fixed share of the users."""
 
 from __future__ import annotations
 
 from typing import Any
 from zlib import crc32
 
-from eventtracking.exceptions import EventEmissionExit, ImproperlyConfigured
+from eventtracking._options import TEXT, Options, number
+from eventtracking.exceptions import EventEmissionExit
 from eventtracking.types import Event
 
 _BUCKETS = 10_000
@@ -13,27 +14,29 @@ _BUCKETS = 10_000
 
 class Sampling:
     """
-    Let a fixed share of the users through, with all of their events, and drop the others.
+    Keep all events of a fixed share of the users, and drop the events of the others.
 
-    The same user is in or out at every event, in every process and after every restart,
-    so no path through the events is cut in the middle. Events of nobody are kept.
+    A user is in the sample or not for every event, in every process and after every restart,
+    so no sequence of events is incomplete. Events without a user are kept.
 
     Args:
         rate: The share to keep, from 0.0 to 1.0, in steps of 0.0001.
-        key: The field of the context that tells users apart.
+        key: The field of the context that identifies users.
 
     Raises:
-        ImproperlyConfigured: If *rate* is not a number from 0.0 to 1.0.
+        ImproperlyConfigured: If an option is wrong.
     """
 
     def __init__(self, *, rate: float, key: str = "user_id") -> None:
-        if not isinstance(rate, int | float) or not 0.0 <= rate <= 1.0:
-            raise ImproperlyConfigured(f"Sampling: rate must be from 0.0 to 1.0, got {rate!r}")
+        options = Options("Sampling")
+        options.check("rate", rate, number(0, 1))
+        options.check("key", key, TEXT)
+        options.raise_problems()
         self.rate = rate
         self.key = key
 
     def __call__(self, event: Event, /) -> Event:
-        """Return *event* untouched, or drop it."""
+        """Return *event* unchanged, or drop it."""
         user = event.get("context", {}).get(self.key)
         if user not in (None, "") and _bucket(user) >= self.rate * _BUCKETS:
             raise EventEmissionExit
@@ -44,5 +47,5 @@ class Sampling:
 
 
 def _bucket(user: Any) -> int:
-    # Not hash(): that differs from process to process.
+    # Not hash(), which differs between processes.
     return crc32(str(user).encode("utf-8", "replace")) % _BUCKETS

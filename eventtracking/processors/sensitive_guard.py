@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import Any
 
-from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking._options import BOOLEAN, TEXT, Options, Rule, regular_expression
 from eventtracking.redaction.fast_path import FastPath
 from eventtracking.redaction.field_names import NameClassifier
 from eventtracking.redaction.field_rules import FieldRules
@@ -16,6 +16,11 @@ from eventtracking.redaction.scalars import ScalarRedactor
 from eventtracking.redaction.text import TextRedactor
 from eventtracking.redaction.values import ValueRedactor
 from eventtracking.types import Event
+
+_FIELD_NAME = Rule(
+    "text with a letter or a digit",
+    lambda name: isinstance(name, str) and any(map(str.isalnum, name)),
+)
 
 
 class SensitiveFieldGuard:
@@ -57,16 +62,18 @@ class SensitiveFieldGuard:
         allow_keys: Iterable[str] = (),
         extra_patterns: Iterable[str | re.Pattern[str]] = (),
     ) -> None:
-        if not isinstance(pii, bool):
-            _refuse("pii", "True or False", pii)
-        if not isinstance(replacement, str):
-            _refuse("replacement", "a string", replacement)
+        options = Options("SensitiveFieldGuard")
+        options.check("pii", pii, BOOLEAN)
+        options.check("replacement", replacement, TEXT)
+        extra = options.check_list("extra_keys", extra_keys, _FIELD_NAME)
+        allow = options.check_list("allow_keys", allow_keys, _FIELD_NAME)
+        self._patterns = options.parse_list(
+            "extra_patterns", extra_patterns, regular_expression, "a regular expression"
+        )
+        options.raise_problems()
         self.pii = pii
         self.replacement = replacement
-        self._patterns = [_compiled(each) for each in _listed("extra_patterns", extra_patterns)]
-        names = NameClassifier(
-            extra=_names("extra_keys", extra_keys), allow=_names("allow_keys", allow_keys)
-        )
+        names = NameClassifier(extra=extra, allow=allow)
         pairs = PairFinder(names, replacement)
         texts = TextRedactor(
             prefilter=Prefilter(pairs, pii=pii),
@@ -94,34 +101,3 @@ class SensitiveFieldGuard:
 
     def __repr__(self) -> str:
         return f"<SensitiveFieldGuard pii={self.pii} extra_patterns={len(self._patterns)}>"
-
-
-def _names(option: str, names: Iterable[str]) -> list[str]:
-    listed = _listed(option, names)
-    for name in listed:
-        if not isinstance(name, str) or not any(map(str.isalnum, name)):
-            _refuse(option, "a list of names", name)
-    return listed
-
-
-def _listed(option: str, values: Any) -> list[Any]:
-    if isinstance(values, str | bytes | re.Pattern) or not isinstance(values, Iterable):
-        _refuse(option, "a list", values)
-    return [*values]
-
-
-def _compiled(pattern: str | re.Pattern[str]) -> re.Pattern[str]:
-    if isinstance(pattern, re.Pattern) and isinstance(pattern.pattern, str):
-        return pattern
-    if not isinstance(pattern, str):
-        _refuse("extra_patterns", "a list of regular expressions for text", pattern)
-    try:
-        return re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ImproperlyConfigured(
-            f"SensitiveFieldGuard: extra_patterns: {pattern!r} is not a regular expression: {error}"
-        ) from error
-
-
-def _refuse(option: str, expected: str, value: object) -> NoReturn:
-    raise ImproperlyConfigured(f"SensitiveFieldGuard: {option} must be {expected}, got {value!r}")

@@ -1,4 +1,4 @@
-"""Let the events on a list of names through, as event-tracking does."""
+"""Keep the events on a list of names, as event-tracking does."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from eventtracking.exceptions import EventEmissionExit
 
 class NameWhitelistProcessor:
     """
-    Let an event through if its name is on the list, and drop it otherwise.
+    Drop an event whose name is not on the list.
 
-    Given a list of events, it returns those that are on the list.
+    A call with a list of events returns the events that are on the list.
 
     Args:
-        whitelist: The names, whole. Anything but a text that can be iterated.
-        ignored: Other options are accepted, as event-tracking does.
+        whitelist: The complete names, as any iterable except text.
+        ignored: Other options are accepted, as in event-tracking.
 
     Raises:
-        TypeError: If *whitelist* cannot be iterated, or is a text.
+        TypeError: If *whitelist* is text or not iterable.
     """
 
     def __init__(self, whitelist: Iterable[str] | None = None, **ignored: Any) -> None:  # noqa: ARG002
         if isinstance(whitelist, str) or not isinstance(whitelist, Iterable):
             raise TypeError(
                 "The NameWhitelistProcessor must be passed a whitelist of names, "
-                f"got {whitelist!r}. Give a list such as ['edx.course.enrollment.activated']"
+                f"got {whitelist!r}. Use a list such as ['edx.course.enrollment.activated']"
             )
         self.whitelist = frozenset(whitelist)
 
     def __call__(self, event: Any, /) -> Any:
-        """Return *event*, or those of a list of events that pass; or drop it."""
+        """Return *event*, or the events of a list that pass; or drop the event."""
         if isinstance(event, list):
-            return [one for one in event if one["name"] in self.whitelist]
+            return [each for each in event if each["name"] in self.whitelist]
         if event["name"] not in self.whitelist:
             raise EventEmissionExit
         return event

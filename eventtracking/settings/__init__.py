@@ -1,5 +1,5 @@
 """
-Make a tracker from settings: a mapping, a TOML or JSON file, the environment, or several of them.
+Build a tracker from settings: a mapping, a TOML or JSON file, the environment, or several of them.
 
     EVENT_TRACKING_ENABLED = true
     EVENT_TRACKING_TIME_ZONE = "UTC"
@@ -16,26 +16,18 @@ from eventtracking.settings.loading import Source, load
 from eventtracking.settings.names import (
     BACKENDS,
     CONFIG,
-    DEFAULTS,
-    DJANGO_ONLY,
     ENABLED,
     GUARDS,
-    PREFIX,
     PROCESSORS,
     RECOMMENDED_PROCESSORS,
     TIME_ZONE,
-    truth,
-    unknown_names,
 )
 
 __all__ = [
     "BACKENDS",
     "CONFIG",
-    "DEFAULTS",
-    "DJANGO_ONLY",
     "ENABLED",
     "GUARDS",
-    "PREFIX",
     "PROCESSORS",
     "RECOMMENDED_PROCESSORS",
     "TIME_ZONE",
@@ -45,6 +37,4 @@ __all__ = [
     "describe",
     "is_disabled",
     "load",
-    "truth",
-    "unknown_names",
 ]

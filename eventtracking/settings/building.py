@@ -1,4 +1,4 @@
-"""Build a tracker from settings, and make it the default one."""
+"""Build a tracker from settings, and make it the default tracker."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.serialization import read_naive_in
 from eventtracking.settings.assembly import Assembly
 from eventtracking.settings.loading import Source, load
-from eventtracking.settings.names import CONFIG, ENABLED, truth, unknown_names
-from eventtracking.settings.secrets import reference
+from eventtracking.settings.names import CONFIG, ENABLED, name_warnings, parse_boolean
+from eventtracking.settings.secrets import parse_reference
 from eventtracking.tracker import Tracker, register_tracker
 
 logger = logging.getLogger(__name__)
@@ -21,29 +21,30 @@ logger = logging.getLogger(__name__)
 
 def build(settings: Mapping[str, Any]) -> Tracker:
     """
-    Return the tracker that *settings* describe; one without backends if they disable it.
+    Return the tracker that *settings* describe, or one without backends if they disable it.
 
-    From then on, naive datetimes are read in `EVENT_TRACKING_TIME_ZONE` (default: UTC)
-    in the whole process.
+    From then on, naive datetimes in the whole process are interpreted in
+    `EVENT_TRACKING_TIME_ZONE` (default: UTC).
 
-    `{"ENV": "NAME"}` and `{"FILE": "path"}` stand for the text of an environment
-    variable and of a file, wherever they appear. A file loses one newline at its end;
-    a relative path starts from the working directory.
+    Anywhere in the settings, `{"ENV": "NAME"}` stands for the text of an environment
+    variable and `{"FILE": "path"}` for the text of a file, without one newline at its end.
+    A relative path starts from the working directory.
 
     Args:
-        settings: What `load` returned, or any mapping with the same names.
+        settings: The result of `load`, or any mapping with the same names.
 
     Raises:
         ImproperlyConfigured: If anything is wrong, with a line for each problem: its
-            path, the value, the cause and the cure. What was built by then is closed.
+            path, the value, the cause and the fix. Objects that were already built are
+            closed.
     """
     if is_disabled(settings):
         return Tracker()
     assembly = Assembly(settings)
     assembly.check()
-    # A variable that holds a secret may well be called EVENT_TRACKING_something.
+    # The variable of a reference may have a name that begins with EVENT_TRACKING_.
     names = (name for name in settings if name not in assembly.variables)
-    for line in (*unknown_names(names), *assembly.problems.warnings()):
+    for line in (*name_warnings(names), *assembly.problems.warnings()):
         logger.warning("%s", line)
     read_naive_in(assembly.time_zone)
     return Tracker(assembly.backends, processors=assembly.processors)
@@ -51,17 +52,17 @@ def build(settings: Mapping[str, Any]) -> Tracker:
 
 def configure(*sources: Source) -> Tracker:
     """
-    Load *sources*, build the tracker and register it as the default one.
+    Load *sources*, build the tracker and register it as the default tracker.
 
-    The environment is read last and so has the final word. Without any source, the
-    file that `EVENT_TRACKING_CONFIG` names is read. The tracker that was registered
-    before is not closed.
+    The environment is read last, so its values win. Without any source, the file that
+    `EVENT_TRACKING_CONFIG` names is read. A tracker that was registered before is not
+    closed.
 
     Args:
         sources: As for `load`.
 
     Raises:
-        ImproperlyConfigured: As `load` and `build` do. Then nothing is registered.
+        ImproperlyConfigured: As for `load` and `build`. Nothing is registered then.
     """
     if not sources and os.environ.get(CONFIG):
         sources = (os.environ[CONFIG],)
@@ -71,10 +72,10 @@ def configure(*sources: Source) -> Tracker:
 
 
 def is_disabled(settings: Mapping[str, Any]) -> bool:
-    """Tell whether *settings* switch tracking off."""
+    """Return whether *settings* disable tracking."""
     value = settings.get(ENABLED)
-    if source := reference(value):
-        # What cannot be fetched is told of by who builds.
+    if reference := parse_reference(value):
+        # A reference that cannot be fetched is an error of `build`.
         with suppress(ImproperlyConfigured):
-            value = source.fetch()
-    return truth(value) is False
+            value = reference.fetch()
+    return parse_boolean(value) is False

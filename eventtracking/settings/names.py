@@ -1,4 +1,4 @@
-"""The names of the settings, and what their values may be."""
+"""The names of the settings, their defaults, and checks of names and booleans."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from eventtracking._imports import did_you_mean
 
 PREFIX = "EVENT_TRACKING_"
-"""What the name of every setting begins with."""
+"""The prefix of every setting."""
 
 ENABLED = "EVENT_TRACKING_ENABLED"
 TIME_ZONE = "EVENT_TRACKING_TIME_ZONE"
@@ -16,29 +16,29 @@ PROCESSORS = "EVENT_TRACKING_PROCESSORS"
 BACKENDS = "EVENT_TRACKING_BACKENDS"
 
 CONFIG = "EVENT_TRACKING_CONFIG"
-"""The environment variable that names a settings file. It counts nowhere else."""
+"""The environment variable that names a settings file. It is ignored everywhere else."""
 
 DEFAULTS: Mapping[str, Any] = {ENABLED: True, TIME_ZONE: "UTC", PROCESSORS: [], BACKENDS: {}}
-"""Every setting there is, in the order in which they are shown."""
+"""The default of every setting, in the order in which settings are shown."""
 
 GUARDS = (
     "eventtracking.processors.sensitive_guard.SensitiveFieldGuard",
     "eventtracking.processors.size_guard.SizeGuard",
 )
-"""The processors that no event should go over a network without, in their order."""
+"""The processors that should run before an event goes over a network, in their order."""
 
 RECOMMENDED_PROCESSORS: tuple[dict[str, Any], ...] = (
     {"ENGINE": "eventtracking.processors.request_context.RequestContext"},
     *({"ENGINE": guard} for guard in GUARDS),
 )
 """
-The processors that production needs, to begin `EVENT_TRACKING_PROCESSORS` with.
+The processors with which `EVENT_TRACKING_PROCESSORS` should begin in production.
 
-The facts about the request come first, so that they are looked at and counted like all
-the rest. Secrets go before the size is taken: a cut can then leave no half of a secret that
-nobody recognises any more, and the size is that of what is written. Filters by name may
-stand in front. `LegacyFieldMappingProcessor`, where it is wanted, comes last, because the
-others look for `data`.
+`RequestContext` comes first, so that the guards also check the facts that it adds.
+`SensitiveFieldGuard` runs before `SizeGuard`: truncation could leave half of a secret, which
+nothing recognizes any more, and the size must be that of the final event. Filters by name may
+come before these processors. `LegacyFieldMappingProcessor`, if it is needed, comes last,
+because the others expect the field `data`.
 """
 
 DJANGO_ONLY = (
@@ -46,42 +46,47 @@ DJANGO_ONLY = (
     "EVENT_TRACKING_REQUEST_EVENTS",
     "EVENT_TRACKING_COLLECTOR",
 )
-"""Settings that only Django's doors read: elsewhere they are options of another door."""
+"""Settings that only the Django integration reads. Other integrations have options instead."""
 
-# Open edX puts it next to ours. It counts together with the key of Segment.
-_FOREIGN = ("EVENT_TRACKING_SEGMENTIO_EMIT_WHITELIST",)
+MAX_DEPTH = 100
+"""Settings that are nested deeper than this are a mistake, most likely a loop."""
 
-_TRUTHS = {
+# Open edX has this setting, which is used together with the key of Segment.
+_OPEN_EDX_NAMES = ("EVENT_TRACKING_SEGMENTIO_EMIT_WHITELIST",)
+
+_BOOLEANS = {
     **dict.fromkeys(("1", "on", "true", "yes"), True),
     **dict.fromkeys(("0", "off", "false", "no"), False),
 }
 
-# How near a name without the prefix has to be to count as a slip: others may share the file.
-_SURELY_MEANT = 0.9
+# Other programs may keep their settings in the same file, so a name without the prefix
+# must be this similar to a setting to count as a misspelling.
+_MISSPELLING_CUTOFF = 0.9
 
 
-def truth(value: Any) -> bool | None:
-    """Return what a boolean, or a word or number for one, says; `None` if it is neither."""
+def parse_boolean(value: Any) -> bool | None:
+    """Return the boolean that *value* (a boolean, a word, 0 or 1) stands for, or `None`."""
     if isinstance(value, str):
-        return _TRUTHS.get(value.strip().lower())
+        return _BOOLEANS.get(value.strip().lower())
     return bool(value) if isinstance(value, int) and value in (0, 1) else None
 
 
-def unknown_names(names: Iterable[Any], *, in_django: bool = False) -> list[str]:
-    """Return a line for each of *names* that looks like a setting and is none."""
+def name_warnings(names: Iterable[Any], *, in_django: bool = False) -> list[str]:
+    """Return a warning for each of *names* that looks like a setting but is not one."""
     known = (*DEFAULTS, *DJANGO_ONLY) if in_django else (*DEFAULTS,)
-    return [line for name in names if isinstance(name, str) and (line := _unknown(name, known))]
+    texts = (_warning(name, known) for name in names if isinstance(name, str))
+    return [text for text in texts if text]
 
 
-def _unknown(name: str, known: tuple[str, ...]) -> str:
-    if name in known or name in _FOREIGN:
+def _warning(name: str, known: tuple[str, ...]) -> str:
+    if name in known or name in _OPEN_EDX_NAMES:
         return ""
     if name in DJANGO_ONLY:
-        return f"{name} is ignored: it counts only in Django's settings"
+        return f"{name} is ignored: it is only valid in Django settings"
     if name == CONFIG:
-        return f"{CONFIG} is ignored: it counts only in the environment"
+        return f"{CONFIG} is ignored: it is only valid as an environment variable"
     if name.startswith(PREFIX):
         return f"{name!r} is not a setting and is ignored.{did_you_mean(name, known)}"
-    hints = (did_you_mean(n, known, cutoff=_SURELY_MEANT) for n in (name, PREFIX + name))
+    hints = (did_you_mean(n, known, cutoff=_MISSPELLING_CUTOFF) for n in (name, PREFIX + name))
     hint = next(filter(None, hints), "")
     return f"{name!r} is ignored.{hint}" if hint else ""

@@ -1,13 +1,13 @@
-"""The keys that Open edX has for Segment, Datadog and Google Analytics, and what they turn on."""
+"""Turn the keys that Open edX has for Segment, Datadog and Google Analytics into backends."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from eventtracking.destinations.key_forms import is_key, is_measurement_id
-from eventtracking.settings.names import BACKENDS, truth
+from eventtracking.settings.names import BACKENDS, parse_boolean
 
 logger = logging.getLogger(__name__)
 
@@ -15,18 +15,25 @@ _DATADOG = "DATADOG_API"
 _SEGMENT = "SEGMENT_IO_LMS_KEY"
 _SEGMENT_FEATURE = "SEGMENT_IO_LMS"
 _SEGMENT_NAMES = "EVENT_TRACKING_SEGMENTIO_EMIT_WHITELIST"
-_GOOGLE_STREAM = "GOOGLE_ANALYTICS_4_ID"
+_GOOGLE_ID = "GOOGLE_ANALYTICS_4_ID"
 _GOOGLE_SECRET = "GOOGLE_ANALYTICS_API_SECRET"  # noqa: S105  # its name
 
-# What a value must look like, and how to say so. What does not would stop all tracking: the
-# backend that is built of it raises.
-_A_KEY = (is_key, "a key: ASCII, without spaces")
-_A_STREAM = (is_measurement_id, "that of a web stream, such as G-ABC1234567")
+
+class _Form(NamedTuple):
+    """The form of a key, as a test and as words that follow "it must be"."""
+
+    accepts: Callable[[Any], bool]
+    expected: str
 
 
-def turned_on(site: Mapping[str, Any]) -> dict[str, Any]:
+# A key of another form would make the backend raise, and so stop all tracking.
+_KEY = _Form(is_key, "a key of ASCII characters without spaces")
+_MEASUREMENT_ID = _Form(is_measurement_id, "the id of a web stream, such as G-ABC1234567")
+
+
+def settings_from_keys(site: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return the settings that the keys in *site* stand for; an empty dict if there are none.
+    Return the settings that the keys in *site* stand for, or `{}` if it has none.
 
     Args:
         site: The settings of an Open edX site.
@@ -50,26 +57,26 @@ def _datadog(site: Mapping[str, Any]) -> dict[str, Any]:
 def _google_analytics(site: Mapping[str, Any]) -> dict[str, Any]:
     has_secret = site.get(_GOOGLE_SECRET) is not None
     needed_by = _GOOGLE_SECRET if has_secret else ""
-    stream = _key(site, _GOOGLE_STREAM, needed_by=needed_by, form=_A_STREAM)
+    measurement_id = _key(site, _GOOGLE_ID, needed_by=needed_by, form=_MEASUREMENT_ID)
     secret = _key(site, _GOOGLE_SECRET)
-    # The id alone is for the pages, which load Google's script with it.
-    if not stream or not secret:
+    # The id alone is used by pages, to load Google's script.
+    if not measurement_id or not secret:
         return {}
     engine = "eventtracking.backends.google_analytics.GoogleAnalyticsBackend"
-    options = {"measurement_id": stream, "api_secret": secret}
+    options = {"measurement_id": measurement_id, "api_secret": secret}
     return {"google_analytics": {"ENGINE": engine, "OPTIONS": options}}
 
 
 def _segment(site: Mapping[str, Any]) -> dict[str, Any]:
     features = site.get("FEATURES")
-    is_on = isinstance(features, Mapping) and bool(truth(features.get(_SEGMENT_FEATURE)))
+    is_on = isinstance(features, Mapping) and bool(parse_boolean(features.get(_SEGMENT_FEATURE)))
     key = _key(site, _SEGMENT, needed_by=f"FEATURES[{_SEGMENT_FEATURE!r}]" if is_on else "")
     if not key or not is_on:
         return {}
     names = site.get(_SEGMENT_NAMES)
     names = [] if names is None else names
     if not _are_names(names):
-        _say_why(_SEGMENT, f"{_SEGMENT_NAMES} must be a list of names")
+        _warn(_SEGMENT, f"{_SEGMENT_NAMES} must be a list of names")
         return {}
     segment = {
         "ENGINE": "eventtracking.backends.segment.SegmentBackend",
@@ -89,35 +96,29 @@ def _segment(site: Mapping[str, Any]) -> dict[str, Any]:
     return {"segmentio": router}
 
 
-def _key(
-    site: Mapping[str, Any],
-    name: str,
-    *,
-    needed_by: str = "",
-    form: tuple[Callable[[Any], bool], str] = _A_KEY,
-) -> str:
-    """Return the key called *name*, or nothing; a warning says why, and never what it is."""
-    value, (fits, expected) = site.get(name), form
+def _key(site: Mapping[str, Any], name: str, *, needed_by: str = "", form: _Form = _KEY) -> str:
+    """Return the key *name*, or "" with a warning that does not show its value."""
+    value = site.get(name)
     if value is None:
         if needed_by:
-            logger.warning("%s turns nothing on without %s", needed_by, name)
+            logger.warning("%s has no effect without %s", needed_by, name)
         return ""
     if not isinstance(value, str):
-        fault = f"it must be text, and is of type {type(value).__name__}"
+        problem = f"it must be text, got a value of type {type(value).__name__}"
     elif not value.strip():
-        fault = "it is empty"
+        problem = "it is empty"
     elif not value.strip().strip("*"):
-        fault = "it is a placeholder"
-    elif not fits(value.strip()):
-        fault = f"it must be {expected}"
+        problem = "it is a placeholder"
+    elif not form.accepts(value.strip()):
+        problem = f"it must be {form.expected}"
     else:
         return value.strip()
-    _say_why(name, fault)
+    _warn(name, problem)
     return ""
 
 
-def _say_why(name: str, fault: str) -> None:
-    logger.warning("%s turns nothing on: %s", name, fault)
+def _warn(name: str, problem: str) -> None:
+    logger.warning("%s has no effect: %s", name, problem)
 
 
 def _are_names(value: Any) -> bool:

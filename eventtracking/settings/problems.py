@@ -1,21 +1,22 @@
-"""What is wrong with settings, put so that the person who reads it can mend it."""
+"""The problems of settings: a line for each, with its path, the value, the cause and the fix."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple, TypeAlias
 
+from eventtracking._options import safe_repr
 from eventtracking.exceptions import ImproperlyConfigured
-from eventtracking.settings.secrets import Mask, one_line, representation
+from eventtracking.settings.masking import SecretMasker, single_line
 
-Keys: TypeAlias = tuple[Any, ...]
-"""The keys that lead to a setting, its top-level name first."""
+SettingPath: TypeAlias = tuple[Any, ...]
+"""The keys that lead to a value in the settings, beginning with the name of the setting."""
 
-UNSHOWN: Any = object()
-"""Stands for a value that is not to be shown, because it may hold anything."""
+HIDDEN: Any = object()
+"""Stands for a value that must not be shown, because it may contain anything."""
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong: its kind, a line about it, and the exception behind it."""
+    """An error in the settings: its kind, a line about it, and the exception that caused it."""
 
     kind: str
     line: str
@@ -24,63 +25,67 @@ class Problem(NamedTuple):
 
 class Problems:
     """
-    Every problem of one set of settings, in the order in which they were met.
+    Every problem of the settings, in the order in which they were found.
 
-    Warnings are problems that leave the settings usable. No line shows a secret.
+    An error makes the settings unusable; a warning does not. No line shows a secret.
     """
 
     def __init__(self) -> None:
-        self.mask = Mask()
-        self._found: list[Problem] = []
+        self.masker = SecretMasker()
+        self._errors: list[Problem] = []
         self._warnings: list[str] = []
 
     def __bool__(self) -> bool:
-        return bool(self._found)
+        return bool(self._errors)
 
-    def report(
-        self, kind: str, path: Keys, value: Any, text: str, cause: BaseException | None = None
+    def add(
+        self,
+        kind: str,
+        path: SettingPath,
+        value: Any,
+        text: str,
+        cause: BaseException | None = None,
     ) -> None:
-        """Note that *value* at *path* cannot be used: *text* is the reason and the cure."""
+        """Add an error: *value* at *path* cannot be used for the reason in *text*."""
         name = next((key for key in reversed(path) if isinstance(key, str)), "")
-        shown = "..." if value is UNSHOWN else self.mask.shown(value, name=name)
-        self._found.append(Problem(kind, f"{written(path)} = {shown}: {text}", cause))
+        shown = "..." if value is HIDDEN else self.masker.show(value, name=name)
+        self._errors.append(Problem(kind, f"{format_path(path)} = {shown}: {text}", cause))
 
-    def warn(self, path: Keys, text: str) -> None:
-        """Note something about *path* that does no harm but was surely not meant."""
-        self._warnings.append(f"{written(path)} {text}")
+    def warn(self, path: SettingPath, text: str) -> None:
+        """Add a warning about *path*."""
+        self._warnings.append(f"{format_path(path)} {text}")
 
-    def found(self) -> list[Problem]:
-        """Return what makes the settings unusable."""
-        # Not before the end: a secret may be learnt after the text that quotes it.
-        return [self._presentable(problem) for problem in self._found]
+    def errors(self) -> list[Problem]:
+        """Return the errors, with every secret masked that is known by now."""
+        return [
+            Problem(error.kind, self._masked_line(error.line), self._safe_cause(error.cause))
+            for error in self._errors
+        ]
 
     def warnings(self) -> list[str]:
-        """Return a line for each thing that does no harm."""
-        return [self._line(text) for text in self._warnings]
+        """Return the warnings, with every secret masked that is known by now."""
+        return [self._masked_line(text) for text in self._warnings]
 
-    def error(self) -> ImproperlyConfigured:
-        """Return one exception with a line for each problem."""
-        found = self.found()
-        error = ImproperlyConfigured("\n".join(problem.line for problem in found))
-        error.__cause__ = next((problem.cause for problem in found if problem.cause), None)
-        return error
+    def exception(self) -> ImproperlyConfigured:
+        """Return one exception with a line for each error."""
+        errors = self.errors()
+        exception = ImproperlyConfigured("\n".join(error.line for error in errors))
+        exception.__cause__ = next((error.cause for error in errors if error.cause), None)
+        return exception
 
-    def _presentable(self, problem: Problem) -> Problem:
-        return Problem(problem.kind, self._line(problem.line), self._harmless(problem.cause))
+    def _masked_line(self, text: str) -> str:
+        return single_line(self.masker.mask_text(text))
 
-    def _line(self, text: str) -> str:
-        return one_line(self.mask.scrubbed(text))
-
-    def _harmless(self, error: BaseException | None) -> BaseException | None:
-        """Return *error* if its traceback shows no secret."""
+    def _safe_cause(self, error: BaseException | None) -> BaseException | None:
+        """Return *error* unless its traceback shows a secret."""
         if error is None:
             return None
         from traceback import format_exception
 
         text = "".join(format_exception(error))
-        return error if self.mask.scrubbed(text) == text else None
+        return error if self.masker.mask_text(text) == text else None
 
 
-def written(path: Keys) -> str:
+def format_path(path: SettingPath) -> str:
     """Return *path* as it would be written in Python."""
-    return str(path[0]) + "".join(f"[{representation(key)}]" for key in path[1:])
+    return str(path[0]) + "".join(f"[{safe_repr(key)}]" for key in path[1:])

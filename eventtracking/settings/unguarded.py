@@ -1,4 +1,4 @@
-"""Find the backends that send events over a network with no guard before them."""
+"""Find the backends that send events over a network without a guard before them."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 from eventtracking._imports import import_string
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.settings.names import BACKENDS, GUARDS, PROCESSORS
-from eventtracking.settings.problems import Keys, written
+from eventtracking.settings.problems import SettingPath, format_path
 
 
-def unguarded(backends: Mapping[str, Any], processors: Iterable[Any]) -> list[str]:
+def guard_warnings(backends: Mapping[str, Any], processors: Iterable[Any]) -> list[str]:
     """
-    Return a line for each backend that sends over a network and misses a guard.
+    Return a warning for each backend that sends over a network without one of the guards.
 
-    A backend does so if it says `sends_over_network = True`. The guards of every router on
-    the way to it count, whatever stands between.
+    Such a backend has `sends_over_network = True`. The guards of the tracker and of every
+    router before the backend count, wherever they are among the processors.
 
     Args:
-        backends: What `EVENT_TRACKING_BACKENDS` was built to.
-        processors: What `EVENT_TRACKING_PROCESSORS` was built to.
+        backends: The backends that were built from `EVENT_TRACKING_BACKENDS`.
+        processors: The processors that were built from `EVENT_TRACKING_PROCESSORS`.
     """
     senders = [*_senders(backends, [*processors], (BACKENDS,))]
-    # Only now: a program without a network has no use for the guards' modules.
+    # The modules of the guards are not imported in programs without a network backend.
     guards = {path: import_string(path) for path in GUARDS} if senders else {}
     lines = []
     for path, before in senders:
@@ -38,9 +38,9 @@ def unguarded(backends: Mapping[str, Any], processors: Iterable[Any]) -> list[st
 
 
 def _senders(
-    backends: Mapping[str, Any], before: list[Any], path: Keys
-) -> Iterator[tuple[Keys, list[Any]]]:
-    """Yield the path of each network backend, and the processors that its events pass."""
+    backends: Mapping[str, Any], before: list[Any], path: SettingPath
+) -> Iterator[tuple[SettingPath, list[Any]]]:
+    """Yield the path of each network backend, and the processors before it."""
     for name, backend in backends.items():
         is_router = isinstance(backend, RoutingBackend)
         passed = [*before, *backend.processors] if is_router else before
@@ -51,7 +51,9 @@ def _senders(
             yield from _senders(backend.backends, passed, (*path, name, "OPTIONS", "backends"))
 
 
-def _line(path: Keys, missing: list[str]) -> str:
+def _line(path: SettingPath, missing: list[str]) -> str:
     names = " and ".join(engine.rpartition(".")[2] for engine in missing)
     entries = ", ".join(str({"ENGINE": engine}) for engine in missing)
-    return f"{written(path)} sends over a network without {names}: add {entries} to {PROCESSORS}"
+    return (
+        f"{format_path(path)} sends over a network without {names}: add {entries} to {PROCESSORS}"
+    )

@@ -1,4 +1,4 @@
-"""The command line as a user has it: a process of its own, in a folder of its own."""
+"""The command line as users run it: in its own process and working directory."""
 
 import os
 import subprocess
@@ -13,9 +13,9 @@ LOG_FILE = "eventtracking.backends.log_file.LogFileBackend"
 
 @pytest.fixture
 def environment():
-    """The environment without settings, in which every warning is an error."""
-    meddling = ("EVENT_TRACKING_", "PYTHONUNBUFFERED", "PYTHONIOENCODING")
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(meddling)}
+    """An environment without settings, in which every warning is an error."""
+    removed = ("EVENT_TRACKING_", "PYTHONUNBUFFERED", "PYTHONIOENCODING")
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(removed)}
     return {**clean, "PYTHONWARNINGS": "error", "PYTHONUTF8": "1"}
 
 
@@ -39,7 +39,7 @@ def command(tmp_path, environment):
 
 @pytest.fixture
 def start(tmp_path, environment):
-    """Start `python -m eventtracking ...` with streams of one's own."""
+    """Start a process in the test's folder, with the streams that the test gives it."""
     return partial(subprocess.Popen, cwd=tmp_path, env=environment, stderr=subprocess.PIPE)
 
 
@@ -55,5 +55,5 @@ def config(tmp_path):
 
 @pytest.fixture
 def secret():
-    """Something that nothing may show; made up here, so that no scanner takes it for real."""
+    """A secret that no output may show, generated so that no secret scanner reports it."""
     return f"sk-{uuid4().hex}"

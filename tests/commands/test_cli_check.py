@@ -1,4 +1,4 @@
-"""`eventtracking check`: what settings say, and what is wrong with them."""
+"""The command `eventtracking check`."""
 
 import json
 
@@ -11,7 +11,7 @@ MEMORY_ONLY = {"m": {"ENGINE": MEMORY}}
 
 SENSITIVE_GUARD, SIZE_GUARD = [{"ENGINE": engine} for engine in GUARDS]
 
-AWAY = {"ENGINE": "my_backends.Network"}
+NETWORK_BACKEND = {"ENGINE": "my_backends.Network"}
 
 NETWORK = """
 class Network:
@@ -48,8 +48,8 @@ def settings(tmp_path):
     return write
 
 
-def test_good_settings_are_shown_as_a_tree(command, config):
-    """With what counts where nothing is said."""
+def test_valid_settings_are_shown_as_a_tree(command, config):
+    """Including defaults."""
     done = command("check", "--config", config)
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -65,8 +65,8 @@ def test_good_settings_are_shown_as_a_tree(command, config):
     ]
 
 
-def test_the_environment_has_the_final_word(command, config):
-    """What is checked is what an application gets."""
+def test_the_environment_overrides_the_file(command, config):
+    """The command checks the settings that an application would get."""
     done = command(
         "check",
         EVENT_TRACKING_CONFIG=config,
@@ -76,7 +76,7 @@ def test_the_environment_has_the_final_word(command, config):
     assert "path = 'other.log'" in done.stdout
 
 
-def test_every_problem_is_told_at_once_below_the_tree(command, settings):
+def test_every_problem_is_reported_at_once_below_the_tree(command, settings):
     """The tree shows where they are."""
     path = settings(
         ENABLED="perhaps",
@@ -97,14 +97,14 @@ def test_every_problem_is_told_at_once_below_the_tree(command, settings):
 
 @pytest.mark.parametrize("wrong", [{}, {"TIME_ZONE": "Mars"}])
 def test_secrets_are_masked(command, settings, secret, tmp_path, wrong):
-    """Wherever they come from, and whatever is said about the settings."""
+    """In the tree and in errors, wherever they come from."""
     (tmp_path / "my_backends.py").write_text(RECORDING)
     (tmp_path / "key").write_text(f"{secret}-file")
     kinds = {
         "plain": secret,
         "file": {"FILE": "key"},
         "env": {"ENV": "THE_KEY"},
-        "wrong": {"in": {"a": f"redis://me:{secret}@host"}},
+        "wrong": {"in": {"a": f"redis://user:{secret}@host"}},
     }
     backends = {
         name: {"ENGINE": "my_backends.Recording", "OPTIONS": {"write_key": key}}
@@ -123,8 +123,8 @@ def test_secrets_are_masked(command, settings, secret, tmp_path, wrong):
     assert secret not in done.stdout + done.stderr
 
 
-def test_what_was_built_is_closed_and_nothing_is_sent(command, settings, tmp_path):
-    """A check leaves nothing open behind."""
+def test_backends_are_built_and_closed_and_nothing_is_sent(command, settings, tmp_path):
+    """A check has no effect on destinations."""
     (tmp_path / "my_backends.py").write_text(RECORDING)
 
     done = command(
@@ -132,12 +132,12 @@ def test_what_was_built_is_closed_and_nothing_is_sent(command, settings, tmp_pat
     )
 
     assert done.returncode == 0
-    made = {name for name in ("built", "sent", "closed") if (tmp_path / name).exists()}
-    assert made == {"built", "closed"}
+    calls = {name for name in ("built", "sent", "closed") if (tmp_path / name).exists()}
+    assert calls == {"built", "closed"}
 
 
-def test_what_was_built_is_closed_when_something_else_is_wrong(command, settings, tmp_path):
-    """Half a check leaves nothing open either."""
+def test_backends_are_closed_when_other_settings_are_wrong(command, settings, tmp_path):
+    """A failed check leaves no file open."""
     (tmp_path / "my_backends.py").write_text(RECORDING)
     backends = {"a": {"ENGINE": "my_backends.Recording"}, "b": {"ENGINE": "no.such.Thing"}}
 
@@ -145,32 +145,32 @@ def test_what_was_built_is_closed_when_something_else_is_wrong(command, settings
     assert (tmp_path / "closed").exists()
 
 
-def test_settings_that_cannot_be_read_are_a_problem(command):
-    """There is nothing to show then."""
+def test_unreadable_settings_are_reported(command):
+    """No tree is shown."""
     done = command("check", "--config", "missing.toml")
 
     assert (done.returncode, done.stdout) == (1, "")
     assert "'missing.toml' cannot be read" in done.stderr
 
 
-def test_a_misspelt_setting_is_warned_about(command, settings):
-    """It has no effect, which nobody wants."""
+def test_a_misspelled_setting_is_warned_about(command, settings):
+    """It would have no effect."""
     done = command("check", "--config", settings(BACKENDS=MEMORY_ONLY, TIMEZONE="UTC"))
 
     assert done.returncode == 0
     assert "Did you mean 'EVENT_TRACKING_TIME_ZONE'?" in done.stderr
 
 
-def test_disabled_tracking_is_said_aloud(command, settings):
-    """Who looks for their events finds out why there are none."""
+def test_disabled_tracking_is_reported(command, settings):
+    """An operator who misses events learns the reason."""
     done = command("check", "--config", settings(ENABLED=False, BACKENDS=MEMORY_ONLY))
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "EVENT_TRACKING_ENABLED is false: no event is tracked" in done.stdout
 
 
-def test_disabled_settings_are_checked_all_the_same(command, settings):
-    """They have to be right on the day that they are enabled."""
+def test_disabled_settings_are_checked(command, settings):
+    """They must be valid on the day they are enabled."""
     wrong = {"b": {"ENGINE": "no.such.Thing"}}
     done = command("check", "--config", settings(ENABLED=False, BACKENDS=wrong, TIME_ZONE="Mars"))
 
@@ -180,7 +180,7 @@ def test_disabled_settings_are_checked_all_the_same(command, settings):
 
 
 def test_missing_backends_are_warned_about(command, settings):
-    """Such settings are valid and useless."""
+    """Such settings are valid but useless."""
     done = command("check", "--config", settings(ENABLED=True))
 
     assert done.returncode == 0
@@ -188,9 +188,9 @@ def test_missing_backends_are_warned_about(command, settings):
 
 
 def test_a_network_backend_without_guards_is_warned_about(command, settings, tmp_path):
-    """Its path, what it misses and the cure, in one line; the settings are valid all the same."""
+    """In one line with its path, the missing guards and the fix. The settings are valid."""
     (tmp_path / "my_backends.py").write_text(NETWORK)
-    path = settings(BACKENDS={"away": AWAY, "m": {"ENGINE": MEMORY}})
+    path = settings(BACKENDS={"away": NETWORK_BACKEND, "m": {"ENGINE": MEMORY}})
 
     done = command("check", "--config", path)
 
@@ -205,28 +205,30 @@ def test_a_network_backend_without_guards_is_warned_about(command, settings, tmp
     ("present", "missing"),
     [(SENSITIVE_GUARD, "SizeGuard"), (SIZE_GUARD, "SensitiveFieldGuard")],
 )
-def test_only_the_guard_that_is_missing_is_named(command, settings, tmp_path, present, missing):
-    """The other one is there."""
+def test_only_the_missing_guard_is_named(command, settings, tmp_path, present, missing):
+    """The other guard is configured."""
     (tmp_path / "my_backends.py").write_text(NETWORK)
-    done = command("check", "--config", settings(PROCESSORS=[present], BACKENDS={"away": AWAY}))
+    done = command(
+        "check", "--config", settings(PROCESSORS=[present], BACKENDS={"away": NETWORK_BACKEND})
+    )
 
     assert done.returncode == 0
     assert f" sends over a network without {missing}: add " in done.stderr
     assert present["ENGINE"] not in done.stderr
 
 
-def test_the_recommended_processors_leave_nothing_to_warn_about(command, settings, tmp_path):
-    """That is what they are for."""
+def test_the_recommended_processors_cause_no_warning(command, settings, tmp_path):
+    """They contain both guards."""
     (tmp_path / "my_backends.py").write_text(NETWORK)
-    path = settings(PROCESSORS=RECOMMENDED_PROCESSORS, BACKENDS={"away": AWAY})
+    path = settings(PROCESSORS=RECOMMENDED_PROCESSORS, BACKENDS={"away": NETWORK_BACKEND})
 
     done = command("check", "--config", path)
 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_backends_of_which_nothing_is_known_are_not_warned_about(command, settings, tmp_path):
-    """A warning that is wrong half the time is read by nobody."""
+def test_a_backend_that_does_not_declare_a_network_causes_no_warning(command, settings, tmp_path):
+    """A warning that is often wrong would be ignored."""
     (tmp_path / "my_backends.py").write_text(RECORDING)
     done = command(
         "check", "--config", settings(BACKENDS={"r": {"ENGINE": "my_backends.Recording"}})
@@ -235,9 +237,9 @@ def test_backends_of_which_nothing_is_known_are_not_warned_about(command, settin
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_disabled_tracking_is_not_warned_about(command, settings, tmp_path):
-    """Nothing is sent anywhere."""
+def test_disabled_tracking_causes_no_warning_about_guards(command, settings, tmp_path):
+    """No event is sent."""
     (tmp_path / "my_backends.py").write_text(NETWORK)
-    done = command("check", "--config", settings(ENABLED=False, BACKENDS={"away": AWAY}))
+    done = command("check", "--config", settings(ENABLED=False, BACKENDS={"away": NETWORK_BACKEND}))
 
     assert (done.returncode, done.stderr) == (0, "")

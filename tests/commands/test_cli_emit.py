@@ -1,4 +1,4 @@
-"""`eventtracking emit`: one event, sent or explained."""
+"""The command `eventtracking emit`."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def settings(tmp_path):
 
 @pytest.fixture
 def module(tmp_path):
-    """Backends of the application, in the folder where the command runs."""
+    """A module with backends in the working directory of the command."""
     (tmp_path / "my_backends.py").write_text(RAISING)
 
 
@@ -45,8 +45,8 @@ def events(tmp_path):
     return [*read(tmp_path / "tracking.log")]
 
 
-def test_an_event_is_sent_in_silence(command, config, tmp_path):
-    """With its data and its context; scripts read nothing but the exit code."""
+def test_an_event_is_sent_without_output(command, config, tmp_path):
+    """With its data and its context. Scripts check the exit code."""
     done = command(
         "emit", "edx.a.b", '{"x": [1]}', "--context", '{"user_id": 7}', "--config", config
     )
@@ -68,16 +68,16 @@ def test_an_event_is_sent_in_silence(command, config, tmp_path):
         ([str(10**30)], str(10**30)),
     ],
 )
-def test_data_may_be_any_json(command, config, tmp_path, text, data):
-    """As they may for the tracker, and as they are written by it."""
+def test_data_may_be_any_json_value(command, config, tmp_path, text, data):
+    """It is logged as the tracker would log it."""
     assert command("emit", "edx.a.b", *text, "--config", config).returncode == 0
     assert [event["data"] for event in events(tmp_path)] == [data]
 
 
 @pytest.mark.parametrize("option", [[], ["--context"]])
 @pytest.mark.parametrize("text", ["", "{", "NaN", "{'a': 1}", "[" * 100_000, "1 2"])
-def test_bad_json_is_one_line_and_sends_nothing(command, config, tmp_path, option, text):
-    """A script that built its JSON by hand finds out."""
+def test_invalid_json_is_a_usage_error(command, config, tmp_path, option, text):
+    """It is reported in one line, and no event is sent."""
     done = command("emit", "edx.a.b", *option, text, "--config", config)
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -86,14 +86,14 @@ def test_bad_json_is_one_line_and_sends_nothing(command, config, tmp_path, optio
     assert not (tmp_path / "tracking.log").exists()
 
 
-def test_bad_json_is_not_repeated(command, config, secret):
-    """It may hold what belongs in no log."""
+def test_invalid_json_is_not_quoted(command, config, secret):
+    """It may contain secrets."""
     assert secret not in command("emit", "a.b.c", f'{{"key": {secret}', "--config", config).stderr
 
 
 @pytest.mark.parametrize("context", ["[]", "7", "null", '"x"'])
-def test_a_context_is_an_object(command, config, tmp_path, context):
-    """It has to be merged with others."""
+def test_a_context_must_be_an_object(command, config, tmp_path, context):
+    """It is merged with other contexts."""
     done = command("emit", "edx.a.b", "--context", context, "--config", config)
 
     assert done.returncode == 2
@@ -101,16 +101,16 @@ def test_a_context_is_an_object(command, config, tmp_path, context):
     assert done.stderr.count("\n") == 1
 
 
-def test_an_empty_name_is_wrong_usage(command, config):
-    """It is a variable that a script forgot to set."""
+def test_an_empty_name_is_a_usage_error(command, config):
+    """Most likely a script did not set a variable."""
     done = command("emit", "", "--config", config)
 
     assert (done.returncode, done.stderr) == (2, "eventtracking: NAME must not be empty\n")
 
 
 @pytest.mark.parametrize("arguments", [["emit", "edx.a.b"], ["check"]])
-def test_without_settings_a_line_says_how_to_name_them(command, arguments):
-    """Nothing is sent to nowhere in silence."""
+def test_missing_settings_are_a_usage_error(command, arguments):
+    """The error names both ways to give them."""
     done = command(*arguments)
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -120,20 +120,20 @@ def test_without_settings_a_line_says_how_to_name_them(command, arguments):
 
 
 def test_the_environment_may_name_the_settings(command, config, tmp_path):
-    """As it does for applications."""
+    """As for applications."""
     assert command("emit", "edx.a.b", EVENT_TRACKING_CONFIG=config).returncode == 0
     assert len(events(tmp_path)) == 1
 
 
-def test_the_option_goes_before_the_environment(command, config, tmp_path):
-    """What is typed is what is meant."""
+def test_the_option_takes_precedence_over_the_environment(command, config, tmp_path):
+    """The more specific argument wins."""
     done = command("emit", "edx.a.b", "--config", config, EVENT_TRACKING_CONFIG="missing.toml")
 
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_every_problem_of_the_settings_is_a_line(command, settings):
-    """They can be mended in one go, and nothing was sent."""
+    """An operator can fix all of them together."""
     path = settings(
         TIME_ZONE="Mars", BACKENDS={"a": {"ENGINE": "no.such.Thing"}, "b": {"ENGINE": "json.loads"}}
     )
@@ -148,8 +148,8 @@ def test_every_problem_of_the_settings_is_a_line(command, settings):
     ]
 
 
-def test_settings_that_cannot_be_read_are_a_problem_of_settings(command):
-    """With the path that was tried."""
+def test_unreadable_settings_are_an_error(command):
+    """The error shows the path."""
     done = command("emit", "edx.a.b", "--config", "missing.toml")
 
     assert done.returncode == 1
@@ -158,8 +158,8 @@ def test_settings_that_cannot_be_read_are_a_problem_of_settings(command):
     )
 
 
-def test_a_lost_event_ends_with_1_and_the_cause(command, settings, module, config, tmp_path):
-    """In lines, not in tracebacks; the other backends got it. Modules may lie next to settings."""
+def test_a_lost_event_exits_with_1_and_the_cause(command, settings, module, config, tmp_path):
+    """Without a traceback. The other backends get the event."""
     log = {"ENGINE": "eventtracking.backends.log_file.LogFileBackend"}
     log["OPTIONS"] = {"path": "tracking.log"}
     path = settings(BACKENDS={"bad": {"ENGINE": "my_backends.Raising"}, "log": log})
@@ -173,8 +173,8 @@ def test_a_lost_event_ends_with_1_and_the_cause(command, settings, module, confi
     ]
 
 
-def test_a_loss_within_a_router_is_found(command, settings, module):
-    """However deep the tree is."""
+def test_a_loss_behind_a_router_is_reported(command, settings, module):
+    """At any depth."""
     router = {
         "ENGINE": "eventtracking.backends.routing.RoutingBackend",
         "OPTIONS": {"backends": {"bad": {"ENGINE": "my_backends.Raising"}}},
@@ -187,8 +187,8 @@ def test_a_loss_within_a_router_is_found(command, settings, module):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
-def test_an_event_that_a_full_disk_refuses_is_lost(command, settings):
-    """Closing gives up on it, and says so."""
+def test_an_event_that_does_not_fit_on_the_disk_is_lost(command, settings):
+    """The exit code and the error report it."""
     log = {
         "ENGINE": "eventtracking.backends.log_file.LogFileBackend",
         "OPTIONS": {"path": "/dev/full"},
@@ -201,8 +201,8 @@ def test_an_event_that_a_full_disk_refuses_is_lost(command, settings):
     assert "lost 1 event(s) in backend 'log': backend_error" in done.stderr
 
 
-def test_a_backend_that_does_not_finish_is_told_of(command, settings, module):
-    """The event may be lost, so this is no success."""
+def test_a_backend_that_does_not_finish_is_an_error(command, settings, module):
+    """The event may be lost."""
     path = settings(BACKENDS={"slow": {"ENGINE": "my_backends.Waiting"}})
 
     done = command("emit", "edx.a.b", "--config", path)
@@ -211,18 +211,18 @@ def test_a_backend_that_does_not_finish_is_told_of(command, settings, module):
     assert "a backend did not finish" in done.stderr
 
 
-def test_an_event_that_is_kept_for_later_is_told_of(command, settings, module):
-    """It is neither sent nor lost: sending it again would send it twice."""
+def test_an_event_that_is_kept_for_later_is_reported(command, settings, module):
+    """It is not lost: a second attempt would send it twice."""
     path = settings(BACKENDS={"slow": {"ENGINE": "my_backends.Keeping"}})
 
     done = command("emit", "edx.a.b", "--config", path)
 
     assert done.returncode == 0
-    assert "keeps it for later" in done.stderr
+    assert "keeps the event for later" in done.stderr
 
 
-def test_an_event_that_is_filtered_is_told_of(command, settings):
-    """It is what the settings want, so it is no error."""
+def test_an_event_that_is_filtered_is_reported(command, settings):
+    """It is not an error, because the settings drop it on purpose."""
     drop = {
         "ENGINE": "eventtracking.processors.name_filter.NameFilter",
         "OPTIONS": {"block": ["edx.*"]},
@@ -244,8 +244,8 @@ def test_an_event_that_is_filtered_is_told_of(command, settings):
         ({"ENABLED": False}, 0, "not sent: EVENT_TRACKING_ENABLED is false"),
     ],
 )
-def test_an_event_that_goes_nowhere_is_told_of(command, settings, values, code, text):
-    """Switched off is meant; forgotten is not."""
+def test_an_event_without_a_backend_is_reported(command, settings, values, code, text):
+    """Disabled tracking is intended, missing backends are not."""
     done = command("emit", "edx.a.b", "--config", settings(**values))
 
     assert (done.returncode, done.stderr) == (code, f"eventtracking: {text}\n")

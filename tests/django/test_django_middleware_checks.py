@@ -4,7 +4,7 @@ import pytest
 from django.core.checks import run_checks
 from django.test import override_settings
 
-from eventtracking.settings import unknown_names
+from eventtracking.settings.names import name_warnings
 
 PRESENT = {"MIDDLEWARE": ["eventtracking.django.middleware.TrackMiddleware"]}
 LEGACY = {"EVENT_TRACKING_REQUEST_EVENTS": "legacy"}
@@ -85,6 +85,6 @@ def test_outside_of_django_they_are_options_of_another_middleware():
     """A settings file that holds one is told that it does nothing there."""
     names = ["EVENT_TRACKING_TRUSTED_PROXIES", "EVENT_TRACKING_REQUEST_EVENTS"]
 
-    assert unknown_names(names) == [
-        f"{name} is ignored: it counts only in Django's settings" for name in names
+    assert name_warnings(names) == [
+        f"{name} is ignored: it is only valid in Django settings" for name in names
     ]

@@ -9,7 +9,7 @@ import snippets
 
 import eventtracking
 from eventtracking.request import FACTS
-from eventtracking.settings import DEFAULTS, DJANGO_ONLY
+from eventtracking.settings.names import DEFAULTS, DJANGO_ONLY
 from eventtracking.stats import LOSS_REASONS
 
 REPOSITORY = Path(__file__).parents[2]

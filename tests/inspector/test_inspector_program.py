@@ -137,7 +137,7 @@ def test_it_listens_on_loopback_addresses_only(start, host):
 
     assert (process.returncode, output) == (2, "")
     assert errors.endswith(
-        f"argument --host: must be this machine alone, 127.0.0.1 or ::1, got {host!r}\n"
+        f"argument --host: must be a loopback address such as 127.0.0.1 or ::1, got {host!r}\n"
     )
 
 
@@ -169,4 +169,4 @@ def test_help_names_the_ports_and_the_exit_codes(start):
 
     assert "8766" in output
     assert "8125" in output
-    assert "exit codes: 0 done" in output
+    assert "exit codes: 0 success" in output

@@ -1,4 +1,4 @@
-"""A Django as small as it gets, and no tracker but those that a test makes."""
+"""A minimal Django, and no registered tracker."""
 
 import pytest
 import small_django
@@ -7,7 +7,7 @@ from eventtracking import tracker
 
 
 def pytest_configure():
-    """Set Django up once, unless other tests did."""
+    """Set up Django, unless other tests have done so."""
     small_django.set_up()
 
 

@@ -52,7 +52,7 @@ from eventtracking.openedx.views import user_track  # noqa: E402
 
 
 def log_in(request):
-    """Log the one user in, and answer the token that a form needs."""
+    """Log in the only user, and respond with the CSRF token for forms."""
     login(request, get_user_model().objects.get(username="ana"))
     return HttpResponse(get_token(request))
 
@@ -71,6 +71,6 @@ if __name__ == "__main__":
         threading.Thread(target=server.serve_forever, daemon=True).start()
         sys.stdout.write(f"{server.server_port}\n")
         sys.stdout.flush()
-        # Until the test closes this end.
+        # Blocks until the test closes the pipe.
         sys.stdin.read()
         server.shutdown()

@@ -1,4 +1,4 @@
-"""Which course a URL is about."""
+"""The course of a URL, a key or a learning context."""
 
 import logging
 from types import SimpleNamespace
@@ -11,11 +11,11 @@ from eventtracking.openedx.contexts import (
     course_context_from_url,
 )
 
-NONE = {"course_id": "", "org_id": "", "enterprise_uuid": ""}
+NO_COURSE = {"course_id": "", "org_id": "", "enterprise_uuid": ""}
 KEY = "course-v1:MITx+6.00+2026"
 
 
-def about(course_id, org_id):
+def course(course_id, org_id):
     return {"course_id": course_id, "org_id": org_id, "enterprise_uuid": ""}
 
 
@@ -34,9 +34,9 @@ def about(course_id, org_id):
         ("/courses/ccx-v1:O+C+R+ccx@7/ccx_coach", "ccx-v1:O+C+R+ccx@7", "O"),
     ],
 )
-def test_a_url_of_a_course_names_it(url, course_id, org_id):
-    """The first one in it, in old form and new, past the versions of an API."""
-    assert course_context_from_url(url) == about(course_id, org_id)
+def test_the_course_in_a_url_is_found(url, course_id, org_id):
+    """The first one, in the old or new form. Versions of an API are skipped."""
+    assert course_context_from_url(url) == course(course_id, org_id)
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,14 @@ def test_a_url_of_a_course_names_it(url, course_id, org_id):
     ],
 )
 def test_a_url_without_a_course_has_an_empty_context(url, caplog):
-    """That is said to whoever debugs, and to nobody else."""
+    """It is logged only at DEBUG."""
     with caplog.at_level(logging.DEBUG):
-        assert course_context_from_url(url) == NONE
+        assert course_context_from_url(url) == NO_COURSE
 
     assert {record.levelname for record in caplog.records} == {"DEBUG"}
 
 
-def test_the_log_is_not_filled_by_long_urls(caplog):
+def test_long_urls_are_shortened_in_the_log(caplog):
     """256 characters are enough to recognise one."""
     with caplog.at_level(logging.DEBUG):
         course_context_from_url("/" + "a" * 5_000)
@@ -73,35 +73,35 @@ def test_the_log_is_not_filled_by_long_urls(caplog):
 @pytest.mark.parametrize(
     "url", [f"/courses/{KEY}#frag", "/courses/O/C%20/R", "/courses/a/b/c+d", "/courses/ /b/c"]
 )
-def test_a_course_that_is_none_is_a_warning_with_its_traceback(url, caplog):
-    """And an empty context: the event goes out."""
-    assert course_context_from_url(url) == NONE
+def test_an_invalid_key_in_a_url_is_logged_with_its_traceback(url, caplog):
+    """The context is empty, and the event is sent."""
+    assert course_context_from_url(url) == NO_COURSE
 
     [record] = caplog.records
     assert (record.levelname, bool(record.exc_info)) == ("WARNING", True)
 
 
 def test_an_explicit_course_wins_over_the_url(caplog):
-    """Even one that is none."""
-    assert course_context_from_url(f"/courses/{KEY}", "O/C/R") == about("O/C/R", "O")
-    assert course_context_from_url(f"/courses/{KEY}", "") == NONE
+    """Also if it is invalid."""
+    assert course_context_from_url(f"/courses/{KEY}", "O/C/R") == course("O/C/R", "O")
+    assert course_context_from_url(f"/courses/{KEY}", "") == NO_COURSE
     assert len(caplog.records) == 1
 
 
 @pytest.mark.parametrize(
     ("key", "expected"),
     [
-        (None, NONE),
-        ("course-v1:O+C+R", about("course-v1:O+C+R", "O")),
-        ("course-v1:O.x-~y_:z+C+R", about("course-v1:O.x-~y_:z+C+R", "O.x-~y_:z")),
-        ("course-v1:O+C+R+branch@b", about("course-v1:O+C+R+branch@b", "O")),
-        ("O/C/R", about("O/C/R", "O")),
-        ("ccx-v1:O+C+R+ccx@7", about("ccx-v1:O+C+R+ccx@7", "O")),
-        ("library-v1:O+L", about("", "O")),
+        (None, NO_COURSE),
+        ("course-v1:O+C+R", course("course-v1:O+C+R", "O")),
+        ("course-v1:O.x-~y_:z+C+R", course("course-v1:O.x-~y_:z+C+R", "O.x-~y_:z")),
+        ("course-v1:O+C+R+branch@b", course("course-v1:O+C+R+branch@b", "O")),
+        ("O/C/R", course("O/C/R", "O")),
+        ("ccx-v1:O+C+R+ccx@7", course("ccx-v1:O+C+R+ccx@7", "O")),
+        ("library-v1:O+L", course("", "O")),
     ],
 )
-def test_a_key_is_taken_apart_without_the_packages_of_open_edx(key, expected):
-    """A library has an organisation and is no course."""
+def test_a_key_is_parsed_without_the_packages_of_open_edx(key, expected):
+    """A library has an organisation but is not a course."""
     assert course_context_from_course_id(key) == expected
 
 
@@ -127,21 +127,21 @@ def test_a_key_is_taken_apart_without_the_packages_of_open_edx(key, expected):
         "O//R",
     ],
 )
-def test_a_text_that_is_no_key_is_refused(key):
-    """It says what a key looks like."""
+def test_an_invalid_key_is_refused(key):
+    """The error shows the form of a key."""
     with pytest.raises(ValueError, match="must look like course-v1:org"):
         course_context_from_course_id(key)
 
 
 @pytest.mark.parametrize("key", [5, b"O/C/R", object(), SimpleNamespace(org=5, is_course=True)])
-def test_what_can_be_no_key_at_all_is_an_assertion(key):
-    """As in the platform."""
+def test_a_key_of_another_type_is_an_assertion_error(key):
+    """As on the platform."""
     with pytest.raises(AssertionError, match="must be text, a key object or None"):
         course_context_from_course_id(key)
 
 
 class Key:
-    """Has the shape of a key of `opaque_keys`."""
+    """An object with the attributes of a key of `opaque_keys`."""
 
     def __init__(self, text, org, *, is_course):
         self.text, self.org, self.is_course = text, org, is_course
@@ -150,12 +150,12 @@ class Key:
         return self.text
 
 
-def test_key_objects_of_the_platform_are_understood():
-    """Those that have them pass them."""
-    course = Key("course-v1:O+C+R", "O", is_course=True)
+def test_key_objects_of_the_platform_are_accepted():
+    """Code of the platform passes them."""
+    key = Key("course-v1:O+C+R", "O", is_course=True)
 
-    assert course_context_from_course_id(course) == about("course-v1:O+C+R", "O")
-    assert course_context_from_course_id(Key("lib:O:s", "O", is_course=False)) == about("", "O")
+    assert course_context_from_course_id(key) == course("course-v1:O+C+R", "O")
+    assert course_context_from_course_id(Key("lib:O:s", "O", is_course=False)) == course("", "O")
 
 
 @pytest.mark.parametrize(
@@ -167,13 +167,13 @@ def test_key_objects_of_the_platform_are_understood():
     ],
 )
 def test_a_learning_context_may_be_a_course_or_a_library(key, expected):
-    """Its own id is there in both cases."""
+    """Its own id is set in both cases."""
     names = ("context_id", "course_id", "org_id")
 
     assert context_dict_for_learning_context(key) == dict(zip(names, expected, strict=True))
 
 
-@pytest.mark.parametrize("piece", ["/course/", "/courses/a+", "/course/v1/", "/courses/a"])
-def test_a_long_url_is_searched_to_its_end(piece):
-    """Whatever it repeats."""
-    assert course_context_from_url(piece * 20_000 + "/x") is not None
+@pytest.mark.parametrize("repeated", ["/course/", "/courses/a+", "/course/v1/", "/courses/a"])
+def test_a_long_url_is_searched_to_its_end(repeated):
+    """Any repetition is searched in linear time."""
+    assert course_context_from_url(repeated * 20_000 + "/x") is not None

@@ -1,4 +1,4 @@
-"""Events that were caused by the same action of a user say so, across tasks."""
+"""The common id of events that were caused by the same action of a user."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ def ids(events):
 
 
 def test_all_events_of_an_action_have_its_id(captured_events):
-    """And its kind; those before and after have neither."""
+    """And its type. Events before and after it have neither."""
     tracker.emit("before")
     with root_action("edx.problem.submitted") as action:
         tracker.emit("first")
@@ -45,8 +45,8 @@ def test_all_events_of_an_action_have_its_id(captured_events):
     }
 
 
-def test_every_action_has_an_id_of_its_own(captured_events):
-    """One after the other, in the same request."""
+def test_every_action_has_its_own_id(captured_events):
+    """Also consecutive actions in one request."""
     with root_action("a") as first, root_action("b"):
         pass
     with root_action("a") as second:
@@ -55,8 +55,8 @@ def test_every_action_has_an_id_of_its_own(captured_events):
     assert first != second
 
 
-def test_the_action_at_the_root_stays_the_root(captured_events):
-    """What it causes may think itself a root, too."""
+def test_a_nested_action_keeps_the_outer_root(captured_events):
+    """Code that starts a root action may be called within another one."""
     with root_action("outer") as outer:
         with root_action("inner") as inner:
             tracker.emit("caused")
@@ -68,7 +68,7 @@ def test_the_action_at_the_root_stays_the_root(captured_events):
 
 
 def test_a_task_in_another_process_resumes_the_action(captured_events):
-    """What is handed over survives JSON, and so any broker."""
+    """The argument of the task can be serialized as JSON, so any broker can transport it."""
     with root_action("edx.problem.submitted") as action:
         handed = json.dumps(handover())
 
@@ -81,8 +81,8 @@ def test_a_task_in_another_process_resumes_the_action(captured_events):
     }
 
 
-def test_a_resumed_action_is_the_root_of_what_it_causes(captured_events):
-    """A task may start tasks."""
+def test_a_resumed_action_is_the_root_of_nested_actions(captured_events):
+    """A task may start other tasks."""
     with root_action("a") as action:
         handed = handover()
     with resume(handed), root_action("b") as inner:
@@ -92,8 +92,8 @@ def test_a_resumed_action_is_the_root_of_what_it_causes(captured_events):
     assert handed_on == handed
 
 
-def test_a_task_that_runs_at_once_changes_nothing_for_its_caller(captured_events):
-    """The caller's action comes back."""
+def test_a_task_that_runs_synchronously_does_not_affect_its_caller(captured_events):
+    """The action of the caller is restored."""
     with root_action("a") as action:
         with resume({"event_transaction_id": "x", "event_transaction_type": "y"}):
             tracker.emit("in the task")
@@ -103,7 +103,7 @@ def test_a_task_that_runs_at_once_changes_nothing_for_its_caller(captured_events
 
 
 def test_a_new_thread_has_no_action_and_can_resume_one(captured_events):
-    """Threads share none."""
+    """Threads do not share contexts."""
 
     def work(handed):
         tracker.emit("alone")
@@ -119,7 +119,7 @@ def test_a_new_thread_has_no_action_and_can_resume_one(captured_events):
 
 
 def test_concurrent_tasks_keep_their_actions_apart(captured_events):
-    """Each across its awaits."""
+    """Also while they await."""
 
     async def act(name):
         with root_action(name) as action:
@@ -148,8 +148,8 @@ def test_concurrent_tasks_keep_their_actions_apart(captured_events):
         {"event_transaction_id": 5, "event_transaction_type": "y"},
     ],
 )
-def test_a_task_that_was_handed_nothing_runs_without(captured_events, handed):
-    """It may have been queued by an older release, or outside of any action."""
+def test_a_task_without_an_action_runs(captured_events, handed):
+    """It may have been queued by an older release, or outside of an action."""
     with resume(handed):
         tracker.emit("a")
 
@@ -157,7 +157,7 @@ def test_a_task_that_was_handed_nothing_runs_without(captured_events, handed):
 
 
 def test_only_the_two_fields_are_resumed(captured_events):
-    """Whatever else a queue adds stays out of the events."""
+    """Fields that a queue adds are not in the events."""
     handed = {"event_transaction_id": "x", "event_transaction_type": "y", "user_id": 7}
     with resume(handed):
         tracker.emit("a")
@@ -168,16 +168,16 @@ def test_only_the_two_fields_are_resumed(captured_events):
     ]
 
 
-def test_nothing_is_handed_over_outside_of_an_action():
-    """Nor without a tracker."""
+def test_the_handover_is_empty_outside_of_an_action():
+    """With and without a tracker."""
     before = handover()
     register_tracker(Tracker())
 
     assert (before, handover()) == ({}, {})
 
 
-def test_what_is_handed_over_is_a_copy(captured_events):
-    """Changing it changes no event."""
+def test_the_handover_is_a_copy(captured_events):
+    """Changing it does not change events."""
     with root_action("a") as action:
         handover().clear()
         tracker.emit("a")
@@ -186,6 +186,6 @@ def test_what_is_handed_over_is_a_copy(captured_events):
 
 
 def test_an_action_has_an_id_without_a_tracker():
-    """The code under it need not ask."""
+    """Code within the action can rely on it."""
     with root_action("a") as action:
         assert UUID(action)

@@ -1,4 +1,4 @@
-"""Metrics by hand, as the Open edX platform reported them."""
+"""Metrics for Datadog, as the Open edX platform reported them."""
 
 import socket
 import sys
@@ -31,7 +31,7 @@ def listening():
 
 @pytest.fixture
 def registered(monkeypatch):
-    """Return a function that makes backends those of the default tracker."""
+    """Return a function that registers a default tracker with the given backends."""
     monkeypatch.setattr(tracker, "TRACKERS", {})
 
     def register(**backends):
@@ -42,7 +42,7 @@ def registered(monkeypatch):
 
 @pytest.fixture
 def sent(registered):
-    """Return a function that calls, and returns the lines that the agent gets by the backend."""
+    """Return a function that makes a call and returns the line that the backend sends."""
     with listening() as listener:
         backend = DatadogBackend(statsd_port=listener.getsockname()[1])
         registered(router=RoutingBackend(backends={"datadog": backend}))
@@ -66,8 +66,8 @@ def sent(registered):
         ("histogram", ("tasks.time", 7), "tasks.time:7|h\n"),
     ],
 )
-def test_a_call_goes_the_way_of_the_trackers_backend_under_its_own_name(sent, name, args, line):
-    """Dashboards of old names go on: there is no prefix."""
+def test_a_metric_is_sent_by_the_backend_of_the_tracker(sent, name, args, line):
+    """Without a prefix, so that existing dashboards keep working."""
     assert sent(getattr(dog_stats_api, name), *args) == line
 
 
@@ -86,8 +86,8 @@ def test_a_call_goes_the_way_of_the_trackers_backend_under_its_own_name(sent, na
         ("histogram", ("x",), {"value": 2, "tags": {"a:b"}}, "x:2|h|#a:b\n"),
     ],
 )
-def test_the_arguments_of_dogapi_are_taken(sent, name, args, named, line):
-    """By place and by name. What has no meaning any more is ignored; the value is sent whole."""
+def test_the_arguments_of_dogapi_are_accepted(sent, name, args, named, line):
+    """By position and by name. Obsolete arguments are ignored, and the full value is sent."""
     assert sent(getattr(dog_stats_api, name), *args, **named) == line
 
 
@@ -99,8 +99,8 @@ def test_the_arguments_of_dogapi_are_taken(sent, name, args, named, line):
         ((), {"metric_name": "x", "tags": ["a:b"], "host": None}),
     ],
 )
-def test_a_timer_takes_the_arguments_of_dogapi(sent, args, named):
-    """Its order is without value and timestamp."""
+def test_a_timer_accepts_the_arguments_of_dogapi(sent, args, named):
+    """It has no value and no timestamp."""
 
     def block():
         with dog_stats_api.timer(*args, **named):
@@ -113,7 +113,7 @@ def test_a_timer_takes_the_arguments_of_dogapi(sent, args, named):
 
 
 class Unprintable:
-    """Has no text."""
+    """An object without a text."""
 
     def __str__(self):
         raise ValueError("no text")
@@ -131,21 +131,21 @@ class Unprintable:
         ([Unprintable()], "x:1|c|#unserializable_Unprintable_\n"),
     ],
 )
-def test_tags_of_any_kind_raise_nothing(sent, tags, line):
-    """What is a tag, or can become one, is reported."""
+def test_tags_of_any_type_are_accepted(sent, tags, line):
+    """Values that can be converted to tags are reported."""
     assert sent(dog_stats_api.increment, "x", tags=tags) == line
 
 
-def test_tags_are_cleaned_and_cut(sent):
-    """A bar would end them; the platform made it an underscore."""
+def test_tags_are_cleaned_and_shortened(sent):
+    """A vertical bar would end the tags, and becomes an underscore as on the platform."""
     line = sent(dog_stats_api.increment, "a", tags=["action:x|y", "k:" + "v" * 300, "course:a+b"])
 
     assert line == f"a:1|c|#action:x_y,k:{'v' * 198},course:a_b\n"
 
 
 @pytest.mark.parametrize("name", ["a\nb:1|c", "a|c", "a:2|g\nc"])
-def test_a_name_breaks_out_of_nothing(sent, name):
-    """One call, one line."""
+def test_a_name_cannot_inject_a_second_metric(sent, name):
+    """One call is one line."""
     line = sent(dog_stats_api.increment, name)
 
     assert line.count("\n") == 1
@@ -154,7 +154,7 @@ def test_a_name_breaks_out_of_nothing(sent, name):
 
 
 def test_a_timer_reports_seconds_as_a_histogram(sent):
-    """Neither milliseconds nor a timing, which dashboards would read as such."""
+    """Not milliseconds and not a timing, for which dashboards would have to change."""
 
     def block():
         with dog_stats_api.timer("tasks.time", tags=["action:x"]):
@@ -168,7 +168,7 @@ def test_a_timer_reports_seconds_as_a_histogram(sent):
 
 
 def test_a_timer_decorates_a_function_and_measures_each_call(sent):
-    """What it returns and raises passes through."""
+    """Its return value and its exceptions are unchanged."""
 
     @dog_stats_api.timer("tasks.time")
     def work(number):
@@ -182,8 +182,8 @@ def test_a_timer_decorates_a_function_and_measures_each_call(sent):
         work(0)
 
 
-def test_what_is_no_number_is_skipped_and_raises_nothing(registered, monkeypatch, caplog):
-    """A metric is never the end of a request."""
+def test_a_value_that_is_not_a_number_is_skipped(registered, monkeypatch, caplog):
+    """It is logged once, and nothing is raised: a metric must not break a request."""
     monkeypatch.setattr(dog_stats_api, "_throttle", LogThrottle())
     backend = DatadogBackend()
     registered(datadog=backend)
@@ -200,10 +200,8 @@ def test_what_is_no_number_is_skipped_and_raises_nothing(registered, monkeypatch
 
 @pytest.mark.parametrize("name", ["increment", "gauge", "histogram"])
 @pytest.mark.parametrize("metric", [None, 5, b"a.b", ["a"], {}, Unprintable()])
-def test_what_is_no_name_is_skipped_and_raises_nothing(
-    registered, monkeypatch, caplog, name, metric
-):
-    """And is said once a minute."""
+def test_a_name_that_is_not_text_is_skipped(registered, monkeypatch, caplog, name, metric):
+    """It is logged once a minute."""
     monkeypatch.setattr(dog_stats_api, "_throttle", LogThrottle())
     backend = DatadogBackend()
     registered(datadog=backend)
@@ -211,13 +209,13 @@ def test_what_is_no_name_is_skipped_and_raises_nothing(
         getattr(dog_stats_api, name)(metric, 1)
 
     assert backend.stats()["accepted"] == 0
-    [said] = caplog.messages
-    assert said.endswith(" is not reported: it needs a name and a number")
+    [message] = caplog.messages
+    assert message.endswith(" is not reported: it needs a name and a number")
     backend.close(0)
 
 
-def test_a_call_without_anything_raises_nothing(registered):
-    """Nor does it report anything."""
+def test_a_call_without_arguments_reports_nothing(registered):
+    """It does not raise."""
     backend = DatadogBackend()
     registered(datadog=backend)
     for name in ("increment", "gauge", "histogram"):
@@ -229,9 +227,7 @@ def test_a_call_without_anything_raises_nothing(registered):
     backend.close(0)
 
 
-def test_without_a_backend_it_is_the_client_that_the_application_configured(
-    registered, monkeypatch
-):
+def test_without_a_backend_the_configured_client_is_used(registered, monkeypatch):
     """`datadog.initialize` keeps its effect."""
     with listening() as listener:
         client = datadog.dogstatsd.DogStatsd(
@@ -245,21 +241,21 @@ def test_without_a_backend_it_is_the_client_that_the_application_configured(
         client.close_socket()
 
 
-def test_without_any_client_it_is_said_and_nothing_raises(registered, monkeypatch, caplog):
-    """A platform without Datadog runs on."""
+def test_without_any_client_metrics_are_dropped_with_a_warning(registered, monkeypatch, caplog):
+    """A platform without Datadog keeps running."""
     monkeypatch.setitem(sys.modules, "datadog", None)
     monkeypatch.setattr(dog_stats_api, "_throttle", LogThrottle())
     for _ in range(3):
         dog_stats_api.increment("a")
 
-    said = "There is no client for Datadog: metrics are dropped. "
-    assert caplog.messages == [f"{said}Run: pip install 'eventtracking[datadog]'"]
+    text = "No client for Datadog is installed: metrics are dropped. "
+    assert caplog.messages == [f"{text}Run: pip install 'eventtracking[datadog]'"]
 
 
 @pytest.mark.filterwarnings("default:dog_stats_api:DeprecationWarning")
 @pytest.mark.parametrize("name", ["increment", "gauge", "histogram", "timer"])
-def test_each_name_says_what_to_use_instead_and_where_it_was_called(name, registered):
-    """The warning points at the caller's line."""
+def test_each_function_is_deprecated_with_its_replacement(name, registered):
+    """The warning points to the line of the caller."""
     backend = DatadogBackend()
     registered(datadog=backend)
     args = () if name in ("increment", "timer") else (1,)

@@ -1,4 +1,4 @@
-"""Management commands whose events say which command they came from."""
+"""Management commands that add their name to the context of events."""
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -27,8 +27,8 @@ def commands(events):
     return [event["context"].get("command") for event in events]
 
 
-def test_events_of_a_command_line_name_program_and_command(captured_events, capsys):
-    """Wherever the program lies, and without its options: they may be secrets."""
+def test_events_of_a_command_have_the_program_and_the_command(captured_events, capsys):
+    """Without the path of the program, and without options, which may be secrets."""
     Command().run_from_argv(["/srv/site/manage.py", "create_user", "--password", "hunter2"])
 
     assert commands(captured_events) == ["manage.py create_user"]
@@ -36,20 +36,20 @@ def test_events_of_a_command_line_name_program_and_command(captured_events, caps
     assert capsys.readouterr().out == "created\n"
 
 
-def test_called_from_code_the_command_is_named_alone(captured_events, capsys):
-    """There is no program then. An instance goes by its module, as Django has it."""
+def test_called_from_code_events_have_only_the_command(captured_events, capsys):
+    """There is no program. Django names a command object after its module."""
     call_command(Command())
 
     assert commands(captured_events) == ["test_management"]
 
 
 def test_a_call_returns_what_the_command_returns(captured_events, capsys):
-    """As with any other command."""
+    """As for any other command."""
     assert call_command(Command()) == "created"
 
 
-def test_a_command_executed_directly_goes_by_its_module(captured_events, capsys):
-    """Nobody made it a parser."""
+def test_a_command_that_is_executed_directly_is_named_after_its_module(captured_events, capsys):
+    """No parser is created."""
     result = Command().execute(
         password="", fail=False, force_color=False, no_color=True, skip_checks=True
     )
@@ -59,7 +59,7 @@ def test_a_command_executed_directly_goes_by_its_module(captured_events, capsys)
 
 
 def test_the_context_ends_with_the_command(captured_events, capsys):
-    """Also if it fails; and the context around it comes back."""
+    """Also if the command fails. The outer context is restored."""
     with tracker.context("edx.mgmt.command", {"command": "outer"}):
         with pytest.raises(CommandError, match="no such user"):
             call_command(Command(), fail=True)
@@ -69,5 +69,5 @@ def test_the_context_ends_with_the_command(captured_events, capsys):
 
 
 def test_a_command_runs_without_a_tracker(capsys):
-    """Tracking is not what it is for."""
+    """Tracking is optional."""
     assert call_command(Command()) == "created"

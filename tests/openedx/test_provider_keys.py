@@ -1,4 +1,4 @@
-"""The keys that Open edX keeps in its settings, and what they turn on."""
+"""Backends that are enabled by the keys in the settings of an Open edX site."""
 
 import json
 import logging
@@ -19,12 +19,12 @@ NAMES = ["edx.course.enrollment.activated", "edx.course.enrollment.deactivated"]
 
 
 def key():
-    """Return what nothing may show; made up here, so that no scanner takes it for a real one."""
+    """Return a key that no output may show, generated so that no secret scanner reports it."""
     return uuid4().hex
 
 
 class Site:
-    """The two files of a site, as they lie on its disk."""
+    """The two settings files of a site."""
 
     def __init__(self, folder):
         self.datadog, self.segment, self.google = key(), key(), key()
@@ -47,7 +47,7 @@ class Site:
         return [self.datadog, self.segment, self.google]
 
     def files(self):
-        """Write the files, and return their paths."""
+        """Write the files and return their paths."""
         paths = [self.folder / "lms.env.json", self.folder / "lms.auth.json"]
         for path, content in zip(paths, (self.env, self.auth), strict=True):
             path.write_text(json.dumps(content), "utf-8")
@@ -78,16 +78,16 @@ def backends(found):
     return sorted(found.get("EVENT_TRACKING_BACKENDS", {}))
 
 
-def said(caplog):
+def warnings(caplog):
     return [
         record.getMessage()
         for record in caplog.records
-        if record.levelno >= logging.WARNING and "turns nothing on" in record.getMessage()
+        if record.levelno >= logging.WARNING and "has no effect" in record.getMessage()
     ]
 
 
-def test_the_files_of_a_site_with_all_keys_turn_everything_on(site, built):
-    """Nothing else has to be written down."""
+def test_the_files_of_a_site_with_all_keys_enable_all_providers(site, built):
+    """No other settings are needed."""
     tracker = built(settings.load(*site.files()))
 
     assert sorted(tracker.backends) == ["datadog", "google_analytics", "segmentio"]
@@ -107,12 +107,12 @@ def test_the_files_of_a_site_with_all_keys_turn_everything_on(site, built):
     assert router.processors[0].whitelist == frozenset(NAMES)
 
 
-def test_load_is_at_hand_where_the_keys_are():
-    """Whoever looks for it next to `providers` finds the one there is."""
+def test_load_can_be_imported_next_to_providers():
+    """It is the function in `eventtracking.settings`."""
     assert load is settings.load
 
 
-def test_providers_returns_what_load_merges_and_build_accepts(site, built):
+def test_providers_returns_settings_for_load_and_build(site, built):
     """For a site that reads its files itself."""
     found = providers(site.env, site.auth)
 
@@ -156,8 +156,8 @@ def test_events_reach_every_provider_that_has_a_key(site, built):
     assert all(each["good"] for each in segment + google)
 
 
-def test_no_keys_turn_nothing_on(caplog):
-    """And nothing is said about what nobody asked for."""
+def test_without_keys_no_provider_is_enabled(caplog):
+    """A warning appears only if one of two related settings is missing."""
     assert providers({}, {}) == {}
     assert providers({}) == {}
     assert providers({"FEATURES": {}}, {"OTHER": "x"}) == {}
@@ -167,8 +167,8 @@ def test_no_keys_turn_nothing_on(caplog):
         "B": 2,
     }
     assert providers({"GOOGLE_ANALYTICS_4_ID": "G-TEST"}, {"DATADOG_API": None}) == {}
-    assert said(caplog) == [
-        "FEATURES['SEGMENT_IO_LMS'] turns nothing on without SEGMENT_IO_LMS_KEY"
+    assert warnings(caplog) == [
+        "FEATURES['SEGMENT_IO_LMS'] has no effect without SEGMENT_IO_LMS_KEY"
     ]
 
 
@@ -176,15 +176,15 @@ def test_no_keys_turn_nothing_on(caplog):
     "features", [None, {}, "SEGMENT_IO_LMS", {"SEGMENT_IO_LMS": False}, {"SEGMENT_IO_LMS": "false"}]
 )
 def test_segment_stays_off_unless_the_feature_is_true(site, features, caplog):
-    """The key alone is for other things."""
+    """The key alone has other uses."""
     site.env["FEATURES"] = features
 
     assert backends(providers(site.env, site.auth)) == ["datadog", "google_analytics"]
-    assert said(caplog) == []
+    assert warnings(caplog) == []
 
 
 def test_without_a_list_of_names_segment_gets_no_event(site, built):
-    """As on the platform, where the list is empty at first."""
+    """As on the platform, where the list is empty by default."""
     del site.env["EVENT_TRACKING_SEGMENTIO_EMIT_WHITELIST"]
     tracker = built(settings.load(*site.files()))
 
@@ -192,11 +192,11 @@ def test_without_a_list_of_names_segment_gets_no_event(site, built):
 
 
 FORMS = {
-    "a key": "it must be a key: ASCII, without spaces",
-    "GOOGLE_ANALYTICS_4_ID": "it must be that of a web stream, such as G-ABC1234567",
+    "a key": "it must be a key of ASCII characters without spaces",
+    "GOOGLE_ANALYTICS_4_ID": "it must be the id of a web stream, such as G-ABC1234567",
 }
 
-OFF = {
+PROVIDERS = {
     "DATADOG_API": "datadog",
     "SEGMENT_IO_LMS_KEY": "segmentio",
     "GOOGLE_ANALYTICS_4_ID": "google_analytics",
@@ -204,7 +204,7 @@ OFF = {
 }
 
 
-@pytest.mark.parametrize("name", OFF)
+@pytest.mark.parametrize("name", PROVIDERS)
 @pytest.mark.parametrize(
     ("value", "why"),
     [
@@ -212,37 +212,39 @@ OFF = {
         ("  \n", "it is empty"),
         ("*", "it is a placeholder"),
         ("********", "it is a placeholder"),
-        (False, "it must be text, and is of type bool"),
-        (True, "it must be text, and is of type bool"),
-        (12345678901, "it must be text, and is of type int"),
-        (["k"], "it must be text, and is of type list"),
-        ({"k": 1}, "it must be text, and is of type dict"),
+        (False, "it must be text, got a value of type bool"),
+        (True, "it must be text, got a value of type bool"),
+        (12345678901, "it must be text, got a value of type int"),
+        (["k"], "it must be text, got a value of type list"),
+        ({"k": 1}, "it must be text, got a value of type dict"),
         ("G-12345678901 x", "it must be ..."),
         ("G-12345678901\nx", "it must be ..."),
         ("G-12345678901é", "it must be ..."),
         ("G-12345678901\x00", "it must be ..."),
     ],
 )
-def test_a_key_that_is_none_turns_nothing_on_and_is_named(site, name, value, why, caplog):
-    """The others are on all the same, and build. What it is, is never shown."""
+def test_an_invalid_key_is_ignored_with_a_warning(site, name, value, why, caplog):
+    """Other providers are enabled and can be built. The value is never shown."""
     (site.env if name in site.env else site.auth)[name] = value
     found = settings.load(*site.files())
 
-    assert backends(found) == sorted({"datadog", "google_analytics", "segmentio"} - {OFF[name]})
+    assert backends(found) == sorted(
+        {"datadog", "google_analytics", "segmentio"} - {PROVIDERS[name]}
+    )
     why = why.replace("it must be ...", FORMS.get(name, FORMS["a key"]))
-    assert said(caplog) == [f"{name} turns nothing on: {why}"]
+    assert warnings(caplog) == [f"{name} has no effect: {why}"]
     assert "12345678901" not in caplog.text
     settings.build(found).close(0)
 
 
 @pytest.mark.parametrize("value", ["UA-1234-1", "GTM-ABC", "G-", "ABC1234567", "G-ABC 1"])
-def test_an_id_of_another_kind_does_not_turn_google_analytics_on(site, value, caplog):
-    """That of Universal Analytics, for one, which Google has switched off."""
+def test_an_id_of_another_kind_does_not_enable_google_analytics(site, value, caplog):
+    """For example an id of Universal Analytics, which Google has discontinued."""
     site.env["GOOGLE_ANALYTICS_4_ID"] = value
 
     assert backends(settings.load(*site.files())) == ["datadog", "segmentio"]
-    assert said(caplog) == [
-        f"GOOGLE_ANALYTICS_4_ID turns nothing on: {FORMS['GOOGLE_ANALYTICS_4_ID']}"
+    assert warnings(caplog) == [
+        f"GOOGLE_ANALYTICS_4_ID has no effect: {FORMS['GOOGLE_ANALYTICS_4_ID']}"
     ]
 
 
@@ -250,49 +252,49 @@ def test_an_id_of_another_kind_does_not_turn_google_analytics_on(site, value, ca
     "alone",
     [{"GOOGLE_ANALYTICS_4_ID": ""}, {"GOOGLE_ANALYTICS_4_ID": 5}, {"SEGMENT_IO_LMS_KEY": "***"}],
 )
-def test_a_key_that_is_none_is_named_even_if_it_could_turn_nothing_on(alone, caplog):
+def test_an_invalid_key_is_reported_even_if_it_would_have_no_effect(alone, caplog):
     """Here the secret is missing, or the feature is off."""
     [name] = alone
 
     assert providers(alone) == {}
-    assert [line.split(":")[0] for line in said(caplog)] == [f"{name} turns nothing on"]
+    assert [line.split(":")[0] for line in warnings(caplog)] == [f"{name} has no effect"]
 
 
 @pytest.mark.parametrize("names", [NAMES[0], 5, True, {"ENV": "NAMES"}, [5], [[NAMES[0]]], b"a"])
-def test_names_that_are_no_list_of_names_leave_segment_off(site, built, names, caplog):
-    """Rather than all tracking. What stands there may be anything, and is not shown."""
+def test_invalid_names_disable_only_segment(site, built, names, caplog):
+    """Other tracking works. The value is not shown, because it may contain anything."""
     site.env["EVENT_TRACKING_SEGMENTIO_EMIT_WHITELIST"] = names
     tracker = built(settings.load(site.env, site.auth))
 
     assert sorted(tracker.backends) == ["datadog", "google_analytics"]
     setting = "EVENT_TRACKING_SEGMENTIO_EMIT_WHITELIST"
-    assert said(caplog) == [
-        f"SEGMENT_IO_LMS_KEY turns nothing on: {setting} must be a list of names"
+    assert warnings(caplog) == [
+        f"SEGMENT_IO_LMS_KEY has no effect: {setting} must be a list of names"
     ]
 
 
 @pytest.mark.parametrize("kind", [list, tuple, set, frozenset])
 def test_names_may_be_any_collection(site, built, kind):
-    """Where a settings module holds them."""
+    """A settings module in Python may use a tuple or a set."""
     site.env["EVENT_TRACKING_SEGMENTIO_EMIT_WHITELIST"] = kind(NAMES)
     router = built(settings.load(site.env, site.auth)).backends["segmentio"]
 
     assert router.processors[0].whitelist == frozenset(NAMES)
 
 
-@pytest.mark.parametrize("name", OFF)
-def test_a_key_that_is_not_there_turns_nothing_on(site, name):
-    """Absent, or null, as the platform writes what is not set."""
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_a_missing_key_enables_nothing(site, name):
+    """It may be absent, or null as in the settings of the platform."""
     place = site.env if name in site.env else site.auth
     place[name] = None
     with_null = providers(site.env, site.auth)
     del place[name]
 
     assert with_null == providers(site.env, site.auth)
-    assert OFF[name] not in backends(with_null)
+    assert PROVIDERS[name] not in backends(with_null)
 
 
-def test_spaces_around_a_key_are_left_out(site):
+def test_spaces_around_a_key_are_removed(site):
     """A newline at its end would be in every header."""
     site.auth["DATADOG_API"] = f" {site.datadog}\n"
     found = providers(site.env, site.auth)
@@ -300,8 +302,8 @@ def test_spaces_around_a_key_are_left_out(site):
     assert found["EVENT_TRACKING_BACKENDS"]["datadog"]["OPTIONS"] == {"api_key": site.datadog}
 
 
-def test_the_secret_file_wins_and_adds_to_the_features(site):
-    """As the platform reads them: first the one, then the other."""
+def test_the_second_file_wins_and_its_features_are_merged(site):
+    """As on the platform, which reads it after the first one."""
     site.env["DATADOG_API"] = "another"
     site.env["FEATURES"] = {"OTHER": True}
     site.auth["FEATURES"] = {"SEGMENT_IO_LMS": True}
@@ -311,8 +313,8 @@ def test_the_secret_file_wins_and_adds_to_the_features(site):
     assert "segmentio" in found
 
 
-def test_what_a_site_says_itself_wins(site, built, tmp_path):
-    """It may add options to what a key turned on, or take something else."""
+def test_settings_of_the_site_win_over_keys(site, built, tmp_path):
+    """They may add options to a backend that a key enabled, or replace the backend."""
     site.env["EVENT_TRACKING_BACKENDS"] = {
         "google_analytics": {"OPTIONS": {"outbox": str(tmp_path / "outbox")}},
         "datadog": {"ENGINE": "eventtracking.backends.memory.MemoryBackend"},
@@ -330,16 +332,17 @@ def test_what_a_site_says_itself_wins(site, built, tmp_path):
 
 
 @pytest.mark.parametrize(("env", "auth"), [("text", {}), ({}, "text"), (None, {}), ({}, 7)])
-def test_what_is_no_mapping_is_an_error_that_does_not_show_it(env, auth):
-    """It may be a file's text, with every key in it."""
+def test_an_argument_that_is_not_a_mapping_is_refused_without_showing_it(env, auth):
+    """It may be the text of a file with every key in it."""
     with pytest.raises(
-        ImproperlyConfigured, match=r"^providers: (env|auth) must be a mapping, got a"
+        ImproperlyConfigured,
+        match=r"^providers: (env|auth) must be a mapping, got a value of type \w+$",
     ):
         providers(env, auth)
 
 
-def test_describe_shows_what_is_on_and_no_key(site):
-    """The tree is for tickets and terminals."""
+def test_describe_shows_the_providers_without_keys(site):
+    """The tree is copied into tickets."""
     text = settings.describe(settings.load(*site.files()))
 
     for shown in ("DatadogBackend", "SegmentBackend", "GoogleAnalyticsBackend", NAMES[0]):
@@ -348,8 +351,8 @@ def test_describe_shows_what_is_on_and_no_key(site):
     assert text.count("********") == 3
 
 
-def test_an_error_about_the_settings_shows_no_key(site, caplog):
-    """Whatever is wrong, and whoever complains."""
+def test_errors_and_logs_show_no_key(site, caplog):
+    """For any wrong setting."""
     caplog.set_level(logging.DEBUG)
     site.auth["DATADOG_API"] += " x"
     site.env["EVENT_TRACKING_BACKENDS"] = {
@@ -362,12 +365,12 @@ def test_an_error_about_the_settings_shows_no_key(site, caplog):
     text = "".join(traceback.format_exception(error.value)) + caplog.text
     assert "validate must be true or false" in text
     assert "compress must be True or False" in text
-    assert "DATADOG_API turns nothing on" in text
+    assert "DATADOG_API has no effect" in text
     assert not [each for each in site.keys if each in text]
 
 
 def test_trackers_and_backends_show_no_key(site, built):
-    """Their repr is in every traceback of a debugger."""
+    """Debuggers show their repr."""
     tracker = built(settings.load(*site.files()))
     segment = tracker.backends["segmentio"].backends["segment"]
     text = f"{tracker!r} {tracker.backends!r} {segment!r} {tracker.stats()!r}"
@@ -375,8 +378,8 @@ def test_trackers_and_backends_show_no_key(site, built):
     assert not [each for each in site.keys if each in text]
 
 
-def test_check_shows_what_the_keys_turn_on_and_no_key(site):
-    """The command line reads one file with all of it."""
+def test_the_check_command_shows_the_providers_without_keys(site):
+    """It reads one file with all the settings."""
     config = site.folder / "lms.json"
     config.write_text(json.dumps({**site.env, **site.auth}), "utf-8")
     clean = {k: v for k, v in os.environ.items() if not k.startswith("EVENT_TRACKING_")}

@@ -1,4 +1,4 @@
-"""Calls that go to Segment directly: through the tracker's backend, or the client's module."""
+"""Direct calls to Segment, through the backend of the tracker or Segment's client."""
 
 import logging
 import subprocess
@@ -40,7 +40,7 @@ KNOWN = {
 
 
 class Client:
-    """Has the two calls of Segment's client, and keeps what they are given."""
+    """A client that records its calls."""
 
     def __init__(self):
         self.calls = []
@@ -53,7 +53,7 @@ class Client:
 
 
 class Destination(Client):
-    """A backend of the tracker that can do both as well."""
+    """A backend with the methods of a client."""
 
     def send(self, event, /):
         """Take *event*."""
@@ -61,7 +61,7 @@ class Destination(Client):
 
 @pytest.fixture
 def client(monkeypatch):
-    """The client in the place of the module, with a key set."""
+    """A client that replaces the module, with a key in the settings."""
     client = Client()
     monkeypatch.setattr(segment, "analytics", client)
     with override_settings(LMS_SEGMENT_KEY="a key"):
@@ -73,8 +73,8 @@ def context_of(client):
     return context
 
 
-def test_a_call_goes_to_the_client(client):
-    """With what it was given, and nothing else known."""
+def test_a_call_is_passed_to_the_client(client):
+    """With its arguments. Without a tracker, no context is added."""
     segment.track(7, "a.b", {"n": 1}, {"ip": "mine"})
     segment.track(7, "c")
 
@@ -84,8 +84,8 @@ def test_a_call_goes_to_the_client(client):
     ]
 
 
-def test_what_the_context_leaves_out_is_filled_in(client):
-    """From the contexts that are entered here."""
+def test_missing_values_are_added_from_the_entered_contexts(client):
+    """As Segment's context names them."""
     register_tracker(Tracker())
     with tracker.context("edx.request", FACTS):
         segment.track(7, "a.b")
@@ -101,8 +101,8 @@ def test_what_the_context_leaves_out_is_filled_in(client):
         ([RequestContext(fields=["path"])], None),
     ],
 )
-def test_inside_a_request_it_is_filled_in_from_that(client, processors, ip):
-    """As much as the tracker tells of requests, and all of it without one."""
+def test_missing_values_are_added_from_the_request(client, processors, ip):
+    """The `RequestContext` of the tracker selects the facts. Without one, all are added."""
     register_tracker(Tracker(processors=processors))
     environ = {"REMOTE_ADDR": "203.0.113.9", "PATH_INFO": "/courses/x", "HTTP_USER_AGENT": "UA"}
     visitor = AskedVisitor(None, session=None, user=None)
@@ -116,8 +116,8 @@ def test_inside_a_request_it_is_filled_in_from_that(client, processors, ip):
     assert ("userAgent" in found) == (ip is not None)
 
 
-def test_a_given_context_wins_field_by_field_and_stays_the_callers(client):
-    """Also within the page and Google's part."""
+def test_values_in_the_given_context_win(client):
+    """Also in its mappings. The mapping of the caller is not changed."""
     given = {"ip": "mine", "page": {"path": "/mine"}, "Google Analytics": {"v": 1}, "locale": "pt"}
     before = {**given, "page": {**given["page"]}, "Google Analytics": {"v": 1}}
     register_tracker(Tracker())
@@ -134,8 +134,8 @@ def test_a_given_context_wins_field_by_field_and_stays_the_callers(client):
     assert given == before
 
 
-def test_a_given_page_that_is_no_mapping_stays(client):
-    """Whatever it means."""
+def test_a_given_page_that_is_not_a_mapping_is_kept(client):
+    """It is not replaced by the page of the request."""
     register_tracker(Tracker())
     with tracker.context("edx.request", FACTS):
         segment.track(7, "a.b", context={"page": None, "ip": ""})
@@ -155,8 +155,8 @@ def test_a_given_page_that_is_no_mapping_stays(client):
         ({"referer": "https://r/"}, {"referrer": "https://r/"}),
     ],
 )
-def test_the_page_is_named_or_put_together(client, facts, page):
-    """From host and path, where no page is known; there is none without any of its parts."""
+def test_the_url_of_the_page_is_known_or_composed(client, facts, page):
+    """From host and path. Without any of these facts there is no page."""
     register_tracker(Tracker())
     with tracker.context("edx.request", facts):
         segment.track(7, "a.b")
@@ -164,16 +164,16 @@ def test_the_page_is_named_or_put_together(client, facts, page):
     assert context_of(client).get("page") == page
 
 
-def test_traits_are_part_of_the_context(client):
-    """If there are any."""
+def test_traits_are_added_to_the_context(client):
+    """Unless they are empty."""
     segment.track(7, "a", traits={"plan": "gold"})
     segment.track(7, "b", traits={})
 
     assert [call[-1] for call in client.calls] == [{"traits": {"plan": "gold"}}, {}]
 
 
-def test_identify_passes_on_what_it_is_given(client):
-    """Nothing is filled in."""
+def test_identify_passes_on_its_arguments(client):
+    """Nothing is added to the context."""
     register_tracker(Tracker())
     with tracker.context("edx.request", FACTS):
         segment.identify(7, {"plan": "gold"}, {"ip": "mine"})
@@ -187,7 +187,7 @@ def test_identify_passes_on_what_it_is_given(client):
 
 @pytest.mark.parametrize("key", [None, ""])
 def test_without_a_key_nothing_is_sent(client, key):
-    """The setting is the switch."""
+    """The setting enables direct calls."""
     with override_settings(LMS_SEGMENT_KEY=key):
         segment.track(7, "a")
         segment.identify(7, {})
@@ -196,15 +196,15 @@ def test_without_a_key_nothing_is_sent(client, key):
 
 
 def test_without_a_name_nothing_is_tracked(client):
-    """An empty one is a name."""
+    """An empty text is a name."""
     segment.track(7, None)
     segment.track(7, "")
 
     assert [name for _, _, name, *_ in client.calls] == [""]
 
 
-def test_a_backend_for_segment_goes_before_the_client(client):
-    """At any depth of the tracker, and without the setting: it has a key of its own."""
+def test_a_backend_for_segment_takes_precedence_over_the_client(client):
+    """At any depth, and without the setting, because it has its own key."""
     backend = Destination()
     inner = RoutingBackend({"memory": MemoryBackend(), "segment": backend})
     register_tracker(Tracker({"a": MemoryBackend(), "segmentio": inner}))
@@ -223,7 +223,7 @@ CLIENTS = ("segment", "segment.analytics", "analytics")
 
 
 class OnlyIn:
-    """Finds clients in one folder, and not the one that may really be installed."""
+    """An import finder that finds clients in one folder, not an installed one."""
 
     def __init__(self, folder):
         self._folder = str(folder)
@@ -239,7 +239,7 @@ class OnlyIn:
 
 @pytest.fixture
 def no_client(monkeypatch, tmp_path):
-    """An import path in which a test can install clients."""
+    """A folder on the import path in which a test can install clients."""
     monkeypatch.delitem(vars(segment), "analytics", raising=False)
     monkeypatch.setattr(segment, "_throttle", LogThrottle())
     for name in CLIENTS:
@@ -261,8 +261,8 @@ def install(path, text=CLIENT):
     path.write_text(text)
 
 
-def test_the_client_is_found_under_its_name_of_today_and_its_old_one(no_client):
-    """The first that is installed, when the first call comes."""
+def test_the_client_is_found_under_its_current_and_its_old_name(no_client):
+    """It is imported by the first call."""
     install(no_client / "analytics.py")
     with override_settings(LMS_SEGMENT_KEY="a key"):
         segment.track(7, "old")
@@ -274,18 +274,18 @@ def test_the_client_is_found_under_its_name_of_today_and_its_old_one(no_client):
     assert sys.modules["segment.analytics"].calls == [(7, "new", {}, {})]
 
 
-def test_a_stranger_called_analytics_is_not_taken_for_the_client(no_client, caplog):
-    """Any application may have a module of that name."""
+def test_another_module_named_analytics_is_not_used(no_client, caplog):
+    """Any application may have a module with that name."""
     install(no_client / "analytics.py", "reports = []\n")
     with override_settings(LMS_SEGMENT_KEY="a key"):
         segment.track(7, "a")
 
     assert segment.analytics is None
-    assert "there is no client for Segment" in caplog.text
+    assert "no client for Segment is installed" in caplog.text
 
 
-def test_a_missing_client_is_told_of_once(no_client, caplog):
-    """With the line that installs it; the calls go nowhere, and fail nobody."""
+def test_a_missing_client_is_logged_once(no_client, caplog):
+    """With the command that installs it. The calls are dropped and do not raise."""
     caplog.set_level(logging.WARNING)
     with override_settings(LMS_SEGMENT_KEY="a key"):
         segment.track(7, "a")
@@ -296,8 +296,8 @@ def test_a_missing_client_is_told_of_once(no_client, caplog):
     assert record.getMessage().endswith("Run: pip install segment-analytics-python")
 
 
-def test_the_name_that_applications_patch_is_the_client(no_client, monkeypatch):
-    """`segment.analytics.track` is what their tests replace."""
+def test_the_client_can_be_patched_by_its_name(no_client, monkeypatch):
+    """Tests of applications replace `segment.analytics.track`."""
     install(no_client / "segment/analytics.py")
     calls = []
     monkeypatch.setattr("eventtracking.openedx.segment.analytics.track", lambda *a: calls.append(a))
@@ -322,15 +322,15 @@ print(len(events))
 """
 
 
-def test_without_django_there_is_no_setting_and_no_call():
-    """The module can be imported all the same, and so can its neighbours."""
+def test_without_django_no_call_is_sent():
+    """The module and others of the package can be imported."""
     command = [sys.executable, "-c", WITHOUT_DJANGO]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
 
     assert (done.stdout, done.stderr) == ("1\n", "")
 
 
-def test_no_other_name_is_made_up():
-    """A misspelt one is an error."""
+def test_unknown_names_of_the_module_raise_attribute_error():
+    """A misspelled name is an error."""
     with pytest.raises(AttributeError, match="has no attribute 'analytix'"):
         _ = segment.analytix

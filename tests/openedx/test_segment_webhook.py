@@ -1,4 +1,4 @@
-"""The webhook for Segment, posted to as Segment does, at a site with one user in a database."""
+"""The webhook for Segment, on a running site with one user."""
 
 import copy
 import http.client
@@ -40,7 +40,7 @@ PAYLOAD = {
 
 
 class Segment:
-    """Posts to the site, and reads its log."""
+    """A client that posts to the site and reads its log."""
 
     def __init__(self, port, log):
         self.port, self._log, self._known = port, log, 0
@@ -56,9 +56,9 @@ class Segment:
         return response.status
 
     def events(self):
-        """Return the events since this was asked the last time."""
-        found = [*journal.read(self._log)] if self._log.exists() else []
-        new, self._known = found[self._known :], len(found)
+        """Return the events since the last call."""
+        events = [*journal.read(self._log)] if self._log.exists() else []
+        new, self._known = events[self._known :], len(events)
         return new
 
 
@@ -82,13 +82,13 @@ def running(tmp_path_factory):
 
 @pytest.fixture
 def segment(running):
-    """The site that is running, with nothing new in its log."""
+    """A client of the running site that ignores earlier events."""
     running.events()
     return running
 
 
 def changed(**changes):
-    """Return the payload with other members; those of `properties` and `context` by a dot."""
+    """Return the payload with *changes*; `a__b` is the member `b` of `a`, and `...` removes it."""
     payload = copy.deepcopy(PAYLOAD)
     for path, value in changes.items():
         place, _, name = path.rpartition("__")
@@ -100,8 +100,8 @@ def changed(**changes):
     return payload
 
 
-def test_an_event_of_the_application_is_one_of_ours(segment):
-    """With its user from the database, and the times of the device and of Segment."""
+def test_an_event_of_the_application_is_emitted(segment):
+    """With the user from the database, and the times of the device and of Segment."""
     assert segment.post() == 200
     [event] = segment.events()
 
@@ -124,13 +124,13 @@ def test_an_event_of_the_application_is_one_of_ours(segment):
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
 def test_only_post_is_allowed(segment, method):
-    """Whatever the key."""
+    """With any key."""
     assert segment.post(method=method) == 405
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000])
-def test_what_is_no_json_is_400(segment, body):
-    """Before the key is looked at."""
+def test_a_body_that_is_not_json_is_400(segment, body):
+    """Before the key is checked."""
     assert segment.post(body, key=None) == 400
     assert segment.post(body) == 400
 
@@ -138,18 +138,18 @@ def test_what_is_no_json_is_400(segment, body):
 @pytest.mark.parametrize(
     "wrong",
     [lambda: None, str, lambda: "x", lambda: "é", lambda: SECRET[:-1], lambda: SECRET * 2],
-    # Not the keys themselves: the secret is another one in each process that runs tests.
-    ids=["none", "empty", "other", "no ASCII", "cut", "twice"],
+    # Not the keys themselves, because the secret differs between the processes of a test run.
+    ids=["none", "empty", "other", "not ASCII", "cut", "twice"],
 )
-def test_without_the_secret_it_is_401(segment, wrong):
-    """Also where the key is no ASCII."""
+def test_a_wrong_key_is_401(segment, wrong):
+    """Also if it is not ASCII."""
     assert segment.post(key=wrong()) == 401
     assert segment.events() == []
 
 
 @pytest.mark.parametrize("secret", [None, ""])
-def test_without_a_secret_in_the_settings_nobody_gets_in(secret):
-    """An empty key is no key."""
+def test_without_a_secret_in_the_settings_every_key_is_401(secret):
+    """Also an empty key."""
     request = RequestFactory().post("/segmentio/event?key=", "{}", content_type="application/json")
     with override_settings(TRACKING_SEGMENTIO_WEBHOOK_SECRET=secret):
         assert segment_webhook.segmentio_event(request).status_code == 401
@@ -194,34 +194,34 @@ def test_without_a_secret_in_the_settings_nobody_gets_in(secret):
         changed(receivedAt="x"),
     ],
 )
-def test_what_cannot_be_taken_is_200_all_the_same(segment, payload):
-    """Segment could do nothing about it, and nobody learns which users there are."""
+def test_an_ignored_event_is_200(segment, payload):
+    """Segment cannot fix it, and a client must not learn which users exist."""
     assert segment.post(payload) == 200
     assert segment.events() == []
 
 
-def test_bodies_of_other_types_are_not_looked_at(segment):
-    """They are empty."""
+def test_bodies_of_other_types_are_ignored(segment):
+    """They are treated as empty."""
     assert segment.post(kind="text/plain") == 200
     assert segment.post(b"{", kind="text/plain") == 200
     assert segment.events() == []
 
 
 @pytest.mark.parametrize("kind", ["APPLICATION/JSON", "Application/Json; charset=utf-8"])
-def test_the_type_of_a_body_may_be_in_capitals(segment, kind):
-    """As of any type on the web. What is not taken was answered 200 all the same."""
+def test_the_content_type_is_case_insensitive(segment, kind):
+    """As in HTTP. The event is checked, because an ignored event is 200 as well."""
     assert segment.post(kind=kind) == 200
     assert [event["name"] for event in segment.events()] == ["edx.video.played"]
 
 
-def test_a_type_may_be_in_capitals_and_a_user_in_digits(segment):
-    """As they are compared."""
+def test_a_type_is_case_insensitive_and_a_user_id_may_be_text(segment):
+    """Both are normalized before they are compared."""
     assert segment.post(changed(type="Track", userId="7")) == 200
     assert segment.events()[0]["context"]["user_id"] == 7
 
 
-def test_a_view_of_the_forum_has_a_name_of_its_own(segment):
-    """Its label says so; the label is kept. (It is of the kind that this site leaves out.)"""
+def test_an_event_of_the_forum_is_renamed(segment):
+    """It is recognised by its label. The settings of this site exclude the new name."""
     payload = changed(properties__label="Forum: View Thread", properties__name=...)
 
     assert segment.post(payload) == 200
@@ -229,8 +229,8 @@ def test_a_view_of_the_forum_has_a_name_of_its_own(segment):
     assert segment_webhook._name({"label": "Forum: View Thread"}) == "edx.bi.app.navigation.screen"
 
 
-def test_the_device_says_the_rest_of_the_context(segment):
-    """All but the user and the times, which are the server's and Segment's."""
+def test_the_application_can_set_the_rest_of_the_context(segment):
+    """Except the user and the times, which come from the server and from Segment."""
     own = {
         "event_source": "tablet",
         "agent": "Tablet",
@@ -260,21 +260,21 @@ def test_the_device_says_the_rest_of_the_context(segment):
 
 
 @pytest.mark.parametrize("course_id", ["nonsense", 5, ["a/b/c"]])
-def test_a_course_that_is_none_has_no_organisation(segment, course_id):
-    """The event is kept."""
+def test_an_invalid_course_has_no_organisation(segment, course_id):
+    """The event is emitted."""
     assert segment.post(changed(properties__context={"course_id": course_id})) == 200
     context = segment.events()[0]["context"]
     assert context["course_id"] == course_id
     assert "org_id" not in context
 
 
-def test_the_view_needs_no_token_of_djangos():
-    """Segment has none."""
+def test_the_view_is_exempt_from_csrf_protection():
+    """Segment has no token."""
     assert segment_webhook.segmentio_event.csrf_exempt
 
 
-def test_why_an_event_is_not_taken_is_said_to_who_asks(caplog):
-    """In the log at DEBUG, and by an exception."""
+def test_the_reason_for_an_ignored_event_is_logged_or_raised(caplog):
+    """Logged as DEBUG by the view, and raised by `track_segmentio_event`."""
     caplog.set_level("DEBUG", "eventtracking.openedx.segment_webhook")
     payload = changed(properties__data=...)
     request = RequestFactory().post(
@@ -294,8 +294,8 @@ def test_why_an_event_is_not_taken_is_said_to_who_asks(caplog):
     "name",
     [segment_webhook.ALLOWED_TYPES, segment_webhook.DISALLOWED_NAMES, segment_webhook.SOURCE_MAP],
 )
-def test_a_setting_that_is_none_is_its_default(name, caplog):
-    """As one that is not there. Segment would take a 500 for a site that is down."""
+def test_a_setting_that_is_none_has_its_default(name, caplog):
+    """The view does not fail. Segment would take the status 500 for an outage."""
     caplog.set_level("DEBUG", segment_webhook.__name__)
     request = RequestFactory().post(
         "/segmentio/event?key=k",
@@ -305,12 +305,12 @@ def test_a_setting_that_is_none_is_its_default(name, caplog):
     with override_settings(**{segment_webhook.SECRET: "k", name: None}):
         assert segment_webhook.segmentio_event(request).status_code == 200
 
-    # So it came as far as its data: nothing else was in its way.
+    # All checks before that of the data have passed.
     assert caplog.messages == ["Ignored an event from Segment: The event has no data"]
 
 
-def test_what_is_meant_by_missing_is_a_text_of_its_own():
-    """So that readers of the log can tell them apart."""
+def test_every_error_has_its_own_text():
+    """Readers of the log can distinguish them."""
     texts = [text for name, text in vars(segment_webhook).items() if name.startswith("ERROR_")]
 
     assert len(set(texts)) == len(texts) == 9

@@ -1,4 +1,4 @@
-"""The deprecated calls of the platform: what they emit, and in which context."""
+"""The deprecated functions of the platform: their events and contexts."""
 
 import json
 from types import SimpleNamespace
@@ -34,7 +34,7 @@ def only(events):
     return event
 
 
-def test_a_server_event_says_who_asked_and_where(captured_events):
+def test_a_server_event_has_the_user_and_the_page(captured_events):
     """In the context `edx.course.server`."""
     with tracker.context("edx.request", {"course_id": "the request's", "ip": "203.0.113.9"}):
         track("server_track", requested(User(username="ana")), "a.b", {"n": 1}, page="x_module")
@@ -51,8 +51,8 @@ def test_a_server_event_says_who_asked_and_where(captured_events):
     }
 
 
-def test_a_server_event_takes_the_course_of_its_page(captured_events):
-    """If the page is the URL of one."""
+def test_a_server_event_has_the_course_of_its_page(captured_events):
+    """If the page is the URL of a course."""
     track("server_track", requested(User(username="ana")), "a", {}, page=PAGE)
 
     assert only(captured_events)["context"] == {
@@ -72,8 +72,8 @@ def test_a_server_event_takes_the_course_of_its_page(captured_events):
         (requested(User(username="ana")), "ana"),
     ],
 )
-def test_a_server_event_of_nobody_is_told_apart(captured_events, request_, username):
-    """No request, a request that knows no users, one of nobody."""
+def test_the_username_shows_why_there_is_no_user(captured_events, request_, username):
+    """No request, a request without users, a user who is not logged in."""
     track("server_track", request_, "batch.finished", '{"ok": true}')
 
     event = only(captured_events)
@@ -82,8 +82,8 @@ def test_a_server_event_of_nobody_is_told_apart(captured_events, request_, usern
     assert event["context"] == {"username": username, "event_source": "server", "page": None}
 
 
-def test_staff_who_read_the_event_logs_are_not_logged(captured_events):
-    """Anyone else is, and so is an event without a request."""
+def test_requests_of_staff_for_event_logs_are_ignored(captured_events):
+    """Requests of other users, and events without a request, are emitted."""
     staff, reader = User(username="s", is_staff=True), User(username="r")
     for request in (requested(staff), requested(reader), requested(), None):
         track("server_track", request, "/event_logs/10", {})
@@ -101,7 +101,7 @@ def test_staff_who_read_the_event_logs_are_not_logged(captured_events):
 
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_a_browser_event_is_read_from_the_query_or_the_form(captured_events, method):
-    """Its name, its JSON and its page; the request's course gives way."""
+    """Name, JSON and page. The course of the page replaces that of the request."""
     fields = {"event_type": "play_video", "event": '{"id": "v1"}', "page": PAGE}
     with tracker.context("edx.request", {"course_id": "the request's", "session": "s"}):
         answer = track("user_track", requested(User(username="ana"), method, **fields))
@@ -119,8 +119,8 @@ def test_a_browser_event_is_read_from_the_query_or_the_form(captured_events, met
     }
 
 
-def test_a_browser_event_of_nothing_is_one(captured_events):
-    """Whatever is missing has a value that readers know; other methods send nothing."""
+def test_a_browser_event_without_parameters_is_emitted(captured_events):
+    """Missing values have defaults. Other methods have no parameters."""
     for request in (requested(), REQUESTS.put("/event", "event_type=a"), REQUESTS.head("/event")):
         assert track("user_track", request).content == b"success"
 
@@ -133,8 +133,8 @@ def test_a_browser_event_of_nothing_is_one(captured_events):
     }
 
 
-def test_a_browser_may_name_the_course(captured_events):
-    """Then its page need not."""
+def test_a_browser_may_send_the_course(captured_events):
+    """It replaces the course of the page."""
     key = "course-v1:O+C+R"
     track("user_track", requested(page=PAGE, courserun_key=key))
     track("user_track", requested(page=PAGE, courserun_key=""))
@@ -158,24 +158,24 @@ def test_a_browser_may_name_the_course(captured_events):
         ('["username"]', ["username"]),
         ("[[1]]", [[1]]),
         ("not json", "not json"),
-        ('{"torn": ', '{"torn": '),
+        ('{"truncated": ', '{"truncated": '),
         ("[" * 100_000, "[" * 100_000),
         ("9" * 9999, "9" * 9999),
         ('{"username": "ana", "user_id": 3}', {"username": "ana", "user_id": 3}),
-        # There is no database here.
+        # These tests have no database.
         ('{"username": "ana"}', {"username": "ana"}),
     ],
 )
-def test_any_json_is_an_event_and_so_is_what_is_none(captured_events, sent, data):
-    """The answer is always the same."""
+def test_any_data_is_an_event_even_if_it_is_not_json(captured_events, sent, data):
+    """The response is always the same."""
     answer = track("user_track", requested(method="post", event=sent))
 
     assert (answer.status_code, answer.content) == (200, b"success")
     assert only(captured_events)["data"] == data
 
 
-def test_a_site_without_users_looks_none_up(captured_events, settings_without_users):
-    """The event is what the browser sent."""
+def test_a_site_without_users_looks_up_no_user(captured_events, settings_without_users):
+    """The data is unchanged."""
     track("user_track", requested(event='{"username": "ana"}'))
 
     assert only(captured_events)["data"] == {"username": "ana"}
@@ -189,8 +189,8 @@ def settings_without_users():
         yield
 
 
-def test_a_task_event_carries_what_is_known_of_request_and_task(captured_events):
-    """What the task says about itself wins over the event; the caller's dicts stay."""
+def test_a_task_event_has_facts_about_the_request_and_the_task(captured_events):
+    """Facts about the task override the event. The dicts of the caller are not changed."""
     event, task = {"n": 3, "task": "?"}, {"task": "regrade", "task_id": "t1"}
     track(
         "task_track",
@@ -216,8 +216,8 @@ def test_a_task_event_carries_what_is_known_of_request_and_task(captured_events)
     assert event == {"n": 3, "task": "?"}
 
 
-def test_a_task_event_of_no_course_says_so(captured_events):
-    """The fields are there, and empty; nothing need be known about the request."""
+def test_a_task_event_without_a_course_has_empty_course_fields(captured_events):
+    """Missing facts about the request are unknown."""
     track("task_track", None, None, "a", {})
 
     assert only(captured_events)["context"] == {
@@ -229,7 +229,7 @@ def test_a_task_event_of_no_course_says_so(captured_events):
 
 
 def test_a_task_event_must_be_a_mapping(captured_events):
-    """The task's fields are added to it."""
+    """The fields of the task are added to it."""
     with pytest.raises(TypeError):
         track("task_track", {}, {}, "a", json.dumps({}))
 
@@ -244,7 +244,7 @@ def test_a_task_event_must_be_a_mapping(captured_events):
         ("task_track", ({}, {}, "a", {})),
     ],
 )
-def test_a_warning_points_at_the_caller(call, arguments):
+def test_a_deprecation_warning_points_to_the_caller(call, arguments):
     """That is the line to change."""
     with pytest.warns(DeprecationWarning, match=call) as warned:
         getattr(views, call)(*arguments)
@@ -252,8 +252,8 @@ def test_a_warning_points_at_the_caller(call, arguments):
     assert {warning.filename for warning in warned} == {__file__}
 
 
-def test_no_context_stays_behind(captured_events):
-    """Also if what is emitted cannot be."""
+def test_contexts_are_left_after_each_call(captured_events):
+    """Later events are not affected."""
     track("server_track", None, "a", {})
     track("user_track", requested(page=PAGE))
     track("task_track", {}, {}, "a", {})

@@ -1,4 +1,4 @@
-"""Browser events, as a browser sends them to a real site."""
+"""Browser events, sent over HTTP to a running site."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ SITE = Path(__file__).with_name("course_site.py")
 
 
 class Browser:
-    """Keeps cookies, as a browser does, and reads the site's log."""
+    """A client that keeps cookies and reads the log of the site."""
 
     def __init__(self, port, log):
         self.port, self.log, self.cookies = port, log, {}
@@ -43,7 +43,7 @@ class Browser:
 
 @pytest.fixture
 def browser(tmp_path):
-    """A browser at a site that just started."""
+    """A browser and a running site."""
     log = tmp_path / "tracking.log"
     command = [sys.executable, str(SITE), str(log), str(tmp_path / "db.sqlite3")]
     with subprocess.Popen(
@@ -55,7 +55,7 @@ def browser(tmp_path):
 
 
 def test_a_browsers_event_reaches_the_log(browser):
-    """With the user who is logged in, the page, and the course that it belongs to."""
+    """With the user, the page and the course of the page."""
     _, token = browser.request("GET", "/login")
     fields = {
         "event_type": "play_video",
@@ -79,8 +79,8 @@ def test_a_browsers_event_reaches_the_log(browser):
     }
 
 
-def test_posting_needs_the_token_and_getting_does_not(browser):
-    """The site's own protection stands; a page that closes can still say so."""
+def test_post_requires_the_csrf_token_and_get_does_not(browser):
+    """The CSRF protection of the site applies. A page can send an event while it closes."""
     refused, _ = browser.post({"event_type": "forged"})
     answer = browser.request("GET", "/event?event_type=page_close&event=&page=https%3A%2F%2Fh%2F")
 
@@ -90,8 +90,8 @@ def test_posting_needs_the_token_and_getting_does_not(browser):
     assert browser.events()[0]["context"]["username"] == ""
 
 
-def test_a_user_is_looked_up_by_name_alone(browser):
-    """An unknown name, or one that no database stores, is an event all the same."""
+def test_an_unknown_username_is_accepted(browser):
+    """Also a name that a database cannot store."""
     for name in ("nobody", "ana\x00", "\ud800", ["ana"], {"ana": 1}, 5, None, ""):
         target = f"/event?{urlencode({'event': json.dumps({'username': name})})}"
 

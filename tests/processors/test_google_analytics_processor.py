@@ -1,4 +1,4 @@
-"""What Google Analytics wants to see of an event that reaches it through Segment."""
+"""`GoogleAnalyticsProcessor`: fields for Google Analytics in events from Segment."""
 
 import copy
 
@@ -10,7 +10,7 @@ from eventtracking.tracker import Tracker
 
 add_label = GoogleAnalyticsProcessor()
 
-NO_COURSE_RUNS = [
+INVALID_COURSE_RUNS = [
     "",
     "O/C",
     "a/b/c/d",
@@ -32,7 +32,7 @@ def of_course(course_id):
 
 
 def test_an_event_of_a_course_gets_its_label_and_key():
-    """Beside `nonInteraction`, which every event gets."""
+    """In addition to `nonInteraction`, which every event gets."""
     event = of_course("course-v1:X+Y+Z")
 
     assert event == {
@@ -48,14 +48,14 @@ def test_an_event_of_a_course_gets_its_label_and_key():
 @pytest.mark.parametrize(
     "course_id", ["course-v1:O+C+R", "O/C/R", "ccx-v1:O+C+R+ccx@7", "course-v1:Ünï+Ĉ.1+2026_T3"]
 )
-def test_the_key_of_a_course_run_is_one_in_every_form(course_id):
-    """New, old, of a custom course, in any letters."""
+def test_course_run_keys_of_every_form_are_recognized(course_id):
+    """New, old, of a custom course, with any letters."""
     assert of_course(course_id)["courserun_key"] == course_id
 
 
-@pytest.mark.parametrize("course_id", NO_COURSE_RUNS)
-def test_what_is_no_key_of_a_course_run_is_only_a_label(course_id):
-    """Even if it is empty, or no text."""
+@pytest.mark.parametrize("course_id", INVALID_COURSE_RUNS)
+def test_a_course_id_that_is_not_a_course_run_key_is_only_a_label(course_id):
+    """Also if it is empty or not text."""
     event = of_course(course_id)
 
     assert event["label"] == course_id
@@ -65,13 +65,13 @@ def test_what_is_no_key_of_a_course_run_is_only_a_label(course_id):
 @pytest.mark.parametrize(
     "context", [{}, {"context": {}}, {"context": {"course_id": None}}, {"context": "x"}]
 )
-def test_an_event_of_no_course_is_only_marked(context):
+def test_an_event_without_a_course_gets_only_non_interaction(context):
     """With or without a context."""
     assert add_label({"name": "a", **context}) == {"name": "a", "nonInteraction": 1, **context}
 
 
-def test_the_event_that_it_is_given_stays_as_it_was():
-    """Other backends must not see Google's fields; what is in the event is shared."""
+def test_the_event_passed_in_is_not_changed():
+    """Other backends must not see Google's fields. The copy is shallow."""
     event = {"name": "a", "data": {"n": [1]}, "context": {"course_id": "O/C/R"}}
     before = copy.deepcopy(event)
 
@@ -81,8 +81,8 @@ def test_the_event_that_it_is_given_stays_as_it_was():
     assert result["data"] is event["data"]
 
 
-def test_a_router_passes_the_copy_on():
-    """The processor returns it."""
+def test_backends_get_the_copy():
+    """The router passes on the event that the processor returns."""
     memory = MemoryBackend()
     tracker = Tracker({"m": memory}, processors=[add_label])
     with tracker.context("course", {"course_id": "O/C/R"}):

@@ -1,4 +1,4 @@
-"""The fields where the readers of legacy tracking logs look for them."""
+"""`LegacyFieldMappingProcessor`: the format of legacy tracking logs."""
 
 import json
 from datetime import UTC, date, datetime
@@ -28,8 +28,8 @@ def from_browser(data):
     return mapped(name="play_video", data=data, context={"event_source": "browser"})
 
 
-def test_an_event_of_the_server_is_mapped_field_by_field():
-    """Everything a legacy reader knows is at the top; the rest of the context stays."""
+def test_a_server_event_is_mapped_field_by_field():
+    """The fields that legacy readers know are at the top. The rest of the context stays."""
     event = mapped(
         name="edx.course.enrollment.activated",
         timestamp="T",
@@ -77,8 +77,8 @@ def test_an_event_of_the_server_is_mapped_field_by_field():
     }
 
 
-def test_what_the_context_says_about_the_event_wins():
-    """Its type, source, page and time, none of which stays in the context."""
+def test_event_fields_of_the_context_win():
+    """Type, source, page and time. They are removed from the context."""
     event = mapped(
         name="edx.video.played",
         timestamp="ours",
@@ -99,8 +99,8 @@ def test_what_the_context_says_about_the_event_wins():
     assert "timestamp" not in event
 
 
-def test_fields_of_the_request_that_are_unknown_are_empty():
-    """A reader finds all seven in every line; one that is there is moved, whatever it holds."""
+def test_missing_request_fields_are_empty():
+    """Every line has all seven. A field that exists is moved, also if it is `None`."""
     event = mapped(name="a", timestamp="T", data={}, context={"username": None})
 
     assert {field: event[field] for field in MOVED} == {
@@ -111,7 +111,7 @@ def test_fields_of_the_request_that_are_unknown_are_empty():
 
 @pytest.mark.parametrize("context", [{}, {"context": None}, {"context": "nowhere"}])
 def test_an_event_without_a_context_is_mapped_without_one(context):
-    """The seven fields are not made up, and what stands there instead of a context stays."""
+    """No request fields are added, and a value that is not a context is kept."""
     event = mapped(name="a", timestamp="T", data={"n": 1}, **context)
 
     assert event == {
@@ -125,18 +125,18 @@ def test_an_event_without_a_context_is_mapped_without_one(context):
     }
 
 
-def test_an_event_of_nothing_is_mapped():
-    """No name, no data, no time: nothing is missing that a reader needs."""
+def test_an_empty_event_is_mapped():
+    """Without a name, data or a time, a reader still finds the required fields."""
     assert mapped() == {"event": {}, "event_type": "", "event_source": "server", "page": None}
 
 
-def test_a_browser_event_without_data_has_none():
-    """Readers of its JSON find an empty mapping, as event-tracking wrote it."""
+def test_a_browser_event_without_data_has_an_empty_mapping():
+    """As written by event-tracking."""
     assert mapped(context={"event_source": "browser"})["event"] == {}
 
 
-def test_what_a_browser_sent_is_json_in_a_string():
-    """Written as the standard library writes it: readers have seen that spacing so far."""
+def test_browser_data_is_json_in_a_string():
+    """With the spacing of the standard library, which readers expect."""
     event = from_browser({"id": "v1", "currentTime": 12.3, "title": "é"})
 
     assert event["event"] == '{"id": "v1", "currentTime": 12.3, "title": "\\u00e9"}'
@@ -144,22 +144,22 @@ def test_what_a_browser_sent_is_json_in_a_string():
 
 
 @pytest.mark.parametrize("data", ["text", '{"already": "json"}', ["a", 1], 5, None])
-def test_data_that_is_no_dict_stays_as_it_is(data):
+def test_data_that_is_not_a_dict_is_unchanged(data):
     """From a browser or not."""
     assert from_browser(data)["event"] == data
     assert mapped(name="a", data=data, context={})["event"] == data
 
 
-def test_dates_in_browser_data_are_written_as_a_log_line_writes_them():
-    """They used to leave an event half mapped."""
+def test_dates_in_browser_data_are_written_as_in_the_log():
+    """In event-tracking they left an event half mapped."""
     event = from_browser({"due": datetime(2026, 1, 2, 3, tzinfo=UTC), "day": date(2026, 1, 2)})
 
     assert event["event"] == '{"due": "2026-01-02T03:00:00+00:00", "day": "2026-01-02"}'
     assert "data" not in event
 
 
-def test_browser_data_that_is_not_json_is_written_as_serialization_writes_it():
-    """Sets, decimals, NaN, cycles: each in its one form."""
+def test_other_values_in_browser_data_are_written_as_in_the_log():
+    """Sets, decimals, NaN and cycles."""
     data = {"set": {3, 1}, "price": Decimal("1.50"), "nan": float("nan"), 5: None}
     data["self"] = data
 
@@ -169,8 +169,8 @@ def test_browser_data_that_is_not_json_is_written_as_serialization_writes_it():
     assert written["nan"] is None
 
 
-def test_an_event_is_mapped_as_a_whole_or_not_at_all():
-    """An object that fails while it is written fails before anything has changed."""
+def test_an_event_is_mapped_completely_or_not_at_all():
+    """If an object raises while it is encoded, the event is unchanged."""
 
     class Failing(dict):
         def items(self):
@@ -185,8 +185,8 @@ def test_an_event_is_mapped_as_a_whole_or_not_at_all():
     assert event == before
 
 
-def test_the_context_that_the_caller_holds_is_not_changed():
-    """Only the event is."""
+def test_the_context_of_the_caller_is_not_changed():
+    """Only the event is changed."""
     context = {"username": "ana", "user_id": 7}
 
     mapped(name="a", data={}, context=context)
@@ -194,8 +194,8 @@ def test_the_context_that_the_caller_holds_is_not_changed():
     assert context == {"username": "ana", "user_id": 7}
 
 
-def test_the_branch_of_the_legacy_log_is_the_only_one_mapped():
-    """Its neighbours keep the four keys."""
+def test_only_the_branch_of_the_legacy_log_is_mapped():
+    """Other branches keep the four keys."""
     legacy, modern = MemoryBackend(), MemoryBackend()
     tracker = Tracker({"legacy": RoutingBackend({"m": legacy}, [map_fields]), "modern": modern})
     with tracker.context("request", {"username": "ana"}):
@@ -221,8 +221,8 @@ def test_the_branch_of_the_legacy_log_is_the_only_one_mapped():
         max_size=4,
     )
 )
-def test_whatever_a_browser_sends_becomes_text_that_reads_back(data):
-    """Strict JSON, with a field for each."""
+def test_any_browser_data_becomes_valid_json(data):
+    """It is strict JSON with a field for each key."""
     event = from_browser(data)
 
     written = json.loads(event["event"], parse_constant=pytest.fail)

@@ -1,4 +1,4 @@
-"""`RegexFilter`: what it adds to event-tracking's."""
+"""`RegexFilter`: additions to the one of event-tracking."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from eventtracking.tracker import Tracker
 
 
 def test_a_full_match_matches_the_whole_name():
-    """For those who mean the end as well as the start."""
+    """Not only its start."""
     processor = RegexFilter("allowlist", ["edx[.]course"], full_match=True)
 
     assert processor({"name": "edx.course"})
@@ -16,23 +16,27 @@ def test_a_full_match_matches_the_whole_name():
         processor({"name": "edx.course.enrolled"})
 
 
-def test_an_expression_that_is_none_is_shown_with_what_is_wrong():
-    """So that it can be mended without trying."""
+def test_an_invalid_expression_is_shown_with_the_reason():
+    """The operator can correct it without experiments."""
     with pytest.raises(ImproperlyConfigured) as raised:
         RegexFilter("blocklist", ["a(b"])
 
-    assert str(raised.value).startswith("RegexFilter: 'a(b' is not a regular expression: missing )")
+    assert str(raised.value).startswith(
+        "RegexFilter: regular_expressions[0] must be a regular expression, got 'a(b': missing )"
+    )
     assert raised.value.__cause__ is not None
 
 
-def test_a_wrong_type_is_shown_with_the_right_ones():
-    """And is a `ValueError` as well."""
-    with pytest.raises(ValueError, match="must be 'allowlist' or 'blocklist', got 'blacklist'"):
+def test_a_wrong_type_is_shown_with_the_valid_types():
+    """The error is a `ValueError` as well."""
+    with pytest.raises(
+        ValueError, match="must be one of 'allowlist', 'blocklist', got 'blacklist'"
+    ):
         RegexFilter("blacklist", [])
 
 
-def test_a_name_that_is_no_text_lets_the_event_on(caplog):
-    """The processor fails and is open: it is logged and skipped."""
+def test_an_event_with_a_name_that_is_not_text_passes(caplog):
+    """The error is logged, and the processor is skipped because it does not fail closed."""
     tracker = Tracker(processors=[RegexFilter("allowlist", ["a"])])
     tracker.emit(5)
 
@@ -42,8 +46,8 @@ def test_a_name_that_is_no_text_lets_the_event_on(caplog):
     ]
 
 
-def test_it_shows_what_it_does():
-    """In the log line of a failure, and in the shell."""
+def test_the_repr_shows_the_options():
+    """Log messages and the shell show it."""
     assert repr(RegexFilter("blocklist", ["a", "a", "b"])) == (
         "<RegexFilter blocklist of 2 expressions>"
     )

@@ -1,4 +1,4 @@
-"""The facts of a request, in the context of an event."""
+"""`RequestContext`: facts about the request in the context of events."""
 
 import re
 
@@ -41,16 +41,16 @@ def context(processor, environ=ENVIRON, **entered):
         return processor(event)["context"]
 
 
-def test_an_event_outside_of_a_request_stays_as_it_is():
-    """A script has no visitor."""
+def test_an_event_outside_of_a_request_is_unchanged():
+    """A script has no request."""
     event = {"name": "n", "data": {}, "context": {"a": 1}}
 
     assert RequestContext()(event) is event
     assert event["context"] == {"a": 1}
 
 
-def test_an_event_in_a_request_carries_the_ten_facts():
-    """No others, unless they are asked for."""
+def test_an_event_in_a_request_has_the_ten_default_facts():
+    """Other facts must be named in `fields`."""
     found = context(RequestContext(), a=1)
 
     assert {*found} == {*DEFAULT_FACTS, "a"}
@@ -58,7 +58,7 @@ def test_an_event_in_a_request_carries_the_ten_facts():
 
 
 def test_fields_name_exactly_the_facts_to_add():
-    """None at all is a choice too."""
+    """An empty list adds none."""
     assert context(RequestContext(fields=["method", "ip"])) == {
         "method": "GET",
         "ip": "203.0.113.9",
@@ -67,15 +67,15 @@ def test_fields_name_exactly_the_facts_to_add():
     assert {*context(RequestContext(fields=FACTS))} == {*FACTS}
 
 
-def test_what_the_application_entered_wins():
-    """It knows better, even that there is no user."""
+def test_values_that_the_application_entered_win():
+    """Also `None`, for example for no user."""
     found = context(RequestContext(), ip="mine", user_id=None, path="")
 
     assert (found["ip"], found["user_id"], found["path"]) == ("mine", None, "")
 
 
-def test_the_event_that_was_given_is_not_changed():
-    """Nor are two events of one request connected by what they carry."""
+def test_the_event_passed_in_is_not_changed():
+    """Two events of a request share no mutable value."""
     processor = RequestContext(fields=["campaign", "ip"])
     event = {"name": "n", "data": {}, "context": {}}
     with visit():
@@ -87,7 +87,7 @@ def test_the_event_that_was_given_is_not_changed():
 
 
 def test_named_groups_of_url_patterns_are_added():
-    """Anywhere in the path; what took no part is left out."""
+    """They may match anywhere in the path. Groups that did not match are not added."""
     patterns = [
         r"/courses/(?P<course_id>[^/]+)(?:/(?P<page>about))?(?:/(?P<tab>tab))?",
         re.compile(r"course-v1:(?P<org_id>[^+]+)"),
@@ -100,19 +100,19 @@ def test_named_groups_of_url_patterns_are_added():
     assert found == {"course_id": "course-v1:O+C+R", "page": "about", "org_id": "O"}
 
 
-def test_an_address_can_be_made_anonymous():
-    """The application's own word is left alone."""
+def test_an_address_can_be_anonymized():
+    """An address that the application entered is unchanged."""
     processor = RequestContext(fields=["ip"], anonymize_ip=True)
 
     assert context(processor) == {"ip": "203.0.113.0"}
     assert context(processor, {"REMOTE_ADDR": "2001:db8:1:2::3"}) == {"ip": "2001:db8:1::"}
-    assert context(processor, {"REMOTE_ADDR": "odd"}) == {"ip": ""}
+    assert context(processor, {"REMOTE_ADDR": "invalid"}) == {"ip": ""}
     assert context(processor, ip="10.0.0.1") == {"ip": "10.0.0.1"}
     assert context(RequestContext(fields=["path"], anonymize_ip=True), {}) == {"path": ""}
 
 
-def test_two_processors_do_not_share_what_they_worked_out():
-    """Two branches may tell different things."""
+def test_two_processors_do_not_share_cached_facts():
+    """Two branches may have different options."""
     plain, anonymous = (
         RequestContext(fields=["ip"]),
         RequestContext(fields=["ip"], anonymize_ip=True),
@@ -124,7 +124,7 @@ def test_two_processors_do_not_share_what_they_worked_out():
     assert found == ["203.0.113.9", "203.0.113.0", "203.0.113.9"]
 
 
-def test_a_user_who_logs_in_late_is_in_the_events_from_then_on():
+def test_a_user_who_logs_in_during_a_request_is_in_later_events():
     """Token authentication happens in the view."""
     users = [(None, "")]
     backend = MemoryBackend()
@@ -142,20 +142,21 @@ def test_a_user_who_logs_in_late_is_in_the_events_from_then_on():
     [
         ({"fields": "ip"}, "fields must be a list, got 'ip'"),
         ({"fields": 5}, "fields must be a list, got 5"),
-        ({"fields": ["agnet"]}, "got 'agnet'. Did you mean 'agent'? There are: session,"),
-        ({"fields": [None]}, "fields must hold facts of a request, got None"),
+        ({"fields": ["agnet"]}, "fields[0] must be one of session, user_id, "),
+        ({"fields": ["agnet"]}, "got 'agnet': Did you mean 'agent'?"),
+        ({"fields": [None]}, "fields[0] must be one of session,"),
         ({"url_patterns": "(?P<a>b)"}, "url_patterns must be a list"),
         ({"url_patterns": re.compile("(?P<a>b)")}, "url_patterns must be a list"),
         ({"url_patterns": None}, "url_patterns must be a list, got None"),
-        ({"url_patterns": ["("]}, "url_patterns must hold regular expressions, got '(': "),
-        ({"url_patterns": [5]}, "url_patterns must hold regular expressions, got 5"),
-        ({"url_patterns": ["/plain/"]}, "url_patterns must hold text with named groups"),
-        ({"url_patterns": [b"(?P<a>b)"]}, "url_patterns must hold text with named groups"),
+        ({"url_patterns": ["("]}, "got '(': missing ), unterminated"),
+        ({"url_patterns": [5]}, "url_patterns[0] must be a regular expression with named groups"),
+        ({"url_patterns": ["/plain/"]}, "got '/plain/': it has no named group"),
+        ({"url_patterns": [b"(?P<a>b)"]}, ": it must be an expression for text, not bytes"),
         ({"anonymize_ip": "no"}, "anonymize_ip must be true or false, got 'no'"),
     ],
 )
-def test_a_bad_option_is_explained(options, expected):
-    """When the program starts."""
+def test_a_wrong_option_is_explained(options, expected):
+    """When the processor is constructed."""
     with pytest.raises(ImproperlyConfigured) as raised:
         RequestContext(**options)
 
@@ -163,15 +164,17 @@ def test_a_bad_option_is_explained(options, expected):
     assert expected in str(raised.value)
 
 
-def test_its_repr_shows_what_it_adds():
-    """For an operator who looks at a list of processors."""
+def test_the_repr_shows_the_fields():
+    """Operators see it in lists of processors."""
     assert repr(RequestContext(fields=["ip"])) == "<RequestContext fields=('ip',) url_patterns=0>"
 
 
-def test_a_group_of_a_pattern_may_not_be_called_as_a_fact():
-    """Nobody could tell which of the two is in the event."""
+def test_a_group_of_a_pattern_must_not_have_the_name_of_a_fact():
+    """Readers could not distinguish them."""
     pattern = r"/u/(?P<username>\w+)"
-    with pytest.raises(ImproperlyConfigured, match=r"must not name a group 'username', got '/u/"):
+    with pytest.raises(
+        ImproperlyConfigured, match=r"'/u/.*: the group 'username' has the name of a fact"
+    ):
         RequestContext(url_patterns=[pattern])
 
     assert context(

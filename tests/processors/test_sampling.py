@@ -1,4 +1,4 @@
-"""`Sampling`: a steady share of the users, whole or not at all."""
+"""`Sampling`: all events of a fixed share of the users."""
 
 import subprocess
 import sys
@@ -25,8 +25,8 @@ def passes(processor, user, key="user_id"):
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.1, 0.25, 0.5, 0.9])
-def test_the_share_is_what_was_asked_for(rate):
-    """Within two percent, of twenty thousand users in a row."""
+def test_the_share_of_kept_users_is_the_rate(rate):
+    """Within two percentage points, for twenty thousand consecutive ids."""
     processor = Sampling(rate=rate)
     kept = sum(passes(processor, user) for user in range(20_000))
 
@@ -34,29 +34,29 @@ def test_the_share_is_what_was_asked_for(rate):
 
 
 @pytest.mark.parametrize(("rate", "expected"), [(0.0, False), (0, False), (1.0, True), (1, True)])
-def test_nobody_and_everybody_are_exact(rate, expected):
-    """Without a rounding error at the ends."""
+def test_the_rates_zero_and_one_are_exact(rate, expected):
+    """No user is sampled by a rounding error."""
     processor = Sampling(rate=rate)
 
     assert {passes(processor, user) for user in range(5000)} == {expected}
 
 
 @given(USERS, RATES)
-def test_a_user_is_always_in_or_always_out(user, rate):
-    """At every event, for every object with that rate."""
+def test_a_user_is_always_kept_or_always_dropped(user, rate):
+    """For every event, by every object with the same rate."""
     assert passes(Sampling(rate=rate), user) is passes(Sampling(rate=rate), user)
 
 
 @given(USERS, RATES, RATES)
-def test_a_greater_share_holds_the_smaller_one(user, one, other):
-    """Raising the rate throws nobody out."""
+def test_a_greater_share_contains_a_smaller_one(user, one, other):
+    """No user leaves the sample when the rate is increased."""
     smaller, greater = sorted([one, other])
 
     assert passes(Sampling(rate=smaller), user) <= passes(Sampling(rate=greater), user)
 
 
 def test_every_process_makes_the_same_choice():
-    """Whatever `PYTHONHASHSEED` is there."""
+    """With any `PYTHONHASHSEED`."""
     code = (
         "from eventtracking.processors.sampling import Sampling\n"
         "from eventtracking.exceptions import EventEmissionExit\n"
@@ -81,26 +81,26 @@ def test_every_process_makes_the_same_choice():
         {"name": "a", "context": {"user_id": ""}},
     ],
 )
-def test_events_of_nobody_are_kept(event):
-    """There is no path through them to cut."""
+def test_events_without_a_user_are_kept(event):
+    """They belong to no sequence of a user's events."""
     assert Sampling(rate=0.0)(event) is event
 
 
-def test_the_number_0_is_somebody():
-    """Only an empty text and nothing at all are nobody."""
+def test_the_number_0_is_a_user():
+    """Only an empty text and `None` are not."""
     assert not passes(Sampling(rate=0.0), 0)
 
 
-def test_users_can_be_told_apart_by_another_field():
-    """By their session, say."""
+def test_another_field_can_identify_users():
+    """For example the session."""
     processor = Sampling(rate=0.0, key="session")
 
     assert not passes(processor, "s1", key="session")
     assert passes(processor, "u1", key="user_id")
 
 
-def test_any_user_has_a_place():
-    """A name in any script, and half a surrogate pair."""
+def test_a_user_may_be_any_value():
+    """Names in any script, a lone surrogate, bytes and numbers."""
     processor = Sampling(rate=0.5)
 
     assert {passes(processor, user) for user in ("ünï", "漢字", "\ud800", b"x", 1.5)} <= {
@@ -112,14 +112,14 @@ def test_any_user_has_a_place():
 @pytest.mark.parametrize(
     "rate", [-0.1, 1.1, float("nan"), float("inf"), "0.5", None, Decimal("0.5")]
 )
-def test_a_rate_that_is_no_share_is_refused(rate):
-    """In the form that every option is."""
+def test_a_rate_must_be_a_number_from_0_to_1(rate):
+    """The error shows the value."""
     with pytest.raises(ImproperlyConfigured) as raised:
         Sampling(rate=rate)
 
-    assert str(raised.value) == f"Sampling: rate must be from 0.0 to 1.0, got {rate!r}"
+    assert str(raised.value) == f"Sampling: rate must be a number from 0 to 1, got {rate!r}"
 
 
-def test_it_shows_what_it_does():
-    """In the log line of a failure, and in the shell."""
+def test_the_repr_shows_the_options():
+    """Log messages and the shell show it."""
     assert repr(Sampling(rate=0.5)) == "<Sampling rate=0.5 key='user_id'>"

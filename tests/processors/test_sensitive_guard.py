@@ -450,18 +450,15 @@ def test_extra_patterns_apply_to_numbers():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"extra_patterns": ["a("]}, "extra_patterns: 'a(' is not a regular expression"),
+        ({"extra_patterns": ["a("]}, "extra_patterns[0] must be a regular expression, got 'a(': "),
         ({"extra_patterns": "abc"}, "extra_patterns must be a list, got 'abc'"),
-        (
-            {"extra_patterns": [re.compile(b"a")]},
-            "extra_patterns must be a list of regular expressions for text, got",
-        ),
+        ({"extra_patterns": [re.compile(b"a")]}, "extra_patterns[0] must be a regular expression"),
         ({"extra_keys": "password"}, "extra_keys must be a list, got 'password'"),
-        ({"extra_keys": [5]}, "extra_keys must be a list of names, got 5"),
-        ({"allow_keys": ["--"]}, "allow_keys must be a list of names, got '--'"),
+        ({"extra_keys": [5]}, "extra_keys[0] must be text with a letter or a digit, got 5"),
+        ({"allow_keys": ["--"]}, "allow_keys[0] must be text with a letter or a digit, got '--'"),
         ({"allow_keys": 5}, "allow_keys must be a list, got 5"),
-        ({"replacement": None}, "replacement must be a string, got None"),
-        ({"pii": "yes"}, "pii must be True or False, got 'yes'"),
+        ({"replacement": None}, "replacement must be text, got None"),
+        ({"pii": "yes"}, "pii must be true or false, got 'yes'"),
     ],
 )
 def test_an_invalid_option_is_refused(options, message):

@@ -1,4 +1,4 @@
-"""No event is longer than the line that it may become, and what is cut says so."""
+"""`SizeGuard`: events that are too large are truncated and marked, or dropped."""
 
 import copy
 import json
@@ -24,7 +24,7 @@ from eventtracking.stats import LogThrottle
 from eventtracking.tracker import Tracker
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-MARK = re.compile(r"\[\d+ (bytes|items|fields) removed\]$")
+MARKER = re.compile(r"\[\d+ (bytes|items|fields) removed\]$")
 
 
 def event_of(data, **context):
@@ -32,12 +32,12 @@ def event_of(data, **context):
 
 
 def read(event):
-    """Return *event* as a reader of the log finds it."""
+    """Return *event* as it is read from the log."""
     return json.loads(encode(event))
 
 
-def shortened(data, max_bytes=2000, **context):
-    """Return what a guard leaves of an event, after looking at all that it promises."""
+def truncated(data, max_bytes=2000, **context):
+    """Return the event truncated by a guard, after checking every promise of the guard."""
     event = event_of(data, **context)
     result = SizeGuard(max_bytes=max_bytes)(event)
     check(event, result, max_bytes)
@@ -55,24 +55,24 @@ def check(event, result, max_bytes):
     assert written["context"] == read(event)["context"]
     assert (result["name"], result["timestamp"]) == (event["name"], event["timestamp"])
     assert marked("/data", written["data"]) >= set(note["paths"]) > set()
-    # Whatever is not on the list is what it was.
+    # Values that are not in the list are unchanged.
     assert differing("/data", read(event)["data"], written["data"]) <= set(note["paths"])
 
 
 def marked(path, value):
-    """Return the pointers of what has a mark in it."""
+    """Return the pointers of the values with a marker."""
     if isinstance(value, str):
-        return {path} if MARK.search(value) else set()
+        return {path} if MARKER.search(value) else set()
     children = items(value)
     found = set().union(*(marked(f"{path}/{escaped(key)}", child) for key, child in children))
     ends = [child for _, child in children][-1:]
     return found | (
-        {path} if any(isinstance(end, str) and MARK.search(end) for end in ends) else set()
+        {path} if any(isinstance(end, str) and MARKER.search(end) for end in ends) else set()
     )
 
 
 def differing(path, before, after):
-    """Return the pointers of what was changed, each as deep as can be said."""
+    """Return the pointers of the changed values, as deep as possible."""
     if not isinstance(before, dict | list):
         return set() if before == after else {path}
     left, found = dict(items(after)), set()
@@ -98,15 +98,15 @@ def paths(event):
     return event["context"]["truncated"]["paths"]
 
 
-def test_an_event_that_fits_is_passed_on_untouched():
-    """The very object: nothing is copied, nothing is noted."""
+def test_an_event_that_fits_is_unchanged():
+    """The same object is returned, not a copy."""
     event = event_of({"answer": "42"}, user_id=7)
 
     assert SizeGuard(max_bytes=len(encode(event)))(event) is event
 
 
-def test_the_newline_counts():
-    """The size is that of the line: one byte less, and the event is too large."""
+def test_the_size_includes_the_newline():
+    """It is the size of the line in the log."""
     event = event_of({"answer": "x" * 1000})
     size = len(encode(event))
 
@@ -114,15 +114,15 @@ def test_the_newline_counts():
     assert SizeGuard(max_bytes=size - 1)(event) is not event
 
 
-def test_a_long_string_is_cut_and_says_how_much_is_gone():
-    """In place, and in the context with its pointer and the original size."""
+def test_a_long_string_is_truncated_and_marked():
+    """The marker has the number of bytes; the context has the pointer and the original size."""
     event = event_of({"answer": "x" * 5000, "attempt": 3}, user_id=7)
 
     result = SizeGuard(max_bytes=1000)(event)
-    answer, _, mark = result["data"]["answer"].partition("[")
+    answer, _, marker = result["data"]["answer"].partition("[")
 
     assert set(answer) == {"x"}
-    assert mark == f"{5000 - len(answer)} bytes removed]"
+    assert marker == f"{5000 - len(answer)} bytes removed]"
     assert result["data"]["attempt"] == 3
     assert result["context"] == {
         "user_id": 7,
@@ -130,15 +130,15 @@ def test_a_long_string_is_cut_and_says_how_much_is_gone():
     }
 
 
-def test_no_more_of_a_string_is_cut_than_has_to_be():
-    """The line ends within a few bytes of the limit."""
+def test_a_string_is_truncated_no_more_than_necessary():
+    """The size of the line is within a few bytes of the limit."""
     for length in range(2000, 2020):
-        assert 1995 <= len(encode(shortened({"answer": "x" * length}))) <= 2000
+        assert 1995 <= len(encode(truncated({"answer": "x" * length}))) <= 2000
 
 
 def test_a_long_list_loses_its_end():
-    """Its last item says how many there were."""
-    result = shortened({"answers": list(range(10_000))})
+    """Its last item has the number of removed items."""
+    result = truncated({"answers": list(range(10_000))})
     answers = result["data"]["answers"]
 
     assert answers[:-1] == list(range(len(answers) - 1))
@@ -147,8 +147,8 @@ def test_a_long_list_loses_its_end():
 
 
 def test_a_large_mapping_loses_fields():
-    """A field says how many."""
-    result = shortened({"state": {f"field {n}": n for n in range(1000)}})
+    """A field has their number."""
+    result = truncated({"state": {f"field {n}": n for n in range(1000)}})
     state = result["data"]["state"]
 
     assert state.pop("[truncated]") == f"[{1000 - len(state)} fields removed]"
@@ -156,15 +156,15 @@ def test_a_large_mapping_loses_fields():
     assert paths(result) == ["/data/state"]
 
 
-def test_the_largest_values_are_cut_and_the_small_ones_stay():
-    """At any depth, two large ones to the same size."""
+def test_the_largest_values_are_truncated_and_small_ones_are_unchanged():
+    """At any depth. Two large values get the same size."""
     data = {
         "small": "s" * 300,
         "large": "l" * 9000,
         "deep": {"er": {"large": "d" * 8000, "small": [1, 2, 3], "when": NOW}},
     }
 
-    result = shortened(data)
+    result = truncated(data)
 
     assert paths(result) == ["/data/large", "/data/deep/er/large"]
     assert result["data"]["small"] == "s" * 300
@@ -173,19 +173,19 @@ def test_the_largest_values_are_cut_and_the_small_ones_stay():
     assert abs(len(result["data"]["large"]) - len(result["data"]["deep"]["er"]["large"])) < 80
 
 
-def test_whole_records_stay_rather_than_the_beginnings_of_all():
-    """A list of many alike loses its end, and nothing within what is left."""
+def test_the_remaining_records_of_a_list_are_complete():
+    """A list of many small items loses its end."""
     records = [{"id": n, "answer": "a" * 100} for n in range(500)]
 
-    kept = shortened({"records": records}, 10_000)["data"]["records"]
+    kept = truncated({"records": records}, 10_000)["data"]["records"]
 
     assert len(kept) > 50
     assert kept[:-1] == records[: len(kept) - 1]
 
 
 def test_every_field_of_a_form_keeps_its_beginning():
-    """Fields mean different things: none goes while all can be cut."""
-    result = shortened({f"question {n}": "w" * 3000 for n in range(20)}, 10_000)
+    """Fields have different meanings, so none is removed while all can be truncated."""
+    result = truncated({f"question {n}": "w" * 3000 for n in range(20)}, 10_000)
 
     assert len(result["data"]) == 20
     assert all(value.startswith("w" * 300) for value in result["data"].values())
@@ -202,9 +202,9 @@ def test_every_field_of_a_form_keeps_its_beginning():
         ({*range(5000)}, [0]),
     ],
 )
-def test_data_that_is_no_dict_is_cut_itself(data, rest):
+def test_data_that_is_not_a_dict_is_truncated_itself(data, rest):
     """The pointer is that of the data."""
-    result = shortened(data)
+    result = truncated(data)
 
     assert result["data"][: len(rest)] == rest
     assert paths(result) == ["/data"]
@@ -213,34 +213,34 @@ def test_data_that_is_no_dict_is_cut_itself(data, rest):
 @pytest.mark.parametrize(
     "text", ["é", "日", "🎉", '"', "\\", "\n", "\x00", "\u2028", "\x85", "a\ud800"]
 )
-def test_a_cut_never_splits_a_character(text):
-    """Whatever a character takes in the line, and wherever the limit falls."""
+def test_truncation_never_splits_a_character(text):
+    """For characters of any encoded size, and any limit."""
     for limit in range(700, 720):
-        kept = shortened({"answer": text * 3000}, limit)["data"]["answer"]
-        beginning = MARK.sub("", kept)
+        kept = truncated({"answer": text * 3000}, limit)["data"]["answer"]
+        beginning = MARKER.sub("", kept)
 
         assert (text * 3000).replace("\ud800", "\ufffd").startswith(beginning)
-        assert len(encode(shortened({"answer": text * 3000}, limit))) > limit - 20
+        assert len(encode(truncated({"answer": text * 3000}, limit))) > limit - 20
 
 
-def test_the_bytes_removed_are_those_of_the_line():
-    """As are all sizes: an escaped character counts as what it is written as."""
-    answer = shortened({"answer": "\n" * 3000})["data"]["answer"]
+def test_removed_bytes_are_counted_as_encoded():
+    """An escaped character counts with its escape."""
+    answer = truncated({"answer": "\n" * 3000})["data"]["answer"]
     kept = answer.count("\n")
 
     assert answer == "\n" * kept + f"[{(3000 - kept) * 2} bytes removed]"
 
 
 def test_pointers_are_escaped_as_rfc_6901_says():
-    """A tilde, a slash, and a key of nothing."""
-    result = shortened({"a/b": {"~": {"": "x" * 5000}}})
+    """A tilde, a slash and an empty key."""
+    result = truncated({"a/b": {"~": {"": "x" * 5000}}})
 
     assert paths(result) == ["/data/a~1b/~0/"]
 
 
-def test_values_of_other_kinds_are_cut_as_they_would_be_written():
+def test_values_of_other_types_are_truncated_as_they_would_be_written():
     """Tuples, sets, bytes, mappings, objects with a text, numbers of a thousand digits."""
-    Point = namedtuple("Point", "x y")  # noqa: PYI024  # the untyped one is in use, too
+    Point = namedtuple("Point", "x y")  # noqa: PYI024  # applications use the untyped one as well
     data = {
         "point": Point("x" * 3000, NOW),
         "set": {*range(3000)},
@@ -252,7 +252,7 @@ def test_values_of_other_kinds_are_cut_as_they_would_be_written():
         "price": Decimal("1.50"),
     }
 
-    result = shortened(data, 5000)
+    result = truncated(data, 5000)
 
     assert result["data"]["price"] is data["price"]
     assert result["data"]["point"][1] is NOW
@@ -261,16 +261,16 @@ def test_values_of_other_kinds_are_cut_as_they_would_be_written():
     assert "/data/keys/5" in paths(result)
 
 
-def test_a_mark_takes_no_field_of_that_name_away():
-    """An event that was cut before, and is cut again."""
-    result = shortened({"[truncated]": "kept", **{f"field {n}": n for n in range(1000)}})
+def test_a_marker_does_not_replace_a_field_with_its_name():
+    """An event may be truncated twice."""
+    result = truncated({"[truncated]": "kept", **{f"field {n}": n for n in range(1000)}})
 
     assert result["data"]["[truncated]"] == "kept"
-    assert MARK.match(result["data"]["[truncated]#2"])
+    assert MARKER.match(result["data"]["[truncated]#2"])
 
 
-def test_a_second_guard_cuts_further():
-    """What the first one left is cut again, and noted anew."""
+def test_a_second_guard_truncates_further():
+    """It replaces the note of the first guard."""
     first = SizeGuard(max_bytes=4000)(event_of({"answer": "x" * 9000}))
     second = SizeGuard(max_bytes=2000)(first)
 
@@ -278,15 +278,15 @@ def test_a_second_guard_cuts_further():
     assert second["context"]["truncated"]["bytes"] == len(encode(first))
 
 
-def test_a_key_too_long_to_keep_takes_only_its_field_along():
-    """Fields behind it stay."""
-    result = shortened({"k" * 5000: 1, "answer": "short"})
+def test_only_the_field_with_a_key_that_is_too_long_is_removed():
+    """Later fields are kept."""
+    result = truncated({"k" * 5000: 1, "answer": "short"})
 
     assert result["data"] == {"answer": "short", "[truncated]": "[1 fields removed]"}
 
 
-def test_nothing_that_the_caller_holds_is_changed():
-    """Also called directly; and nothing in the result is the caller's to change."""
+def test_the_event_passed_in_is_not_changed():
+    """The result shares no mutable value with it."""
     event = event_of({"list": list(range(5000)), "dict": {"n": [1]}}, page={"path": "/"})
     before = copy.deepcopy(event)
 
@@ -297,8 +297,8 @@ def test_nothing_that_the_caller_holds_is_changed():
     assert event == before
 
 
-def test_the_same_event_always_gives_the_same():
-    """Sets included, which have no order of their own."""
+def test_the_result_for_an_event_is_always_the_same():
+    """Also for sets, which have no order."""
     data = {"set": {f"item {n}" for n in range(500)}, "text": "t" * 5000}
 
     results = {encode(SizeGuard(max_bytes=3000)(event_of(copy.deepcopy(data)))) for _ in range(5)}
@@ -316,28 +316,28 @@ def test_the_same_event_always_gives_the_same():
         event_of(5, agent="a" * 5000),
     ],
 )
-def test_what_cannot_be_made_to_fit_is_dropped(event):
-    """The name and the context stay whole, and without data there is nothing to cut."""
+def test_an_event_that_cannot_be_made_to_fit_is_dropped(event):
+    """The name and the context are never truncated, only the data."""
     with pytest.raises(EventEmissionExit) as dropped:
         SizeGuard(max_bytes=1000)(event)
 
     assert dropped.value.reason == "too_large"
 
 
-def test_an_older_note_makes_room_for_the_new_one():
-    """It is the guard's field of the context."""
+def test_an_older_note_is_replaced():
+    """The field of the context belongs to the guard."""
     assert paths(SizeGuard(max_bytes=1000)(event_of("x" * 5000, truncated=5))) == ["/data"]
 
 
-def test_an_event_without_a_context_gains_one():
-    """The note has to stand somewhere."""
+def test_an_event_without_a_context_gets_one():
+    """The note is in the context."""
     result = SizeGuard(max_bytes=1000)({"name": "a", "data": {"answer": "x" * 5000}})
 
     assert paths(result) == ["/data/answer"]
 
 
-def test_a_guard_may_only_drop():
-    """Then nothing is cut."""
+def test_a_guard_can_drop_instead_of_truncating():
+    """An event that fits is unchanged."""
     guard = SizeGuard(max_bytes=1000, on_oversize="drop")
     event = event_of({"answer": "x"})
 
@@ -347,8 +347,8 @@ def test_a_guard_may_only_drop():
     assert guard(event) is event
 
 
-def test_a_drop_is_warned_of_once_a_minute_with_name_and_size(caplog):
-    """Not once an event: the second warning tells how many there were."""
+def test_dropped_events_are_logged_at_most_once_a_minute(caplog):
+    """With their number, and the name and size of the last one."""
     now = [0.0]
     guard = SizeGuard(max_bytes=100, on_oversize="drop")
     guard._throttle = LogThrottle(clock=lambda: now[0])
@@ -368,10 +368,10 @@ def test_a_drop_is_warned_of_once_a_minute_with_name_and_size(caplog):
     ]
 
 
-def test_a_long_or_strange_name_does_not_flood_the_warning(caplog):
-    """It is shortened, and a name that cannot be shown is told by its type."""
+def test_the_warning_stays_short_for_any_name(caplog):
+    """A long name is shortened. A name without a representation is shown by its type."""
     guard = SizeGuard(max_bytes=100, on_oversize="drop")
-    for name in ("n" * 100_000, "two\nlines", Mute()):
+    for name in ("n" * 100_000, "two\nlines", Unprintable()):
         guard._throttle = LogThrottle()
         with pytest.raises(EventEmissionExit):
             guard({**event_of({"answer": "x" * 500}), "name": name})
@@ -380,10 +380,12 @@ def test_a_long_or_strange_name_does_not_flood_the_warning(caplog):
 
     assert max(map(len, texts)) < 300
     assert "two\\nlines" in texts[1]
-    assert "unserializable Mute" in texts[2]
+    assert "unserializable Unprintable" in texts[2]
 
 
-class Mute:
+class Unprintable:
+    """An object without a text."""
+
     def __str__(self):
         raise OSError("no text")
 
@@ -391,7 +393,7 @@ class Mute:
 
 
 class Growing:
-    """Writes itself longer every time."""
+    """An object whose text is longer every time."""
 
     def __init__(self):
         self.lengths = count(1000, 500)
@@ -400,8 +402,8 @@ class Growing:
         return "g" * next(self.lengths)
 
 
-class Posing:
-    """Claims to be a dict."""
+class FalseDict:
+    """An object whose class claims to be dict."""
 
     __class__ = dict
 
@@ -409,12 +411,12 @@ class Posing:
         return "p" * 3000
 
 
-def test_objects_that_fail_change_or_pose_get_no_longer_line_out():
-    """Nothing they do when they are looked at counts in the end."""
+def test_misbehaving_objects_do_not_exceed_the_limit():
+    """Objects that raise, change while they are encoded, or claim a false class."""
     data = {
-        "mute": [Mute()] * 200,
+        "unprintable": [Unprintable()] * 200,
         "growing": Growing(),
-        "posing": Posing(),
+        "false": FalseDict(),
         "lock": threading.Lock(),
         "generator": (n for n in range(9)),
         "text": "t" * 3000,
@@ -423,11 +425,11 @@ def test_objects_that_fail_change_or_pose_get_no_longer_line_out():
     result = SizeGuard(max_bytes=2000)(event_of(data))
 
     assert len(encode(result)) <= 2000
-    assert result["data"]["mute"]
+    assert result["data"]["unprintable"]
 
 
-def test_an_object_that_writes_itself_longer_every_time_is_held_to_its_word():
-    """What it said once is what is written."""
+def test_an_object_with_a_growing_text_is_encoded_once():
+    """The text that was measured is the text that is written."""
     many = {f"field {n}": Growing() for n in range(30)}
 
     result = SizeGuard(max_bytes=20_000)(event_of({**many, "text": "t" * 9000}))
@@ -436,17 +438,17 @@ def test_an_object_that_writes_itself_longer_every_time_is_held_to_its_word():
     assert len(encode(result)) <= 20_000
 
 
-def test_containers_that_hold_themselves_are_cut_once():
-    """The cycle is marked where the log would mark it."""
+def test_containers_that_contain_themselves_are_truncated():
+    """The cycle is marked as in the log."""
     data = {"answer": "x" * 5000}
     data["self"] = data
 
-    assert shortened(data)["data"]["self"] == "[cycle]"
+    assert truncated(data)["data"]["self"] == "[cycle]"
 
 
 @pytest.mark.parametrize("levels", [50, 99, 100, 101, 150])
-def test_what_lies_deep_is_found(levels):
-    """Down to where nesting is cut anyway."""
+def test_deeply_nested_values_are_truncated(levels):
+    """Down to the maximum depth of an event and beyond."""
     data = "x" * 9000
     for _ in range(levels):
         data = {"k": data, "l": ["l" * 5]}
@@ -455,13 +457,13 @@ def test_what_lies_deep_is_found(levels):
     assert len(encode(guard(event_of(data)))) <= 5000
 
 
-def test_no_line_of_the_log_is_longer_and_every_loss_is_counted(tmp_path):
-    """Through a tracker, to a file: the reason is `too_large`, not `filtered`."""
+def test_log_lines_stay_within_the_limit_and_losses_are_counted(tmp_path):
+    """A dropped event is lost as `too_large`, not filtered."""
     tracker = Tracker(
         {"log": LogFileBackend(tmp_path / "tracking.log")}, processors=[SizeGuard(max_bytes=1000)]
     )
     tracker.emit("fits", {"answer": "short"})
-    tracker.emit("cut", {"answer": "x" * 100_000})
+    tracker.emit("truncated", {"answer": "x" * 100_000})
     with tracker.context("huge", {"agent": "a" * 5000}):
         tracker.emit("dropped", {"answer": "x" * 100_000})
     tracker.close()
@@ -470,16 +472,16 @@ def test_no_line_of_the_log_is_longer_and_every_loss_is_counted(tmp_path):
     events = [*journal.read(tmp_path / "tracking.log")]
 
     assert max(map(len, lines)) <= 1000
-    assert [event["name"] for event in events] == ["fits", "cut"]
+    assert [event["name"] for event in events] == ["fits", "truncated"]
     assert tracker.stats()["lost"] == {"too_large": 1}
     assert tracker.stats()["filtered"] == 0
 
 
-def test_a_guard_that_fails_lets_nothing_through():
-    """Here the event is none; the loss is the guard's."""
+def test_a_guard_that_raises_drops_the_event():
+    """Here another processor returned an invalid event."""
     memory = MemoryBackend()
     tracker = Tracker(
-        {"m": memory}, processors=[lambda _: ["no event"] * 99, SizeGuard(max_bytes=9)]
+        {"m": memory}, processors=[lambda _: ["invalid"] * 99, SizeGuard(max_bytes=9)]
     )
     tracker.emit("a")
 
@@ -488,26 +490,26 @@ def test_a_guard_that_fails_lets_nothing_through():
 
 
 @pytest.mark.parametrize(
-    ("options", "complaint"),
+    ("options", "message"),
     [
-        ({"max_bytes": 0}, "max_bytes must be a number of bytes, 1 or more, got 0"),
+        ({"max_bytes": 0}, "max_bytes must be a whole number of bytes, 1 or more, got 0"),
         ({"max_bytes": -1}, "got -1"),
         ({"max_bytes": "50000"}, "got '50000'"),
         ({"max_bytes": 5e4}, "got 50000.0"),
         ({"max_bytes": True}, "got True"),
         ({"max_bytes": None}, "got None"),
-        ({"on_oversize": "cut"}, r"on_oversize must be one of \('truncate', 'drop'\), got 'cut'"),
+        ({"on_oversize": "cut"}, "on_oversize must be one of 'truncate', 'drop', got 'cut'"),
         ({"on_oversize": None}, "got None"),
     ],
 )
-def test_a_wrong_option_is_named_with_its_value(options, complaint):
-    """When the guard is made, not when the first large event comes."""
-    with pytest.raises(ImproperlyConfigured, match=f"^SizeGuard: .*{complaint}"):
+def test_a_wrong_option_is_shown_with_its_value(options, message):
+    """When the guard is constructed, not at the first large event."""
+    with pytest.raises(ImproperlyConfigured, match=f"^SizeGuard: .*{message}"):
         SizeGuard(**options)
 
 
-def test_the_options_are_seen():
-    """An operator finds them in the list of processors."""
+def test_the_repr_shows_the_options():
+    """Operators see it in lists of processors."""
     assert repr(SizeGuard()) == "<SizeGuard max_bytes=50000 on_oversize='truncate'>"
 
 
@@ -523,7 +525,7 @@ CONTEXTS = st.dictionaries(st.text(max_size=9).filter(lambda key: key != "trunca
 
 
 def outcome(event, max_bytes):
-    """Return what a guard makes of *event*: another one, or the reason why there is none."""
+    """Return the event that a guard returns, or the reason for which it drops the event."""
     try:
         return SizeGuard(max_bytes=max_bytes)(event)
     except EventEmissionExit as decision:
@@ -532,7 +534,7 @@ def outcome(event, max_bytes):
 
 @given(VALUES, CONTEXTS, st.integers(100, 6000))
 def test_an_event_fits_afterwards_or_is_dropped(data, context, max_bytes):
-    """Whatever it holds: what was cut is named, what was not is as it was, always the same."""
+    """The result is deterministic, and lists the truncated values. Other values are unchanged."""
     event = {**event_of(data), "context": context}
     before = encode(event)
 
@@ -545,6 +547,6 @@ def test_an_event_fits_afterwards_or_is_dropped(data, context, max_bytes):
 
 
 @given(VALUES, st.integers(700, 6000))
-def test_an_event_is_dropped_only_for_what_is_not_its_data(data, max_bytes):
-    """With an ordinary name and context there is always something to cut."""
+def test_data_alone_never_causes_a_drop(data, max_bytes):
+    """With a name and a context of ordinary size, the event can be made to fit."""
     assert outcome(event_of({"answers": data}, user_id=7), max_bytes) != "too_large"

@@ -1,4 +1,4 @@
-"""What every test of the settings starts from, and leaves behind."""
+"""Fixtures of the tests of settings."""
 
 import os
 from uuid import uuid4
@@ -24,5 +24,5 @@ def _clean_process(monkeypatch):
 
 @pytest.fixture
 def secret():
-    """Something that no message may hold; made up here, so that no scanner takes it for real."""
+    """A secret that no message may show, generated so that no secret scanner reports it."""
     return f"sk-{uuid4().hex}"

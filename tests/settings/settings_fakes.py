@@ -1,4 +1,4 @@
-"""Classes that settings in these tests name. Each remembers what was asked of it."""
+"""Classes that the settings of these tests name as engines."""
 
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.exceptions import ImproperlyConfigured
@@ -7,7 +7,7 @@ CLOSED = []
 
 
 class Keeper:
-    """A backend that takes any of three options and can be closed."""
+    """A backend with three optional options that records when it is closed."""
 
     def __init__(self, *, label="", write_key=None, extra=None):
         self.label = label
@@ -18,12 +18,12 @@ class Keeper:
         """Take *event*."""
 
     def close(self, timeout):
-        """Remember that this was closed."""
+        """Record the call."""
         CLOSED.append((self.label, timeout))
 
 
 class PlainCloser:
-    """A backend whose `close` takes no time."""
+    """A backend whose `close` has no timeout."""
 
     def __init__(self, *, label):
         self.label = label
@@ -32,7 +32,7 @@ class PlainCloser:
         """Take *event*."""
 
     def close(self):
-        """Remember that this was closed."""
+        """Record the call."""
         CLOSED.append((self.label, None))
 
 
@@ -44,7 +44,7 @@ class BadCloser(Keeper):
 
 
 class Picky:
-    """A backend that refuses what it is given, and quotes it."""
+    """A backend that refuses its option and quotes it."""
 
     def __init__(self, *, write_key):
         raise ImproperlyConfigured(f"Picky: write_key must be longer, got {write_key!r}")
@@ -54,7 +54,7 @@ class Picky:
 
 
 class Breaking:
-    """A backend whose constructor has a defect."""
+    """A backend whose constructor has a bug."""
 
     def __init__(self, *, value=None):
         raise LookupError(f"lost {value}\nin two lines")
@@ -63,8 +63,8 @@ class Breaking:
         """Take *event*."""
 
 
-class Unspeakable(Exception):
-    """An error that cannot be put into words."""
+class Unprintable(Exception):
+    """An error whose text and representation cannot be computed."""
 
     def __str__(self):
         raise RuntimeError
@@ -72,15 +72,15 @@ class Unspeakable(Exception):
     __repr__ = __str__
 
 
-class Mute:
-    """A backend that fails without words."""
+class UnprintableFailure:
+    """A backend whose error has no text."""
 
     def __init__(self):
-        raise Unspeakable
+        raise Unprintable
 
 
 class Tag:
-    """A processor."""
+    """A processor that adds a field."""
 
     def __init__(self, word="tag"):
         self.word = word
@@ -91,18 +91,18 @@ class Tag:
 
 
 class NoSend:
-    """Neither a backend nor a processor."""
+    """An object that is neither a backend nor a processor."""
 
 
 class PositionalOnly:
-    """A class that no OPTIONS can build."""
+    """A class that OPTIONS cannot construct, because its argument has no name."""
 
     def __init__(self, value, /):
         self.value = value
 
 
 class Anything:
-    """A backend that takes any option."""
+    """A backend that accepts any option."""
 
     def __init__(self, **options):
         self.options = options
@@ -112,7 +112,7 @@ class Anything:
 
 
 class LimitedRouter(RoutingBackend):
-    """A router with an option of its own."""
+    """A router with an additional option."""
 
     def __init__(self, backends=None, processors=None, *, limit):
         super().__init__(backends, processors)
@@ -120,5 +120,5 @@ class LimitedRouter(RoutingBackend):
 
 
 def make_keeper(label):
-    """Return a backend: a function may stand where a class does."""
+    """Return a backend: an engine may be a function."""
     return Keeper(label=label)

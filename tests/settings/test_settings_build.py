@@ -1,4 +1,4 @@
-"""What settings become, and what is said when they cannot."""
+"""Building a tracker from settings, and the errors of wrong settings."""
 
 import datetime
 import json
@@ -46,8 +46,8 @@ def the_line_of(settings):
     return line
 
 
-def test_backends_and_processors_are_built_as_the_settings_say():
-    """A tree in the settings is a tree of objects."""
+def test_backends_and_processors_are_built_from_settings():
+    """Nested entries become nested objects."""
     tracker = build(
         {
             **processors(entry("Tag", word="root")),
@@ -70,8 +70,8 @@ def test_backends_and_processors_are_built_as_the_settings_say():
     assert tracker.get_backend("plain").label == "b"
 
 
-def test_entries_are_found_wherever_they_stand_in_options():
-    """In mappings, lists and tuples; each keeps its type."""
+def test_entries_are_found_anywhere_in_options():
+    """In mappings, lists and tuples, which keep their types."""
     extra = {"deep": [{"in": (entry("Tag"), 1)}], "plain": {1, 2}}
 
     built = build(backends(k=entry("Keeper", extra=extra))).get_backend("k").extra
@@ -81,35 +81,35 @@ def test_entries_are_found_wherever_they_stand_in_options():
     assert (built["deep"][0]["in"][1], built["plain"]) == (1, {1, 2})
 
 
-def test_a_tuple_of_processors_is_as_good_as_a_list():
-    """Django settings are full of tuples."""
+def test_processors_may_be_a_tuple():
+    """Django settings often contain tuples."""
     settings = {"EVENT_TRACKING_PROCESSORS": (entry("Tag"),)}
 
     assert len(build(settings).processors) == 1
 
 
-def test_a_named_tuple_reaches_the_class_as_it_is():
+def test_a_named_tuple_is_passed_unchanged():
     """It is a value, not a list of settings."""
     point = struct_time(range(9))
 
     assert build(backends(k=entry("Keeper", extra=point))).get_backend("k").extra is point
 
 
-def test_objects_that_are_ready_are_used_as_they_are():
-    """Python settings may hold a backend that the application made."""
+def test_backend_objects_are_used_unchanged():
+    """Python settings may contain a backend that the application constructed."""
     ready = Keeper()
 
     assert build(backends(k=ready)).get_backend("k") is ready
 
 
-def test_a_function_may_stand_where_a_class_does():
-    """A factory is a callable like any other."""
+def test_an_engine_may_be_a_function():
+    """A factory function is a callable like a class."""
     assert build(backends(k=entry("make_keeper", label="f"))).get_backend("k").label == "f"
 
 
 @pytest.mark.parametrize("options", [{}, {"OPTIONS": None}, {"OPTIONS": {}}])
 def test_options_may_be_missing_or_empty(options):
-    """A class with defaults needs no more than its name."""
+    """A class whose options have defaults needs only an ENGINE."""
     settings = backends(k={"ENGINE": "settings_fakes.Keeper", **options})
 
     assert isinstance(build(settings).get_backend("k"), Keeper)
@@ -118,7 +118,7 @@ def test_options_may_be_missing_or_empty(options):
 @pytest.mark.parametrize(
     "settings", [{}, {"EVENT_TRACKING_BACKENDS": None, "EVENT_TRACKING_PROCESSORS": None}]
 )
-def test_no_settings_are_a_tracker_without_backends(settings):
+def test_empty_settings_build_a_tracker_without_backends(settings):
     """`None` counts as empty, as in event-tracking."""
     tracker = build(settings)
 
@@ -127,14 +127,14 @@ def test_no_settings_are_a_tracker_without_backends(settings):
 
 @pytest.mark.parametrize("value", [False, 0, "false", "False", "0", " off ", "no"])
 def test_disabled_settings_build_nothing(value):
-    """Who switches tracking off must not be stopped by what is wrong with it."""
+    """Errors elsewhere in the settings must not prevent an operator from disabling tracking."""
     settings = {"EVENT_TRACKING_ENABLED": value, **backends(k=entry("Nowhere"))}
 
     assert dict(build(settings).backends) == {}
 
 
-def test_the_switch_may_stand_in_the_environment_or_a_file(monkeypatch, tmp_path):
-    """As every value may."""
+def test_enabled_may_be_a_reference(monkeypatch, tmp_path):
+    """To an environment variable or a file, like any other value."""
     monkeypatch.setenv("WANTED", "false")
     (tmp_path / "wanted").write_text("true\n")
     off = {"EVENT_TRACKING_ENABLED": {"ENV": "WANTED"}, **backends(k=entry("Keeper"))}
@@ -143,8 +143,8 @@ def test_the_switch_may_stand_in_the_environment_or_a_file(monkeypatch, tmp_path
     assert (list(build(off).backends), list(build(on).backends)) == ([], ["k"])
 
 
-def test_a_switch_that_cannot_be_fetched_is_a_problem():
-    """It says neither."""
+def test_enabled_must_not_refer_to_a_missing_variable():
+    """It is unknown then whether tracking is wanted."""
     line = the_line_of({"EVENT_TRACKING_ENABLED": {"ENV": "NO_SUCH_VARIABLE"}})
 
     assert line.startswith("EVENT_TRACKING_ENABLED")
@@ -152,38 +152,38 @@ def test_a_switch_that_cannot_be_fetched_is_a_problem():
 
 
 @pytest.mark.parametrize("value", [True, 1, "true", "TRUE", "1", "on", "yes", None])
-def test_anything_that_means_yes_enables(value):
-    """So does saying nothing."""
+def test_tracking_is_enabled_by_true_values_and_by_default(value):
+    """Words and numbers that mean true count as true."""
     settings = {"EVENT_TRACKING_ENABLED": value, **backends(k=entry("Keeper"))}
 
     assert list(build(settings).backends) == ["k"]
 
 
 @pytest.mark.parametrize("value", ["maybe", 2, [], {"X": "Y"}, 0.0])
-def test_a_switch_that_is_neither_on_nor_off_is_a_problem(value):
-    """A guess would be wrong half of the time."""
+def test_enabled_must_be_true_or_false(value):
+    """Other values are refused rather than guessed at."""
     line = the_line_of({"EVENT_TRACKING_ENABLED": value})
 
     assert line == f"EVENT_TRACKING_ENABLED = {value!r}: it must be true or false"
 
 
 def test_naive_datetimes_are_read_in_the_time_zone_of_the_settings():
-    """A clock on the wall of the settings' zone, DST included."""
+    """Daylight saving time included."""
     build({"EVENT_TRACKING_TIME_ZONE": "Europe/Paris"})
 
     assert instant() == "2026-07-01T10:00:00+00:00"
 
 
-def test_naive_datetimes_are_utc_unless_the_settings_say_otherwise():
-    """Also after another tracker said something else."""
+def test_naive_datetimes_are_utc_by_default():
+    """Also after another tracker had a different time zone."""
     build({"EVENT_TRACKING_TIME_ZONE": "Europe/Paris"})
     build({})
 
     assert instant() == "2026-07-01T12:00:00+00:00"
 
 
-def test_settings_that_fail_leave_the_time_zone_alone():
-    """What was running goes on as before."""
+def test_wrong_settings_do_not_change_the_time_zone():
+    """The running tracker keeps it."""
     build({"EVENT_TRACKING_TIME_ZONE": "Europe/Paris"})
     lines_of(backends(k=None))
 
@@ -191,8 +191,8 @@ def test_settings_that_fail_leave_the_time_zone_alone():
 
 
 @pytest.mark.parametrize("value", [5, "", ["UTC"], "Mars/Olympus", "../UTC"])
-def test_a_time_zone_that_does_not_exist_is_a_problem(value):
-    """The value is shown with what is expected."""
+def test_a_time_zone_must_exist(value):
+    """The error shows the value and the expected form."""
     line = the_line_of({"EVENT_TRACKING_TIME_ZONE": value})
 
     assert line.startswith(
@@ -200,15 +200,15 @@ def test_a_time_zone_that_does_not_exist_is_a_problem(value):
     )
 
 
-def test_the_nearest_time_zone_is_suggested():
-    """Most mistakes are a letter long."""
+def test_the_most_similar_time_zone_is_suggested():
+    """Most mistakes are a single letter."""
     line = the_line_of({"EVENT_TRACKING_TIME_ZONE": "Europe/Pari"})
 
     assert line.endswith("Did you mean 'Europe/Paris'?")
 
 
 def test_all_problems_are_reported_at_once_one_a_line_in_the_order_of_the_settings(secret):
-    """An operator mends everything in one go."""
+    """An operator can fix all of them together."""
     lines = lines_of(
         {
             "EVENT_TRACKING_ENABLED": "perhaps",
@@ -238,8 +238,8 @@ def test_all_problems_are_reported_at_once_one_a_line_in_the_order_of_the_settin
     ]
 
 
-def test_what_was_built_beside_a_problem_is_closed():
-    """Nothing is left open by settings that were refused."""
+def test_objects_are_closed_when_the_settings_are_wrong():
+    """Files and sockets do not stay open."""
     lines_of(
         {
             **processors(entry("Tag")),
@@ -254,15 +254,15 @@ def test_what_was_built_beside_a_problem_is_closed():
     assert {label for label, _ in settings_fakes.CLOSED} == {"a", "c"}
 
 
-def test_an_object_of_the_application_is_not_closed_over_a_problem():
-    """Who made it closes it."""
+def test_objects_of_the_application_are_not_closed():
+    """The application constructed them, so it closes them."""
     lines_of(backends(mine=Keeper(label="mine"), bad=None))
 
     assert settings_fakes.CLOSED == []
 
 
-def test_a_close_that_fails_hides_no_problem_and_tells_no_secret(caplog, secret):
-    """The refusal is what matters; the failure is in the log."""
+def test_an_error_in_close_is_logged_without_secrets(caplog, secret):
+    """The problems of the settings are still reported."""
     lines = lines_of(backends(a=entry("BadCloser", write_key=secret), b=None))
 
     assert len(lines) == 1
@@ -284,9 +284,9 @@ def test_a_close_that_fails_hides_no_problem_and_tells_no_secret(caplog, secret)
         ("", "'' is not a dotted path such as 'package.module.Class'"),
         (
             "eventtracking.backends.routing",
-            "'eventtracking.backends.routing' is a module. Add the name of what it holds",
+            "'eventtracking.backends.routing' is a module. Add the name of an object in it",
         ),
-        ("settings_fakes.CLOSED", "it is no class but an object of type 'list'"),
+        ("settings_fakes.CLOSED", "it is not a class but an object of type 'list'"),
         (None, "it must be the dotted path of a class, as text."),
         (
             Keeper,
@@ -294,15 +294,15 @@ def test_a_close_that_fails_hides_no_problem_and_tells_no_secret(caplog, secret)
         ),
     ],
 )
-def test_an_engine_that_cannot_be_used_is_explained(engine, reason):
-    """With the nearest thing that exists."""
+def test_a_wrong_engine_is_explained(engine, reason):
+    """The error suggests the most similar name."""
     line = the_line_of(backends(x={"ENGINE": engine}))
 
     assert line == f"EVENT_TRACKING_BACKENDS['x']['ENGINE'] = {engine!r}: {reason}"
 
 
-def test_an_error_inside_the_module_of_an_engine_is_shown(tmp_path, monkeypatch):
-    """It is not mistaken for a wrong path."""
+def test_an_error_while_importing_an_engine_is_shown(tmp_path, monkeypatch):
+    """It is not reported as a wrong path."""
     (tmp_path / "module_with_a_missing_import.py").write_text("import surely_not_installed\n")
     monkeypatch.syspath_prepend(tmp_path)
 
@@ -312,8 +312,8 @@ def test_an_error_inside_the_module_of_an_engine_is_shown(tmp_path, monkeypatch)
     assert "No module named 'surely_not_installed'" in line
 
 
-def test_an_unknown_option_is_named_with_the_nearest_and_with_the_signature():
-    """The three things needed to mend it."""
+def test_an_unknown_option_is_reported_with_a_suggestion_and_the_signature():
+    """The operator need not open the documentation."""
     line = the_line_of(backends(x=entry("Keeper", lable="l")))
 
     assert line == (
@@ -322,8 +322,8 @@ def test_an_unknown_option_is_named_with_the_nearest_and_with_the_signature():
     )
 
 
-def test_a_missing_option_is_named_with_the_signature():
-    """Also when there are no options at all."""
+def test_a_missing_option_is_reported_with_the_signature():
+    """Also when the entry has no options."""
     line = the_line_of(backends(x=entry("PlainCloser")))
 
     assert line == (
@@ -332,29 +332,29 @@ def test_a_missing_option_is_named_with_the_signature():
     )
 
 
-def test_every_unknown_and_every_missing_option_has_a_line_of_its_own():
-    """Two slips in one entry are two lines."""
+def test_each_unknown_and_each_missing_option_has_its_own_line():
+    """Also if one entry has several."""
     lines = lines_of(backends(x=entry("PlainCloser", lable=1, extra=2)))
 
     assert len(lines) == 3
 
 
-def test_a_class_that_takes_any_option_is_given_any():
-    """`**kwargs` means what it says."""
+def test_a_class_with_variable_keywords_gets_any_option():
+    """`**kwargs` accepts every name."""
     built = build(backends(x=entry("Anything", a=1))).get_backend("x")
 
     assert built.options == {"a": 1}
 
 
-def test_a_class_that_does_not_tell_its_signature_is_built_all_the_same():
-    """Some classes written in C keep it to themselves."""
+def test_a_class_without_a_signature_is_constructed():
+    """Some classes written in C have none."""
     mapping = {"ENGINE": "builtins.dict", "OPTIONS": {"a": 1}}
 
     assert build(backends(x=entry("Keeper", extra=mapping))).get_backend("x").extra == {"a": 1}
 
 
-def test_a_router_of_ones_own_may_have_options_of_its_own():
-    """Only what it routes to is looked at as backends and processors."""
+def test_a_subclass_of_the_router_may_have_additional_options():
+    """Only its backends and processors are treated as such."""
     options = {"limit": 3, "backends": {"k": entry("Keeper")}, "processors": None}
     settings = backends(x={"ENGINE": "settings_fakes.LimitedRouter", "OPTIONS": options})
 
@@ -363,38 +363,40 @@ def test_a_router_of_ones_own_may_have_options_of_its_own():
     assert (built.limit, list(built.backends)) == (3, ["k"])
 
 
-def test_a_value_that_cannot_be_shown_is_named_by_its_type():
-    """An error must not fail over its subject."""
-    line = the_line_of({"EVENT_TRACKING_ENABLED": settings_fakes.Unspeakable()})
+def test_a_value_without_a_representation_is_shown_by_its_type():
+    """The message must not fail on the value it shows."""
+    line = the_line_of({"EVENT_TRACKING_ENABLED": settings_fakes.Unprintable()})
 
-    assert line == "EVENT_TRACKING_ENABLED = <Unspeakable>: it must be true or false"
+    assert line == (
+        "EVENT_TRACKING_ENABLED = a value of type Unprintable: it must be true or false"
+    )
 
 
-def test_an_option_that_has_no_name_is_a_problem():
-    """JSON cannot say it, Python can."""
+def test_option_names_must_be_text():
+    """Python settings may have other keys."""
     settings = backends(x={"ENGINE": "settings_fakes.Anything", "OPTIONS": {1: 2}})
 
     assert "keywords must be strings" in the_line_of(settings)
 
 
-def test_a_class_that_options_cannot_build_is_a_problem():
-    """Options have names, and it takes none."""
+def test_a_class_with_positional_arguments_only_is_refused():
+    """Options are passed by name."""
     lines = lines_of(backends(x=entry("PositionalOnly", value=1)))
 
     assert all(line.endswith("It takes PositionalOnly(value, /)") for line in lines)
 
 
 @pytest.mark.parametrize("options", ["text", 5, [1]])
-def test_options_that_are_no_mapping_are_a_problem(options):
-    """Whatever else stands there."""
+def test_options_must_be_a_mapping(options):
+    """Any other type is reported."""
     line = the_line_of(backends(x={"ENGINE": "settings_fakes.Keeper", "OPTIONS": options}))
 
     assert "['OPTIONS'] = " in line
     assert "it must be a mapping of option names to values" in line
 
 
-def test_what_a_constructor_says_is_passed_on_with_the_path_in_front(secret):
-    """The class knows best what is wrong with its options."""
+def test_the_error_of_a_constructor_is_shown_after_the_path(secret):
+    """The class knows what is wrong with its options."""
     line = the_line_of(backends(x=entry("Breaking", value=7)))
 
     assert line == (
@@ -404,7 +406,7 @@ def test_what_a_constructor_says_is_passed_on_with_the_path_in_front(secret):
 
 
 def test_each_option_that_a_class_refuses_is_a_line_with_its_own_path(tmp_path):
-    """The operator sees which of the options to change, and all of them at once."""
+    """The operator sees all the options to change at once."""
     options = {"path": str(tmp_path / "a"), "mode": "rw", "max_bytes": 0}
     engine = {"ENGINE": "eventtracking.backends.log_file.LogFileBackend", "OPTIONS": options}
     with pytest.raises(ImproperlyConfigured) as raised:
@@ -429,15 +431,15 @@ def test_the_exception_of_a_constructor_is_the_cause():
     assert isinstance(raised.value.__cause__, LookupError)
 
 
-def test_an_exception_without_words_is_a_problem_like_any_other():
-    """An error must not fail over another error."""
-    line = the_line_of(backends(x={"ENGINE": "settings_fakes.Mute"}))
+def test_an_exception_without_a_text_is_reported_by_its_type():
+    """Showing the error must not fail."""
+    line = the_line_of(backends(x={"ENGINE": "settings_fakes.UnprintableFailure"}))
 
-    assert "Mute raised Unspeakable" in line
+    assert "UnprintableFailure raised Unprintable" in line
 
 
 @pytest.mark.parametrize("value", ["text", 5, [1, 2]])
-def test_backends_that_are_no_mapping_are_a_problem(value):
+def test_backends_must_be_a_mapping(value):
     """Each backend needs a name."""
     line = the_line_of({"EVENT_TRACKING_BACKENDS": value})
 
@@ -445,22 +447,22 @@ def test_backends_that_are_no_mapping_are_a_problem(value):
 
 
 @pytest.mark.parametrize("value", ["text", 5, {"a": 1}])
-def test_processors_that_are_no_list_are_a_problem(value):
-    """They run in an order."""
+def test_processors_must_be_a_list(value):
+    """They run in order."""
     assert "it must be a list of processors" in the_line_of({"EVENT_TRACKING_PROCESSORS": value})
 
 
 @pytest.mark.parametrize("name", ["EVENT_TRACKING_BACKENDS", "EVENT_TRACKING_PROCESSORS"])
-def test_json_with_a_slip_in_it_is_not_shown(name, secret):
-    """Nobody can tell where in it the secrets are."""
+def test_malformed_json_is_not_shown(name, secret):
+    """The secrets in it cannot be located."""
     line = the_line_of({name: f'{{"x": {{"write_key": "{secret}"'})
 
     assert secret not in line
-    assert "In an environment variable it has to be valid JSON" in line
+    assert "In an environment variable it must be valid JSON" in line
 
 
-def test_names_of_several_types_are_a_problem():
-    """They cannot be put in order."""
+def test_backend_names_must_be_text():
+    """Names of several types cannot be sorted."""
     line = the_line_of({"EVENT_TRACKING_BACKENDS": {1: entry("Keeper"), "a": entry("Keeper")}})
 
     assert line.endswith("the names must all be text")
@@ -469,8 +471,8 @@ def test_names_of_several_types_are_a_problem():
 @pytest.mark.parametrize(
     ("value", "cls"), [({}, "dict"), (None, "NoneType"), ("a.B", "str"), ({"x": 1}, "dict")]
 )
-def test_a_backend_that_cannot_send_keeps_the_text_that_operators_know(value, cls):
-    """The text of event-tracking, after the path."""
+def test_a_backend_without_send_is_refused_with_the_text_of_event_tracking(value, cls):
+    """Operators know it; the path is added before it."""
     line = the_line_of(backends(x=value))
 
     assert line.startswith(
@@ -479,8 +481,8 @@ def test_a_backend_that_cannot_send_keeps_the_text_that_operators_know(value, cl
     )
 
 
-def test_a_processor_that_is_not_callable_keeps_the_text_that_operators_know():
-    """The text of event-tracking, after the path."""
+def test_a_processor_that_is_not_callable_is_refused_with_the_text_of_event_tracking():
+    """Operators know it; the path is added before it."""
     line = the_line_of(processors(entry("NoSend")))
 
     assert line == (
@@ -489,15 +491,15 @@ def test_a_processor_that_is_not_callable_keeps_the_text_that_operators_know():
     )
 
 
-def test_a_misspelt_engine_key_is_recognised():
-    """The entry is not simply called wrong."""
+def test_a_misspelled_engine_key_is_recognized():
+    """The error names the key to correct."""
     line = the_line_of(backends(x={"ENGIN": "settings_fakes.Keeper"}))
 
     assert line.endswith("Write 'ENGINE' instead of 'ENGIN'")
 
 
-def test_problems_within_a_wrong_entry_come_to_light_too():
-    """The second problem does not wait for the first to be mended."""
+def test_problems_inside_a_wrong_entry_are_reported():
+    """They do not appear only after the entry has been corrected."""
     lines = lines_of(backends(x={"ENGIN": "a.B", "OPTIONS": {"k": {"ENV": "SURELY_UNSET"}}}))
 
     assert len(lines) == 1
@@ -510,46 +512,46 @@ def test_a_problem_is_a_value_error():
         build(backends(x=entry("NoSend")))
 
 
-def test_settings_that_contain_themselves_are_a_problem():
-    """Python can build such a thing."""
+def test_settings_must_not_contain_themselves():
+    """Python settings can have such a cycle."""
     loop = entry("Keeper")
     loop["OPTIONS"]["extra"] = loop
 
     assert any("nested more than 100 levels" in line for line in lines_of(backends(x=loop)))
 
 
-def test_unknown_settings_are_warned_about_with_the_nearest_name(caplog):
-    """A misspelt setting does nothing, and should not do so in silence."""
+def test_unknown_settings_are_warned_about_with_a_suggestion(caplog):
+    """A misspelled setting would otherwise be ignored silently."""
     build({"EVENT_TRACKING_BACKEND": {}, "EVENT_TRACKING_CONFIG": "x", "OTHER_APP": 1})
 
     unknown = "'EVENT_TRACKING_BACKEND' is not a setting and is ignored."
     assert caplog.messages == [
         f"{unknown} Did you mean 'EVENT_TRACKING_BACKENDS'?",
-        "EVENT_TRACKING_CONFIG is ignored: it counts only in the environment",
+        "EVENT_TRACKING_CONFIG is ignored: it is only valid as an environment variable",
     ]
 
 
 @pytest.mark.parametrize("name", ["BACKENDS", "EVENT_TRAKING_BACKENDS", "EVENTTRACKING_BACKENDS"])
 def test_a_setting_with_a_wrong_prefix_is_warned_about(caplog, name):
-    """It would be ignored otherwise."""
+    """It would otherwise be ignored silently."""
     build({name: {}})
 
     assert caplog.messages == [f"{name!r} is ignored. Did you mean 'EVENT_TRACKING_BACKENDS'?"]
 
 
-def test_a_key_beside_engine_and_options_is_warned_about(caplog):
-    """`OPTION` was surely meant to do something."""
+def test_an_unknown_key_of_an_entry_is_warned_about(caplog):
+    """`OPTION` was meant as `OPTIONS`."""
     build(backends(x={"ENGINE": "settings_fakes.Keeper", "OPTION": {}}))
 
     [message] = caplog.messages
     assert message == (
-        "EVENT_TRACKING_BACKENDS['x']['OPTION'] is ignored: only ENGINE and OPTIONS count here. "
+        "EVENT_TRACKING_BACKENDS['x']['OPTION'] is ignored: an entry has only ENGINE and OPTIONS. "
         "Did you mean 'OPTIONS'?"
     )
 
 
-def test_a_variable_that_holds_a_secret_is_no_unknown_setting(caplog, monkeypatch, secret):
-    """Whatever it is called."""
+def test_the_variable_of_a_reference_is_not_an_unknown_setting(caplog, monkeypatch, secret):
+    """Its name may begin with the prefix of settings."""
     monkeypatch.setenv("EVENT_TRACKING_WRITE_KEY", secret)
 
     tracker = configure(backends(x=entry("Keeper", write_key={"ENV": "EVENT_TRACKING_WRITE_KEY"})))
@@ -558,14 +560,14 @@ def test_a_variable_that_holds_a_secret_is_no_unknown_setting(caplog, monkeypatc
 
 
 def test_configure_registers_the_default_tracker():
-    """From the next line on, `emit` works."""
+    """`emit` works from then on."""
     tracker = configure(backends(x=entry("Keeper")))
 
     assert get_tracker() is tracker
 
 
 def test_configure_registers_nothing_when_the_settings_are_wrong():
-    """What was running goes on."""
+    """The tracker that was registered before stays."""
     before = configure({})
     with pytest.raises(ImproperlyConfigured):
         configure(backends(x=None))
@@ -573,8 +575,8 @@ def test_configure_registers_nothing_when_the_settings_are_wrong():
     assert get_tracker() is before
 
 
-def test_the_environment_has_the_final_word_in_configure(monkeypatch):
-    """Tracking can be switched off without touching a file."""
+def test_the_environment_wins_in_configure(monkeypatch):
+    """Tracking can be disabled without changing a file."""
     monkeypatch.setenv("EVENT_TRACKING_ENABLED", "false")
 
     tracker = configure({"EVENT_TRACKING_ENABLED": True, **backends(x=entry("Keeper"))})
@@ -585,7 +587,7 @@ def test_the_environment_has_the_final_word_in_configure(monkeypatch):
 def test_configure_without_a_source_reads_the_file_that_the_environment_names(
     tmp_path, monkeypatch
 ):
-    """An application calls it at its start, to hear of problems at once."""
+    """An application that calls it at startup learns of problems immediately."""
     file = tmp_path / "s.json"
     file.write_text(json.dumps(backends(x=entry("Keeper", label="env"))))
     monkeypatch.setenv("EVENT_TRACKING_CONFIG", str(file))
@@ -605,7 +607,7 @@ def test_the_first_emit_configures_from_the_file_that_the_environment_names(tmp_
 
 
 def test_a_bad_file_in_the_environment_never_raises_from_emit(tmp_path, monkeypatch, caplog):
-    """It is warned about once."""
+    """It is logged once."""
     file = tmp_path / "s.json"
     file.write_text(json.dumps(backends(x=None)))
     monkeypatch.setenv("EVENT_TRACKING_CONFIG", str(file))
@@ -618,8 +620,8 @@ def test_a_bad_file_in_the_environment_never_raises_from_emit(tmp_path, monkeypa
     assert "EVENT_TRACKING_BACKENDS['x'] = None" in warnings[0]
 
 
-def test_the_whole_way_from_a_toml_file_to_a_line_in_a_log(tmp_path):
-    """What the documentation shows works."""
+def test_a_toml_file_configures_a_tracker_that_writes_to_a_log(tmp_path):
+    """The example in the documentation works."""
     log = tmp_path / "logs" / "tracking.log"
     file = tmp_path / "tracking.toml"
     file.write_text(
@@ -640,8 +642,8 @@ def test_the_whole_way_from_a_toml_file_to_a_line_in_a_log(tmp_path):
     assert (event["name"], event["data"]) == ("a.b.c", {"n": 1, "tag": True})
 
 
-def test_a_log_file_beside_a_problem_is_closed_again(tmp_path):
-    """Settings that were refused leave no descriptor open."""
+def test_a_log_file_is_closed_when_the_settings_are_wrong(tmp_path):
+    """No descriptor stays open."""
     before = sorted(Path("/dev/fd").iterdir())
     log = {
         "ENGINE": "eventtracking.backends.log_file.LogFileBackend",
@@ -654,6 +656,6 @@ def test_a_log_file_beside_a_problem_is_closed_again(tmp_path):
 
 
 def instant():
-    """Return what the library writes for noon without a time zone."""
+    """Return how the library writes noon without a time zone."""
     noon = datetime.datetime.fromisoformat("2026-07-01T12:00:00")
     return json.loads(serialization.encode({"at": noon}))["at"]

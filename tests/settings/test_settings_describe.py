@@ -1,4 +1,4 @@
-"""The tree of the settings, for people."""
+"""The tree that `describe` shows."""
 
 from uuid import uuid4
 
@@ -6,7 +6,7 @@ from eventtracking.settings import describe
 
 
 def test_settings_are_described_as_a_tree():
-    """Who looks sees where events go, and how."""
+    """An operator sees where events go."""
     settings = {
         "EVENT_TRACKING_PROCESSORS": [{"ENGINE": "a.Tag"}],
         "EVENT_TRACKING_BACKENDS": {
@@ -37,8 +37,8 @@ def test_settings_are_described_as_a_tree():
     ]
 
 
-def test_no_settings_are_described_by_their_defaults():
-    """What is not said is shown as it counts."""
+def test_missing_settings_are_shown_with_their_defaults():
+    """The tree shows the values in effect."""
     assert describe({}).splitlines() == [
         "EVENT_TRACKING_ENABLED = True",
         "EVENT_TRACKING_TIME_ZONE = 'UTC'",
@@ -48,7 +48,7 @@ def test_no_settings_are_described_by_their_defaults():
 
 
 def test_wrong_settings_are_described_too():
-    """The tree is most wanted when something is wrong."""
+    """The tree is most useful when something is wrong."""
     loop = {}
     loop["a"] = loop
     settings = {
@@ -64,20 +64,20 @@ def test_wrong_settings_are_described_too():
     assert "└─ 4 = 'd\\n'" in lines
 
 
-def test_text_in_the_place_of_a_structure_is_not_shown():
-    """It is JSON with a slip in it, and nobody can tell where the secrets are."""
+def test_malformed_json_is_hidden_in_the_tree():
+    """The secrets in it cannot be located."""
     assert "EVENT_TRACKING_BACKENDS = ... (text)" in describe({"EVENT_TRACKING_BACKENDS": "{"})
 
 
-def test_a_long_value_is_cut():
-    """A tree is read at a glance."""
+def test_a_long_value_is_shortened():
+    """Each value takes one line."""
     settings = {"EVENT_TRACKING_BACKENDS": {"x": {"ENGINE": "a.B", "OPTIONS": {"o": "z" * 500}}}}
 
     assert all(len(line) < 150 for line in describe(settings).splitlines())
 
 
-def test_what_is_masked_keeps_its_quotes():
-    """The end of a text can be told."""
+def test_a_masked_value_keeps_its_quotation_marks():
+    """They show where a text ends."""
     secret = uuid4().hex
     options = {"api_secret": secret.encode(), "url": f"https://h/?token={secret}"}
     settings = {"EVENT_TRACKING_BACKENDS": {"x": {"ENGINE": "a.B", "OPTIONS": options}}}

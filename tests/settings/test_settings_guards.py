@@ -1,4 +1,4 @@
-"""The recommended processors, and the backends that stand behind no guard."""
+"""The recommended processors, and warnings about backends without guards."""
 
 from unittest.mock import MagicMock
 from uuid import uuid4
@@ -11,25 +11,25 @@ from eventtracking.processors.legacy import LegacyFieldMappingProcessor
 from eventtracking.processors.sensitive_guard import SensitiveFieldGuard
 from eventtracking.processors.size_guard import SizeGuard
 from eventtracking.settings import GUARDS, RECOMMENDED_PROCESSORS, build
-from eventtracking.settings.unguarded import unguarded
+from eventtracking.settings.unguarded import guard_warnings
 
 BOTH = " sends over a network without SensitiveFieldGuard and SizeGuard: "
 
 
 class Network(MemoryBackend):
-    """A backend that says it sends events away."""
+    """A backend that declares that it sends over a network."""
 
     sends_over_network = True
 
 
 class NetworkRouter(RoutingBackend):
-    """A router whose processors run here and whose backends are elsewhere."""
+    """A router that sends over a network itself."""
 
     sends_over_network = True
 
 
 class OwnSizeGuard(SizeGuard):
-    """What an application made of a guard."""
+    """A guard that an application derived."""
 
 
 def guards():
@@ -37,12 +37,12 @@ def guards():
 
 
 def paths(backends, processors=()):
-    return [line.partition(" ")[0] for line in unguarded(backends, processors)]
+    return [line.partition(" ")[0] for line in guard_warnings(backends, processors)]
 
 
 @pytest.fixture
 def tracker():
-    """A tracker with the recommended processors, and the legacy one where it is wanted."""
+    """A tracker with the recommended processors, and the legacy one in one branch."""
     legacy = {"ENGINE": "eventtracking.processors.legacy.LegacyFieldMappingProcessor"}
     memory = {"ENGINE": "eventtracking.backends.memory.MemoryBackend"}
     router = {
@@ -58,7 +58,7 @@ def tracker():
 
 
 def test_the_recommended_processors_are_facts_secrets_and_size(tracker):
-    """In this order: what is added is looked at, and a cut leaves no half of a secret."""
+    """In this order: added facts are redacted, and truncation cannot leave half of a secret."""
     names = [type(processor).__name__ for processor in tracker.processors]
     [legacy] = tracker.get_backend("old").processors
 
@@ -67,8 +67,8 @@ def test_the_recommended_processors_are_facts_secrets_and_size(tracker):
     assert isinstance(legacy, LegacyFieldMappingProcessor)
 
 
-def test_a_cut_leaves_no_half_of_a_secret(tracker):
-    """A secret that lies across the cut is hidden before the end of it is gone."""
+def test_truncation_leaves_no_half_of_a_secret(tracker):
+    """A secret where the text is cut has been redacted before."""
     token = f"AKIA{uuid4().hex[:16].upper()}"
     for shift in range(0, 400, 10):
         head = "word " * 9_900 + "x" * shift
@@ -79,23 +79,23 @@ def test_a_cut_leaves_no_half_of_a_secret(tracker):
     assert not any(token[:8] in text for text in texts)
 
 
-def test_a_network_backend_is_one_that_says_so():
-    """Unknown ones are not, nor is a mock, which says yes to everything."""
+def test_a_network_backend_declares_itself():
+    """Other backends do not count, nor does a mock, which has every attribute."""
     backends = {"n": Network(), "m": MemoryBackend(), "mock": MagicMock()}
 
     assert paths(backends) == ["EVENT_TRACKING_BACKENDS['n']"]
 
 
-def test_each_network_backend_has_a_line():
+def test_each_network_backend_without_guards_has_a_warning():
     """In the order of the settings."""
-    assert [BOTH in line for line in unguarded({"b": Network(), "a": Network()}, [])] == [
+    assert [BOTH in line for line in guard_warnings({"b": Network(), "a": Network()}, [])] == [
         True,
         True,
     ]
 
 
-def test_the_guards_of_a_router_count_for_what_is_behind_it():
-    """And for nothing beside it."""
+def test_the_guards_of_a_router_count_for_its_backends():
+    """And for no other backends."""
     guarded = RoutingBackend({"n": Network()}, guards())
     bare = RoutingBackend({"n": Network(), "deeper": RoutingBackend({"n": Network()})})
 
@@ -107,21 +107,21 @@ def test_the_guards_of_a_router_count_for_what_is_behind_it():
     ]
 
 
-def test_guards_may_stand_at_different_routers():
-    """An event that passes both is guarded by both."""
+def test_guards_may_be_in_different_routers():
+    """An event that passes through both routers passes both guards."""
     router = RoutingBackend({"n": Network()}, [SizeGuard()])
 
-    assert unguarded({"r": router}, [SensitiveFieldGuard()]) == []
-    [line] = unguarded({"r": router}, [])
+    assert guard_warnings({"r": router}, [SensitiveFieldGuard()]) == []
+    [line] = guard_warnings({"r": router}, [])
     assert " without SensitiveFieldGuard: add " in line
 
 
 def test_a_router_that_sends_runs_its_processors_first():
-    """Its own guards count for itself."""
+    """Its own guards count."""
     assert paths({"r": NetworkRouter({}, guards())}) == []
     assert paths({"r": NetworkRouter({})}) == ["EVENT_TRACKING_BACKENDS['r']"]
 
 
-def test_a_guard_that_an_application_derived_is_a_guard():
-    """It may be stricter."""
-    assert unguarded({"n": Network()}, [SensitiveFieldGuard(), OwnSizeGuard()]) == []
+def test_a_subclass_of_a_guard_is_a_guard():
+    """An application may need a stricter one."""
+    assert guard_warnings({"n": Network()}, [SensitiveFieldGuard(), OwnSizeGuard()]) == []

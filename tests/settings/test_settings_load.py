@@ -1,4 +1,4 @@
-"""Where settings come from, and how they come together."""
+"""Loading and merging settings."""
 
 import json
 import os
@@ -15,8 +15,8 @@ def backends(**entries):
     return {"EVENT_TRACKING_BACKENDS": entries}
 
 
-def test_a_toml_file_a_json_file_and_a_dict_say_the_same(tmp_path):
-    """One vocabulary: which format a team prefers makes no difference."""
+def test_a_toml_file_a_json_file_and_a_dict_are_equivalent(tmp_path):
+    """A team may use the format that it prefers."""
     toml = tmp_path / "tracking.toml"
     toml.write_text(
         "EVENT_TRACKING_ENABLED = true\n"
@@ -29,7 +29,7 @@ def test_a_toml_file_a_json_file_and_a_dict_say_the_same(tmp_path):
     assert load(toml) == load(str(file)) == load(settings) == settings
 
 
-def test_later_sources_win_and_mappings_are_merged_deeply(tmp_path):
+def test_later_sources_win_and_mappings_are_merged_recursively(tmp_path):
     """A deployment overrides one option without repeating the rest."""
     file = tmp_path / "base.json"
     file.write_text(json.dumps(backends(log=LOG)))
@@ -48,21 +48,21 @@ def test_lists_replace_one_another():
     assert load({name: [1, 2, 3]}, {name: [4]}) == {name: [4]}
 
 
-def test_an_entry_with_another_engine_replaces_the_options_too():
-    """The options of a log file mean nothing to a network."""
+def test_an_entry_with_a_different_engine_replaces_the_options():
+    """A network backend has no use for the options of a log file."""
     network = {"ENGINE": "a.Network", "OPTIONS": {"host": "h"}}
 
     assert load(backends(out=LOG), backends(out=network)) == backends(out=network)
 
 
 def test_a_reference_replaces_a_reference():
-    """`{"ENV": ...}` and `{"FILE": ...}` merged into one would refer to nothing."""
+    """A merged `{"ENV": ..., "FILE": ...}` would not be a reference."""
     assert load({"x": {"ENV": "A"}}, {"x": {"FILE": "b"}}) == {"x": {"FILE": "b"}}
     assert load({"x": {"ENV": "A"}}, {"x": {"y": 1}}) == {"x": {"y": 1}}
 
 
-def test_sources_stay_as_they_were():
-    """Settings that are loaded and then changed do not change what they came from."""
+def test_sources_are_not_changed():
+    """Changing loaded settings does not change the mapping they were loaded from."""
     base, addition = backends(log=LOG), backends(log={"OPTIONS": {"path": "z"}})
 
     loaded = load(base, addition)
@@ -71,7 +71,7 @@ def test_sources_stay_as_they_were():
     assert (base, LOG["OPTIONS"]["mode"]) == (backends(log=LOG), 1)
 
 
-def test_the_environment_contributes_json_where_it_is_json_and_text_otherwise(monkeypatch):
+def test_environment_variables_are_decoded_as_json_or_kept_as_text(monkeypatch):
     """A container can be configured without a file."""
     monkeypatch.setenv("EVENT_TRACKING_ENABLED", "false")
     monkeypatch.setenv("EVENT_TRACKING_TIME_ZONE", "Europe/Paris")
@@ -86,8 +86,8 @@ def test_the_environment_contributes_json_where_it_is_json_and_text_otherwise(mo
     }
 
 
-def test_an_empty_variable_and_the_name_of_the_settings_file_are_no_settings(monkeypatch):
-    """`EVENT_TRACKING_ENABLED=` in a compose file means that nobody set it."""
+def test_empty_variables_and_the_name_of_the_settings_file_are_ignored(monkeypatch):
+    """`EVENT_TRACKING_ENABLED=` in a compose file means that the variable is not set."""
     monkeypatch.setenv("EVENT_TRACKING_ENABLED", "")
     monkeypatch.setenv("EVENT_TRACKING_CONFIG", "tracking.toml")
 
@@ -100,12 +100,12 @@ def test_an_empty_variable_and_the_name_of_the_settings_file_are_no_settings(mon
         ("settings.yaml", "a: 1", "its name must end in .toml or .json"),
         ("settings.toml", "a = ", "Invalid value"),
         ("settings.json", "{", "line 1 column 2"),
-        ("settings.json", "[1]", "must hold names and values, not a list"),
+        ("settings.json", "[1]", "must contain names and values, not a list"),
         ("settings.json", "[" * 100_000, "nested more than 100 levels deep"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named_with_the_reason(tmp_path, name, content, reason):
-    """The operator sees which file, and what about it."""
+def test_an_invalid_file_is_reported_with_the_reason(tmp_path, name, content, reason):
+    """The operator sees which file is invalid."""
     file = tmp_path / name
     file.write_text(content)
 
@@ -116,8 +116,8 @@ def test_a_file_that_cannot_be_used_is_named_with_the_reason(tmp_path, name, con
     assert name in str(raised.value) or "nested" in reason
 
 
-def test_every_file_that_cannot_be_read_is_reported_at_once(tmp_path):
-    """Not one a deployment."""
+def test_all_unreadable_files_are_reported_at_once(tmp_path):
+    """An operator can fix all of them together."""
     with pytest.raises(ImproperlyConfigured) as raised:
         load(tmp_path / "one.toml", {}, tmp_path / "two.json", 3)
 
@@ -126,14 +126,14 @@ def test_every_file_that_cannot_be_read_is_reported_at_once(tmp_path):
     assert ["one.toml" in lines[0], "two.json" in lines[1], "got int" in lines[2]] == [True] * 3
 
 
-def test_a_byte_order_mark_is_no_mistake(tmp_path):
-    """Some editors write one, and nobody sees it."""
+def test_a_byte_order_mark_is_accepted(tmp_path):
+    """Some editors write one, which is invisible."""
     file = tmp_path / "s.toml"
     file.write_text("a = 1\r\n", encoding="utf-8-sig")
 
     assert load(file) == {"a": 1}
 
 
-def test_nothing_loaded_is_no_settings():
-    """An empty call is not an error."""
+def test_loading_without_sources_returns_an_empty_dict():
+    """It is not an error."""
     assert load() == {}

@@ -1,4 +1,4 @@
-"""Any settings at all: they become a tracker, or one error that says why not."""
+"""Arbitrary settings build a tracker, or raise one error."""
 
 import json
 import re
@@ -15,7 +15,12 @@ ENGINES = st.sampled_from(
     [
         *("settings_fakes.Keeper", "settings_fakes.Breaking", "settings_fakes.Picky"),
         *("settings_fakes.Tag", "settings_fakes.NoSend", "settings_fakes.PositionalOnly"),
-        *("eventtracking.backends.routing.RoutingBackend", "settings_fakes.Mute", "no.such", "x"),
+        *(
+            "eventtracking.backends.routing.RoutingBackend",
+            "settings_fakes.UnprintableFailure",
+            "no.such",
+            "x",
+        ),
     ]
 )
 KEYS = st.sampled_from(
@@ -40,7 +45,7 @@ def nested(inner):
     )
 
 
-# The first drawing builds the strategies, which takes a moment on a busy machine.
+# Building the strategies takes longer than the deadline on a busy machine.
 patient = hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 VALUES = st.recursive(LEAVES, nested, max_leaves=12)
@@ -49,7 +54,7 @@ VALUES = st.recursive(LEAVES, nested, max_leaves=12)
 @patient
 @given(st.dictionaries(SETTINGS | st.text(max_size=3), VALUES, max_size=5))
 def test_any_mapping_builds_or_raises_one_error_with_a_line_a_problem(settings):
-    """No other exception ever comes out, and no line is empty."""
+    """No other exception is raised, and no line is empty."""
     try:
         tracker = build(settings)
     except ImproperlyConfigured as error:
@@ -63,7 +68,7 @@ def test_any_mapping_builds_or_raises_one_error_with_a_line_a_problem(settings):
 @patient
 @given(st.dictionaries(SETTINGS, VALUES, max_size=5))
 def test_any_mapping_can_be_described(settings):
-    """Each setting has its place in the tree."""
+    """Every setting appears in the tree."""
     lines = describe(settings).splitlines()
 
     assert [re.split(" |:", line)[0] for line in lines if line.startswith("EVENT_TRACKING_")] == [
@@ -74,7 +79,7 @@ def test_any_mapping_can_be_described(settings):
 @patient
 @given(st.lists(st.dictionaries(SETTINGS | KEYS, VALUES, max_size=4), max_size=4))
 def test_the_last_source_always_wins(sources):
-    """Whatever is not a mapping in the last source is found unchanged in the result."""
+    """Each value in the last source that is not a mapping is in the result, unchanged."""
     merged = load(*sources)
 
     for name, value in (sources[-1] if sources else {}).items():
@@ -85,7 +90,7 @@ def test_the_last_source_always_wins(sources):
 @patient
 @given(st.text(min_size=8).filter(lambda text: text.strip() and "*" not in text))
 def test_no_secret_is_ever_shown(made_up):
-    """Whatever characters it is made of."""
+    """Any characters may be in it."""
     secret = f"sk{made_up}"
     entry = {"ENGINE": "settings_fakes.Picky", "OPTIONS": {"write_key": secret}}
     settings = {"EVENT_TRACKING_BACKENDS": {"x": entry}}

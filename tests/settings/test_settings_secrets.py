@@ -1,4 +1,4 @@
-"""Secrets: where they come from, and that nobody gets to see them."""
+"""Secrets: references to them, and secret masking."""
 
 import traceback
 from pathlib import Path
@@ -22,23 +22,23 @@ def built(settings):
     return build(settings).get_backend("x")
 
 
-def complaint(settings):
-    """Return all that a person sees of the error, its traceback included."""
+def printed_error(settings):
+    """Return the error as it is printed, with its traceback."""
     with pytest.raises(ImproperlyConfigured) as raised:
         build(settings)
     return "".join(traceback.format_exception(raised.value))
 
 
 def test_a_secret_comes_from_an_environment_variable(monkeypatch, secret):
-    """It need not be written into any file."""
+    """It need not be in any file."""
     monkeypatch.setenv("SOME_KEY", secret)
 
     assert built(keeper(write_key={"ENV": "SOME_KEY"})).write_key == secret
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-def test_a_secret_comes_from_a_file_without_the_newline_at_its_end(tmp_path, secret, end):
-    """Editors add one; secret stores do not."""
+def test_a_secret_comes_from_a_file_without_its_final_newline(tmp_path, secret, end):
+    """Editors add one, secret stores do not."""
     file = tmp_path / "key"
     file.write_bytes(f"{secret}{end}".encode())
 
@@ -46,8 +46,8 @@ def test_a_secret_comes_from_a_file_without_the_newline_at_its_end(tmp_path, sec
     assert built(keeper(write_key={"FILE": file})).write_key == secret
 
 
-def test_only_one_newline_is_taken_away(tmp_path, secret):
-    """Everything else belongs to the secret."""
+def test_only_one_newline_is_removed(tmp_path, secret):
+    """Everything else is part of the secret."""
     file = tmp_path / "key"
     file.write_text(f" {secret}\n\n")
 
@@ -55,15 +55,15 @@ def test_only_one_newline_is_taken_away(tmp_path, secret):
 
 
 def test_a_relative_path_starts_from_the_working_directory(tmp_path, monkeypatch, secret):
-    """As for every other path in the settings."""
+    """Like every other path in the settings."""
     (tmp_path / "key").write_text(secret)
     monkeypatch.chdir(tmp_path)
 
     assert built(keeper(write_key={"FILE": "key"})).write_key == secret
 
 
-def test_references_are_found_wherever_they_stand(monkeypatch, secret):
-    """In a list within a mapping within an option."""
+def test_references_are_found_at_any_depth(monkeypatch, secret):
+    """In a list in a mapping in an option."""
     monkeypatch.setenv("SOME_KEY", secret)
 
     extra = built(keeper(extra={"headers": [{"ENV": "SOME_KEY"}]})).extra
@@ -71,8 +71,8 @@ def test_references_are_found_wherever_they_stand(monkeypatch, secret):
     assert extra == {"headers": [secret]}
 
 
-def test_a_mapping_with_more_than_the_reference_is_an_ordinary_mapping():
-    """An option may well have a key that is called ENV."""
+def test_a_mapping_with_another_key_is_not_a_reference():
+    """An option may have a key named ENV."""
     assert built(keeper(extra={"ENV": "a", "b": 1})).extra == {"ENV": "a", "b": 1}
 
 
@@ -90,20 +90,20 @@ def test_a_mapping_with_more_than_the_reference_is_an_ordinary_mapping():
         ({"FILE": "a\0b"}, "cannot be read: embedded null byte"),
     ],
 )
-def test_a_secret_that_cannot_be_had_is_a_problem_with_its_cure(reference, reason):
-    """The variable or file is named."""
-    text = complaint(keeper(write_key=reference))
+def test_a_secret_that_cannot_be_fetched_is_reported_with_the_fix(reference, reason):
+    """The error names the variable or the file."""
+    text = printed_error(keeper(write_key=reference))
 
     assert "EVENT_TRACKING_BACKENDS['x']['OPTIONS']['write_key'] = " in text
     assert reason in text
 
 
-def test_a_file_that_is_no_text_is_a_problem_and_not_quoted(tmp_path, secret):
-    """The text of the usual error would show a piece of it."""
+def test_a_binary_secret_file_is_refused_without_quoting_it(tmp_path, secret):
+    """The text of the decoding error would show part of the secret."""
     file = tmp_path / "key"
     file.write_bytes(secret.encode() + b"\xff\xfe")
 
-    text = complaint(keeper(write_key={"FILE": str(file)}))
+    text = printed_error(keeper(write_key={"FILE": str(file)}))
 
     assert "is not UTF-8 text" in text
     assert secret not in text
@@ -111,8 +111,8 @@ def test_a_file_that_is_no_text_is_a_problem_and_not_quoted(tmp_path, secret):
 
 
 @pytest.mark.parametrize("source", ["literal", "ENV", "FILE"])
-def test_a_constructor_that_quotes_a_secret_is_not_repeated(source, tmp_path, monkeypatch, secret):
-    """Wherever the secret came from; not even the traceback tells."""
+def test_a_secret_quoted_by_a_constructor_is_masked(source, tmp_path, monkeypatch, secret):
+    """Wherever it comes from, in the message and in the traceback."""
     monkeypatch.setenv("SOME_KEY", secret)
     (tmp_path / "key").write_text(secret)
     values = {
@@ -121,14 +121,14 @@ def test_a_constructor_that_quotes_a_secret_is_not_repeated(source, tmp_path, mo
         "FILE": {"FILE": str(tmp_path / "key")},
     }
 
-    text = complaint(backend("Picky", write_key=values[source]))
+    text = printed_error(backend("Picky", write_key=values[source]))
 
     assert "Picky: write_key must be longer, got '********'" in text
     assert secret not in text
 
 
-def test_a_secret_is_hidden_in_lines_about_other_things(monkeypatch, secret):
-    """Also in those that were written before the secret was met."""
+def test_a_secret_is_masked_in_every_line(monkeypatch, secret):
+    """Also in lines about problems that were found before the secret was fetched."""
     monkeypatch.setenv("SOME_KEY", secret)
     settings = {
         "EVENT_TRACKING_BACKENDS": {
@@ -137,20 +137,20 @@ def test_a_secret_is_hidden_in_lines_about_other_things(monkeypatch, secret):
         }
     }
 
-    assert secret not in complaint(settings)
+    assert secret not in printed_error(settings)
 
 
 @pytest.mark.parametrize("awkward", ["quo'te\"d", "back\\slash", "new\nline", " space "])
-def test_a_secret_is_hidden_however_it_is_written(awkward, secret):
-    """Quotes and escapes change how a message shows it."""
-    text = complaint(backend("Picky", write_key=secret + awkward))
+def test_a_secret_is_masked_in_every_notation(awkward, secret):
+    """Quotation marks and escapes change how a message shows it."""
+    text = printed_error(backend("Picky", write_key=secret + awkward))
 
     assert secret not in text
 
 
-def test_a_short_secret_is_hidden_where_it_stands_alone():
-    """Hiding it everywhere would leave nothing to read."""
-    text = complaint(backend("Picky", write_key="lon"))
+def test_a_short_secret_is_masked_as_a_whole_word():
+    """Masking it everywhere would make the message unreadable."""
+    text = printed_error(backend("Picky", write_key="lon"))
 
     assert "must be longer, got '********'" in text
 
@@ -162,22 +162,22 @@ def test_a_short_secret_is_hidden_where_it_stands_alone():
         *("AuthToken", "pasword", "wirte_key", "auth", "secret_access_key", "Authorization"),
     ],
 )
-def test_a_value_under_a_telling_name_is_masked(name, secret):
-    """A name that is misspelt is no excuse."""
+def test_the_value_of_an_option_with_a_secret_name_is_masked(name, secret):
+    """Also if the name is misspelled."""
     settings = keeper(**{name: secret})
 
     assert secret not in describe(settings)
     if name != "write_key":
-        assert secret not in complaint(settings)
+        assert secret not in printed_error(settings)
 
 
 @pytest.mark.parametrize("name", ["path", "host", "label", "passthrough", "author", "max_events"])
-def test_a_value_under_any_other_name_is_shown(name):
-    """What is masked without need helps nobody."""
+def test_the_value_of_any_other_option_is_shown(name):
+    """A needlessly masked value helps nobody."""
     assert f"{name} = 'plain'" in describe(keeper(**{name: "plain"}))
 
 
-def test_everything_below_a_telling_name_is_masked(secret):
+def test_everything_below_a_secret_name_is_masked(secret):
     """Lists, mappings, numbers and bytes."""
     options = {"tokens": [secret, {"a": secret}, (secret.encode(), 12345678)], "ok": 1}
 
@@ -188,8 +188,8 @@ def test_everything_below_a_telling_name_is_masked(secret):
     assert "ok = 1" in text
 
 
-def test_nothing_is_masked_where_there_is_nothing():
-    """An empty password is worth seeing."""
+def test_an_empty_secret_is_shown():
+    """An operator should see that a password is missing."""
     assert "password = ''" in describe(keeper(password=""))
     assert "token = None" in describe(keeper(token=None))
 
@@ -201,16 +201,16 @@ def test_nothing_is_masked_where_there_is_nothing():
         *("https://host/x?token={}&a=b", "https://host/x?a=b&api_key={}"),
     ],
 )
-def test_a_password_within_a_url_is_masked(url, secret):
-    """In the tree, and in what a constructor says about it."""
+def test_a_password_in_a_url_is_masked(url, secret):
+    """In the tree and in the errors of constructors."""
     full = url.format(secret)
 
     assert secret not in describe(keeper(extra=full))
-    assert secret not in complaint(backend("Breaking", value=full))
+    assert secret not in printed_error(backend("Breaking", value=full))
 
 
-def test_a_backend_with_a_telling_name_is_described_all_the_same():
-    """A log of password resets is no secret."""
+def test_a_backend_with_a_secret_name_is_shown():
+    """A log of password resets is not a secret."""
     entry = {"ENGINE": "settings_fakes.Keeper", "OPTIONS": {"label": "shown"}}
 
     text = describe({"EVENT_TRACKING_BACKENDS": {"password_resets": entry}})

@@ -42,6 +42,7 @@ INTERNAL = (
     "eventtracking.commands",
     "eventtracking.destinations",
     "eventtracking.redaction",
+    "eventtracking.truncation",
 )
 
 

@@ -7,16 +7,18 @@ from package_source import functions, inside, modules
 # The three places on an event's way (Tracker.emit, RoutingBackend, and the worker of a
 # delivery), and what guards one call of somebody else's code: a leaf, a class, a method.
 REASONS = {
-    ("eventtracking.settings.assembly", "Assembly._close"): "what was built must all be given up",
     (
-        "eventtracking.settings.assembly",
-        "Assembly._construct",
-    ): "anyone's class; the rest is looked at",
-    ("eventtracking.settings.assembly", "_said"): "the error's own text may fail",
-    ("eventtracking._options", "_shown"): "an error must not fail over its subject",
+        "eventtracking.settings.construction",
+        "Constructor._close",
+    ): "the other objects must be closed as well",
+    (
+        "eventtracking.settings.construction",
+        "Constructor.construct",
+    ): "a class of the application; the rest of the settings is checked all the same",
+    ("eventtracking.settings.construction", "_error_text"): "the error's own text may fail",
+    ("eventtracking._options", "safe_repr"): "a message must not fail on the value it shows",
     ("eventtracking._imports", "_import_module"): "a module runs anything while it is imported",
     ("eventtracking._imports", "import_string"): "a module may import its names when asked",
-    ("eventtracking.settings.secrets", "representation"): "an error must not fail over its subject",
     ("eventtracking.backends.routing", "RoutingBackend._hand_out"): "a backend spoils no other",
     ("eventtracking.backends.routing", "RoutingBackend._send_processed"): "counts, and logs later",
     ("eventtracking.backends.routing", "RoutingBackend.process_event"): "a processor may fail",

@@ -21,6 +21,7 @@ LAYERS = {
     "eventtracking.request": 1,
     "eventtracking.journal": 1,
     "eventtracking.redaction": 1,
+    "eventtracking.truncation": 1,
     "eventtracking.delivery": 2,
     "eventtracking.destinations": 3,
     "eventtracking.processors": 4,
