@@ -34,7 +34,7 @@ napoleon_use_rtype = False
 
 # The inventories of Python and Django, which would make links of these, are on a network.
 nitpick_ignore_regex = [
-    ("py:class", r"(abc|argparse|collections|contextlib|datetime|django|json|os|re)\..+"),
+    ("py:class", r"(abc|argparse|collections|contextlib|datetime|django|enum|json|os|re)\..+"),
     # Django's again, where only type checkers import them.
     ("py:class", r"Http(Request|Response)"),
     # What no page shows, because users need not know it.

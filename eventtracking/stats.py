@@ -41,7 +41,7 @@ class Counters:
     `next(counters.accepted)` and `next(counters.sent)`.
 
     An event may also fail because the stack is full, where any call fails again. Two
-    statements work even there, because neither is a call:
+    statements work even there, because neither is a call::
 
         for _ in counters.losses[reason]:
             break
