@@ -55,14 +55,22 @@ class Options:
 
     def check_list(self, name: str, values: Any, rule: Rule) -> list[Any]:
         """Return *values* as a list if each of them fits *rule*; else note it and return []."""
-        if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
-            self.refuse(name, "a list", values)
-            return []
-        listed = [*values]
+        listed = self._listed(name, values)
         checked = [
             self.check(f"{name}[{index}]", value, rule) for index, value in enumerate(listed)
         ]
         return listed if all(checked) else []
+
+    def parse_list(
+        self, name: str, values: Any, parser: Callable[[Any], Parsed], expected: str
+    ) -> list[Parsed]:
+        """Return `parser(value)` for each of *values*; note each that `parse` would refuse."""
+        listed = self._listed(name, values)
+        parsed = [
+            self.parse(f"{name}[{index}]", value, parser, expected)
+            for index, value in enumerate(listed)
+        ]
+        return [each for each in parsed if each is not None]
 
     def check_known(self, given: Iterable[str], known: Iterable[str]) -> None:
         """Note a problem for each of the names *given* that is not a *known* option."""
@@ -123,6 +131,12 @@ class Options:
             raise ImproperlyConfigured(
                 "\n".join(line for _, line in self._problems), options=self._problems
             )
+
+    def _listed(self, name: str, values: Any) -> list[Any]:
+        if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+            self.refuse(name, "a list", values)
+            return []
+        return [*values]
 
 
 def whole_number(least: int = 0, most: int | None = None, *, unit: str = "") -> Rule:

@@ -118,6 +118,18 @@ def test_a_parsed_option_is_returned_or_reported_with_the_cause(options):
     ]
 
 
+def test_a_list_is_parsed_item_by_item(options):
+    """The line names the item and the cause."""
+    assert options.parse_list("prices", ["1.5", 2], float, "a price") == [1.5, 2.0]
+    assert options.parse_list("prices", ["1.5", "free"], float, "a price") == [1.5]
+    assert options.parse_list("prices", "1.5", float, "a price") == []
+    assert problems(options) == [
+        "Backend: prices[1] must be a price, got 'free': "
+        "could not convert string to float: 'free'",
+        "Backend: prices must be a list, got '1.5'",
+    ]
+
+
 def test_a_secret_is_not_shown(options):
     """Its type is: that is often the mistake."""
     options.check("key", "sk" + "-live", whole_number(), secret=True)
