@@ -124,8 +124,7 @@ def test_a_list_is_parsed_item_by_item(options):
     assert options.parse_list("prices", ["1.5", "free"], float, "a price") == [1.5]
     assert options.parse_list("prices", "1.5", float, "a price") == []
     assert problems(options) == [
-        "Backend: prices[1] must be a price, got 'free': "
-        "could not convert string to float: 'free'",
+        "Backend: prices[1] must be a price, got 'free': could not convert string to float: 'free'",
         "Backend: prices must be a list, got '1.5'",
     ]
 

@@ -9,7 +9,7 @@ from typing import Any
 from eventtracking._imports import did_you_mean
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.request import DEFAULT_FACTS, FACTS, LIVE_FACTS, RequestFacts, current_request
-from eventtracking.request.client_address import anonymized
+from eventtracking.request.client_address import anonymize_ip
 from eventtracking.types import Event
 
 
@@ -58,7 +58,10 @@ class RequestContext:
         request = current_request()
         if request is None:
             return event
-        context = request.once(self, self._steady).copy()
+        steady = request.cache.get(self)
+        if steady is None:
+            steady = request.cache[self] = self._steady(request)
+        context = steady.copy()
         for name in self._each_time:
             context[name] = request[name]
         context.update(event.get("context") or {})
@@ -73,7 +76,7 @@ class RequestContext:
             name: None if name in self._each_time else request[name] for name in self.fields
         }
         if self.anonymize_ip and "ip" in context:
-            context["ip"] = anonymized(context["ip"])
+            context["ip"] = anonymize_ip(context["ip"])
         found: dict[str, Any] = {}
         for pattern in self._patterns:
             match = pattern.search(request["path"])

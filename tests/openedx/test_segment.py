@@ -13,7 +13,7 @@ from eventtracking.backends.memory import MemoryBackend
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.openedx import segment
 from eventtracking.processors.request_context import RequestContext
-from eventtracking.request import AskedVisitor, RequestFacts, TrustedProxies, Visit
+from eventtracking.request import CallbackVisitor, EnvironFacts, RequestScope, TrustedProxies
 from eventtracking.stats import LogThrottle
 from eventtracking.tracker import Tracker, register_tracker
 
@@ -105,9 +105,9 @@ def test_inside_a_request_it_is_filled_in_from_that(client, processors, ip):
     """As much as the tracker tells of requests, and all of it without one."""
     register_tracker(Tracker(processors=processors))
     environ = {"REMOTE_ADDR": "203.0.113.9", "PATH_INFO": "/courses/x", "HTTP_USER_AGENT": "UA"}
-    visitor = AskedVisitor(None, session=None, user=None)
-    facts = RequestFacts(lambda: environ, visitor=visitor, trusted_proxies=TrustedProxies())
-    with Visit(facts):
+    visitor = CallbackVisitor(None)
+    facts = EnvironFacts(lambda: environ, visitor=visitor, trusted_proxies=TrustedProxies())
+    with RequestScope(facts):
         segment.track(7, "a.b")
 
     found = context_of(client)

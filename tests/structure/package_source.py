@@ -41,7 +41,9 @@ INTERNAL = (
     "eventtracking.backends.timeouts",
     "eventtracking.commands",
     "eventtracking.destinations",
+    "eventtracking.django.request_facts",
     "eventtracking.redaction",
+    "eventtracking.web.middleware",
 )
 
 
