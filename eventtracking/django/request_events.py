@@ -136,7 +136,7 @@ def _form(request: Any) -> Any:
 
 
 def _censored(parameters: Any) -> dict[str, Any]:
-    # The platform compares names by case and does not censor `Password`; that helps nobody.
+    # In any case, unlike the platform, which does not censor `Password`.
     return {
         name: _CENSORED if name.lower() in _PASSWORDS else values
         for name, values in parameters.lists()

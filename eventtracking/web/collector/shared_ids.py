@@ -28,7 +28,7 @@ class SharedIds:
     The file is a hash table of buckets. A new id pushes the oldest one out of its bucket, so
     no cleanup is needed. If a process is killed while it writes, at most one digest is damaged.
 
-    SQLite takes 3 to 20 times as long per request, and must not be used across a fork.
+    SQLite takes 3 to 30 times as long per request, and must not be used across a fork.
 
     Args:
         path: The file. It is created if it is missing.
