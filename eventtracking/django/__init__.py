@@ -1,4 +1,4 @@
-"""The Django application: add `eventtracking.django` to `INSTALLED_APPS`."""
+"""The Django application. Add `eventtracking.django` to `INSTALLED_APPS`."""
 
 from eventtracking.django.django_tracker import DjangoTracker
 

@@ -1,4 +1,4 @@
-"""Tell Django that this application exists, and start tracking when Django is ready."""
+"""The configuration of the Django application, which starts tracking when Django is ready."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ logger = logging.getLogger(__name__)
 
 
 class EventTrackingConfig(AppConfig):  # type: ignore[misc]  # Django is not typed
-    """Register the default tracker, if settings enable it, and the system checks."""
+    """Registers the system checks, and the default tracker if the settings enable it."""
 
     name = "eventtracking.django"
     label = "eventtracking_django"
     verbose_name = "Event tracking"
 
     def ready(self) -> None:
-        """Start tracking. Wrong settings are logged and left to the system checks to explain."""
+        """Start tracking. If the settings are wrong, log them; the system checks explain them."""
         checks.register(check_settings, TAG)
         try:
             override_default_tracker()
         except ImproperlyConfigured as error:
-            # Said here too: a server runs no system checks.
+            # Logged because a server runs no system checks.
             logger.error("Events are not tracked. %s", error)  # noqa: TRY400  # all is in the text

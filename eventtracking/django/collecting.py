@@ -1,75 +1,73 @@
-"""The collector of a Django project, made from its settings."""
+"""The collector of a Django project, with the options in its settings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 
-from eventtracking._imports import did_you_mean
-from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking._options import MAPPING, Options, Rule
 from eventtracking.settings import ENABLED
 from eventtracking.tracker import DEFAULT_TRACKER_NAME, TRACKERS, Tracker, default_tracker
 from eventtracking.web.collector import Collector
+from eventtracking.web.middleware import build_collector
 from eventtracking.web.options import CollectorOptions
 
 COLLECTOR = "EVENT_TRACKING_COLLECTOR"
-"""The setting that holds the options of the collector."""
+"""The setting with the options of the collector."""
 
 NAMESPACE = "eventtracking"
-"""The namespace of the URLs: `eventtracking:event`, `eventtracking:client`."""
+"""The namespace of the URLs `eventtracking:event` and `eventtracking:client`."""
+
+_OPTIONS = Rule("a mapping such as {'max_events': 100}", MAPPING.accepts)
 
 
 def current_collector() -> Collector:
     """
-    Return the collector that the settings ask for: the same one until they change.
+    Return the collector for the current settings: the same one until they change.
 
     Raises:
         ImproperlyConfigured: If they are wrong.
     """
     options = getattr(settings, COLLECTOR, None)
-    for made_from, collector in _current:
-        if made_from is options:
+    for built_from, collector in _current:
+        if built_from is options:
             return collector
     collector = new_collector()
-    # In one step: another thread finds a pair that belongs together.
+    # Replaced in one step, so that other threads never see an inconsistent pair.
     _current[:] = [(options, collector)]
     return collector
 
 
 def new_collector() -> Collector:
     """
-    Return a new collector made from the settings.
+    Return a new collector with the options in the settings.
 
     Raises:
-        ImproperlyConfigured: If they are wrong.
+        ImproperlyConfigured: If they are wrong, with a line for each wrong option.
     """
-    options = getattr(settings, COLLECTOR, None) or {}
+    given = getattr(settings, COLLECTOR, None) or {}
+    setting = Options("")
+    setting.check(COLLECTOR, given, _OPTIONS)
+    setting.raise_problems()
+    checks = Options(COLLECTOR)
     known = CollectorOptions.__annotations__
-    if not isinstance(options, Mapping):
-        raise ImproperlyConfigured(
-            f"{COLLECTOR} must be a mapping such as {{'max_events': 100}}, got {options!r}"
-        )
-    for name in options:
-        if name not in known:
-            raise ImproperlyConfigured(
-                f"{COLLECTOR} has no option {name!r}.{did_you_mean(str(name), known)}"
-            )
-    try:
-        return Collector(**{"tracker": _tracker, **options})
-    except ImproperlyConfigured as error:
-        raise ImproperlyConfigured(f"{COLLECTOR}: {error}") from error
+    checks.check_known(given, known)
+    options: Any = {name: value for name, value in given.items() if name in known}
+    options.setdefault("tracker", _tracker)
+    return build_collector(options, checks)
 
 
 def _tracker() -> Tracker | None:
-    """Return where events go: nowhere, and that is right, where tracking is switched off."""
-    is_off = not getattr(settings, ENABLED, False)
-    return _nowhere if is_off and DEFAULT_TRACKER_NAME not in TRACKERS else default_tracker()
+    """Return the default tracker, or a tracker without backends if tracking is disabled."""
+    is_disabled = not getattr(settings, ENABLED, False)
+    if is_disabled and DEFAULT_TRACKER_NAME not in TRACKERS:
+        return _disabled_tracker
+    return default_tracker()
 
 
-# Pages go on as if it were on, and have nothing to send again.
-_nowhere = Tracker()
+# It accepts events and drops them, so that browsers do not keep them to send them later.
+_disabled_tracker = Tracker()
 
-# None or one: what the collector of this process was made from, and the collector.
+# At most one pair: the options that the collector of this process was built from, and it.
 _current: list[tuple[Any, Collector]] = []

@@ -20,18 +20,18 @@ DJANGO_ENABLED_SETTING_NAME = ENABLED
 
 class DjangoTracker(Tracker):
     """
-    Send events the way Django settings say, as read once, when this is made.
+    A tracker with the backends and processors in Django settings, which it reads once.
 
-    Naive datetimes are read in `EVENT_TRACKING_TIME_ZONE` (default: UTC), never in
-    Django's own `TIME_ZONE`: events must not change when a site shows its pages in
-    another zone.
+    Naive datetimes are interpreted in `EVENT_TRACKING_TIME_ZONE` (default: UTC), never in
+    Django's own `TIME_ZONE`: events must not change when a site shows its pages in another
+    time zone.
 
     Args:
-        backends_settings_name: The setting that holds the backends.
-        processors_settings_name: The setting that holds the processors.
+        backends_settings_name: The setting with the backends.
+        processors_settings_name: The setting with the processors.
 
     Raises:
-        ImproperlyConfigured: If anything is wrong, with a line for each problem.
+        ImproperlyConfigured: If the settings are wrong, with a line for each problem.
     """
 
     def __init__(
@@ -39,9 +39,9 @@ class DjangoTracker(Tracker):
         backends_settings_name: str = DJANGO_BACKEND_SETTING_NAME,
         processors_settings_name: str = DJANGO_PROCESSOR_SETTING_NAME,
     ) -> None:
-        self._made_from = current(TIME_ZONE, processors_settings_name, backends_settings_name)
+        self._built_from = current(TIME_ZONE, processors_settings_name, backends_settings_name)
         assembly = Assembly(
-            self._made_from,
+            self._built_from,
             backends_name=backends_settings_name,
             processors_name=processors_settings_name,
         )
@@ -50,11 +50,11 @@ class DjangoTracker(Tracker):
         read_naive_in(assembly.time_zone)
         super().__init__(assembly.backends, ContextVarLocator(), assembly.processors)
 
-    def is_made_from(self, values: Mapping[str, Any]) -> bool:
-        """Tell whether this was made from these very *values*, by setting."""
-        # By identity: no comparison of what settings may hold can be relied on.
-        made_from = {name: id(value) for name, value in self._made_from.items()}
-        return made_from == {name: id(value) for name, value in values.items()}
+    def is_built_from(self, values: Mapping[str, Any]) -> bool:
+        """Tell whether this tracker was built from the same objects as *values*, by setting."""
+        # By identity, because values in settings may have any comparison.
+        built_from = {name: id(value) for name, value in self._built_from.items()}
+        return built_from == {name: id(value) for name, value in values.items()}
 
 
 def override_default_tracker() -> None:
@@ -64,5 +64,5 @@ def override_default_tracker() -> None:
 
 
 def current(*names: str) -> dict[str, Any]:
-    """Return the Django settings called *names*; `None` for those that are not set."""
+    """Return the Django settings called *names*, with `None` for those that are not set."""
     return {name: getattr(settings, name, None) for name in names}

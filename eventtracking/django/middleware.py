@@ -1,4 +1,4 @@
-"""Note the current request of a Django project."""
+"""Middleware for Django that tracks the current request."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
 
-from eventtracking.django._visitor import DjangoVisitor
 from eventtracking.django.request_events import request_events
-from eventtracking.request import RequestFacts, TrustedProxies, Visit
+from eventtracking.django.request_facts import request_facts
+from eventtracking.request import RequestFacts, RequestScope, TrustedProxies
 
 TRUSTED_PROXIES = "EVENT_TRACKING_TRUSTED_PROXIES"
 """
-The setting that lists the proxies in front: addresses, networks, `unix` for a Unix socket.
+The setting with the trusted proxies: addresses, networks, and `unix` for a Unix socket.
 
-Each must overwrite, or remove, whichever of `Forwarded` and `X-Forwarded-For` it does
-not write itself: what a client sent under that name would be believed.
+Each proxy must overwrite or remove the one of `Forwarded` and `X-Forwarded-For` that it
+does not write, because a client may send it.
 """
 
 
 class TrackMiddleware:
     """
-    Let events know which request they happened in, until its response is out.
+    Make the current request known to the events that are emitted while it is served.
 
-    Nothing is read from the request before an event asks; the user is not loaded and
-    the session not opened until then. Works in sync and in async projects. Its place
-    is behind the session and authentication middleware, so that who asks is known to
-    the events of all the middleware that follows.
+    Nothing is read from the request until an event needs it: until then, the user is not
+    loaded and the session is not opened. It works in sync and in async projects. Put it after
+    the session and authentication middleware, so that the events of all middleware after it
+    have the user.
 
-    With `EVENT_TRACKING_REQUEST_EVENTS = "legacy"`, each request is an event as well.
+    With `EVENT_TRACKING_REQUEST_EVENTS = "legacy"`, an event is emitted for each request.
 
     Args:
-        get_response: What Django gives to every middleware.
+        get_response: The argument that Django passes to any middleware.
 
     Raises:
-        ImproperlyConfigured: If a setting that this reads is wrong. Django does not start.
+        ImproperlyConfigured: If a setting is wrong. Django does not start.
     """
 
     sync_capable = True
@@ -52,86 +52,81 @@ class TrackMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: Any) -> Any:
-        """Return the response, or in an async project what to await for it."""
+        """Return the response, or in an async project an awaitable of it."""
         if self._is_async:
             return self._respond(request)
-        facts = self._facts(request)
-        with Visit(facts) as visit:
+        facts = request_facts(request, self._trusted_proxies)
+        with RequestScope(facts) as scope:
             if self._events is not None:
                 self._events.emit(request, facts)
-            return _kept(self.get_response(request), facts, visit)
+            return _keep_open(self.get_response(request), facts, scope)
 
     async def _respond(self, request: Any) -> Any:
-        facts = self._facts(request)
-        with Visit(facts) as visit:
+        facts = request_facts(request, self._trusted_proxies)
+        with RequestScope(facts) as scope:
             if self._events is not None:
-                # In a thread: there the user may be loaded, as a sync view would.
+                # In a thread, where the user may be loaded as in a sync view.
                 await sync_to_async(self._events.emit)(request, facts)
-            return _kept(await self.get_response(request), facts, visit)
-
-    def _facts(self, request: Any) -> RequestFacts:
-        return RequestFacts(
-            partial(getattr, request, "META"),
-            visitor=DjangoVisitor(request),
-            trusted_proxies=self._trusted_proxies,
-        )
+            return _keep_open(await self.get_response(request), facts, scope)
 
 
 def trusted_proxies() -> TrustedProxies:
     """
-    Return the proxies that the settings trust.
+    Return the trusted proxies in the settings.
 
     Raises:
-        ImproperlyConfigured: If they are no list of addresses and networks.
+        ImproperlyConfigured: If the setting is not a list of addresses and networks.
     """
-    return TrustedProxies(getattr(settings, TRUSTED_PROXIES, None), option=TRUSTED_PROXIES)
+    return TrustedProxies(
+        getattr(settings, TRUSTED_PROXIES, None), owner="", option=TRUSTED_PROXIES
+    )
 
 
-def _kept(response: Any, facts: RequestFacts, visit: Visit) -> Any:
-    """Return *response*, and if it is still to be streamed, let that go on within *visit*."""
-    # Nobody tracks in a file, and as a file it goes out the fast way.
+def _keep_open(response: Any, facts: RequestFacts, scope: RequestScope) -> Any:
+    """Return *response*. If it is still to be streamed, keep *scope* open for its body."""
+    # No events are emitted while a file is sent, and servers send an unchanged one efficiently.
     if not getattr(response, "streaming", False) or getattr(response, "file_to_stream", None):
         return response
-    visit.goes_on = True
-    parts = _async_parts if response.is_async else _parts
-    # `streaming_content` would give it wrapped, in something that does not close it.
+    scope.stays_open = True
+    chunks = _async_chunks if response.is_async else _chunks
+    # `streaming_content` would return a wrapper that does not close the iterator.
     body = response._iterator  # noqa: SLF001
-    response.streaming_content = parts(body, facts, visit)
-    response.close = partial(_close, response.close, visit)
+    response.streaming_content = chunks(body, facts, scope)
+    response.close = partial(_close, response.close, scope)
     return response
 
 
-def _parts(body: Iterator[Any], _facts: RequestFacts, visit: Visit) -> Iterator[Any]:
+def _chunks(body: Iterator[Any], _facts: RequestFacts, scope: RequestScope) -> Iterator[Any]:
     while True:
-        with visit:
+        with scope:
             try:
-                part = next(body)
+                chunk = next(body)
             except StopIteration:
                 return
-        yield part
+        yield chunk
 
 
-async def _async_parts(
-    body: AsyncIterator[Any], facts: RequestFacts, visit: Visit
+async def _async_chunks(
+    body: AsyncIterator[Any], facts: RequestFacts, scope: RequestScope
 ) -> AsyncIterator[Any]:
     try:
         while True:
-            with visit:
+            with scope:
                 try:
-                    part = await anext(body)
+                    chunk = await anext(body)
                 except StopAsyncIteration:
                     return
-            yield part
+            yield chunk
     finally:
-        # When the client is gone the visit may be over; the end of the body still is
-        # part of the request.
+        # If the client disconnected, the scope may have ended, but the cleanup of the body is
+        # still part of the request.
         close = getattr(body, "aclose", None)
         if close is not None:
-            with Visit(facts):
+            with RequestScope(facts):
                 await close()
 
 
-def _close(close: Any, visit: Visit) -> None:
-    visit.goes_on = False
-    with visit:
+def _close(close: Any, scope: RequestScope) -> None:
+    scope.stays_open = False
+    with scope:
         close()

@@ -1,4 +1,4 @@
-"""One event a request, as the Open edX platform logs it: opt-in, for readers that rely on it."""
+"""Emit an event for each request, as the Open edX platform does. Off by default."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from typing import Any
 from django.conf import settings
 from django.http import QueryDict
 
-from eventtracking.exceptions import ImproperlyConfigured
-from eventtracking.request import RequestFacts
-from eventtracking.request.courses import course_context, course_id_in, parse_course_key
+from eventtracking._options import Options, Rule
+from eventtracking.request import EnvironFacts
+from eventtracking.request.courses import course_context, find_course_id, parse_course_key
 from eventtracking.tracker import DEFAULT_TRACKER_NAME, TRACKERS
 
 REQUEST_EVENTS = "EVENT_TRACKING_REQUEST_EVENTS"
-"""The setting that turns request events on, if it is `"legacy"`."""
+"""The setting that enables request events if it is `"legacy"`."""
 
 IGNORE_URL_PATTERNS = "TRACKING_IGNORE_URL_PATTERNS"
-"""The setting that lists what their paths must not begin with, as regular expressions."""
+"""The setting with regular expressions of the beginnings of ignored paths."""
 
 LEGACY = "legacy"
+
+_KIND = Rule(f"{LEGACY!r} or None", lambda kind: kind == LEGACY)
 
 _DEFAULT_IGNORED = (
     r"^/event",
@@ -52,29 +54,33 @@ _FORM = "application/x-www-form-urlencoded"
 
 class RequestEvents:
     """
-    Emit an event for each request: named by its path, with its parameters as JSON text.
+    Emits an event for each request. Its name is the path, its data the parameters as JSON text.
 
-    The text is cut to 512 characters, so that a long one is no longer JSON. Passwords
-    are replaced. Uploads are left alone, since reading one here would take it from the
-    view: of a body, only that of a plain form is looked at.
+    The text is truncated to 512 characters, and then it is no longer valid JSON. Passwords are
+    censored. Only the bodies of URL-encoded forms are read: a view could no longer read an
+    upload that was read here.
 
     Args:
-        ignored: Regular expressions. Nothing is emitted for a path that begins with one.
+        ignored: Regular expressions. No event is emitted if the path begins with one.
 
     Raises:
-        ImproperlyConfigured: If *ignored* is no list of regular expressions.
+        ImproperlyConfigured: If *ignored* is not a list of regular expressions.
     """
 
     def __init__(self, ignored: Iterable[str]) -> None:
-        self._ignored = _compiled(ignored)
+        options = Options("")
+        self._ignored = options.parse_list(
+            IGNORE_URL_PATTERNS, ignored, _compile, "a regular expression"
+        )
+        options.raise_problems()
 
-    def emit(self, request: Any, facts: RequestFacts) -> None:
+    def emit(self, request: Any, facts: EnvironFacts) -> None:
         """Emit the event for *request*. Never raises."""
         path = facts["path"]
         tracker = TRACKERS.get(DEFAULT_TRACKER_NAME)
         if tracker is None or any(pattern.match(path) for pattern in self._ignored):
             return
-        context = {"event_source": "server", "page": None, **_course_of(facts)}
+        context = {"event_source": "server", "page": None, **_course_fields(facts)}
         with tracker.context("edx.course.server", context):
             tracker.emit(path, _data(request))
 
@@ -84,60 +90,53 @@ class RequestEvents:
 
 def request_events() -> RequestEvents | None:
     """
-    Return what emits the events that the settings ask for; `None` if they ask for none.
+    Return the emitter of request events, or `None` if the settings do not enable it.
 
     Raises:
-        ImproperlyConfigured: If they ask for something that does not exist.
+        ImproperlyConfigured: If a setting is wrong.
     """
     kind = getattr(settings, REQUEST_EVENTS, None)
     if not kind:
         return None
-    if kind != LEGACY:
-        raise ImproperlyConfigured(f"{REQUEST_EVENTS} must be {LEGACY!r} or None, got {kind!r}")
+    options = Options("")
+    options.check(REQUEST_EVENTS, kind, _KIND)
+    options.raise_problems()
     return RequestEvents(getattr(settings, IGNORE_URL_PATTERNS, _DEFAULT_IGNORED))
 
 
-def _compiled(patterns: Any) -> list[re.Pattern[str]]:
-    if isinstance(patterns, str | bytes) or not isinstance(patterns, Iterable):
-        raise ImproperlyConfigured(f"{IGNORE_URL_PATTERNS} must be a list, got {patterns!r}")
-    return [_pattern(each) for each in patterns]
-
-
-def _pattern(pattern: Any) -> re.Pattern[str]:
+def _compile(pattern: Any) -> re.Pattern[str]:
     try:
         compiled = re.compile(pattern)
-    except (re.error, TypeError) as error:
-        raise ImproperlyConfigured(
-            f"{IGNORE_URL_PATTERNS} must hold regular expressions, got {pattern!r}: {error}"
-        ) from error
+    except re.error as error:
+        raise ValueError(str(error)) from error
     if not isinstance(compiled.pattern, str):
-        raise ImproperlyConfigured(f"{IGNORE_URL_PATTERNS} must hold text, got {pattern!r}")
+        raise TypeError("a pattern of text, not of bytes, is needed")
     return compiled
 
 
-def _course_of(facts: RequestFacts) -> dict[str, str]:
-    course_id = course_id_in(f"{facts['path']}?{facts['query']}")
+def _course_fields(facts: EnvironFacts) -> dict[str, str]:
+    course_id = find_course_id(f"{facts['path']}?{facts['query']}")
     return course_context(None if course_id is None else parse_course_key(course_id))
 
 
 def _data(request: Any) -> Any:
     try:
-        parameters = {"GET": _listed(request.GET), "POST": _listed(_form(request))}
+        parameters = {"GET": _censored(request.GET), "POST": _censored(_form(request))}
         return json.dumps(parameters)[:_MAX_CHARACTERS]
     except Exception as error:
-        # A body that is too large, say. Whoever reads it next finds that out as well.
+        # For example, the body is too large. The view gets the same error if it reads it.
         return {"event-type": "exception", "exception": repr(type(error))}
 
 
 def _form(request: Any) -> Any:
     if request.method != "POST" or request.content_type != _FORM:
         return QueryDict()
-    # Not `request.POST`: a view may not choose its upload handlers after that.
+    # After reading `request.POST`, a view could not replace the upload handlers.
     return QueryDict(request.body, encoding="utf-8")
 
 
-def _listed(parameters: Any) -> dict[str, Any]:
-    # The platform lets `Password` through. No reader can need that.
+def _censored(parameters: Any) -> dict[str, Any]:
+    # In any case, unlike the platform, which does not censor `Password`.
     return {
         name: _CENSORED if name.lower() in _PASSWORDS else values
         for name, values in parameters.lists()

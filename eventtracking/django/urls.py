@@ -1,4 +1,4 @@
-"""Where browsers send their events: `path("", include("eventtracking.django.urls"))`."""
+"""The URLs of the collector: `path("", include("eventtracking.django.urls"))`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from django.urls.converters import StringConverter
 
 from eventtracking.django import views
 from eventtracking.django.collecting import NAMESPACE
-from eventtracking.web.collector.client_files import TYPES
+from eventtracking.web.collector.client_files import MEDIA_TYPES
 
 
 class _FileConverter(StringConverter):  # type: ignore[misc]  # Django is not typed
-    """Matches the names of the client's files only: paths beside them stay the project's."""
+    """Matches only the names of the client's files, so that a project may have other paths."""
 
-    regex = "|".join(map(re.escape, TYPES))
+    regex = "|".join(map(re.escape, MEDIA_TYPES))
 
 
 register_converter(_FileConverter, "eventtracking_file")

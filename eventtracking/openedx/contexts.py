@@ -5,7 +5,12 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from eventtracking.request.courses import CourseKey, course_context, course_id_in, parse_course_key
+from eventtracking.request.courses import (
+    CourseKey,
+    course_context,
+    find_course_id,
+    parse_course_key,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +27,7 @@ def course_context_from_url(url: str | None, course_id_string: str | None = None
         url: A URL, or its path and query.
         course_id_string: The key of the course, if it is known. *url* is not searched then.
     """
-    text = course_id_in(url or "") if course_id_string is None else course_id_string
+    text = find_course_id(url or "") if course_id_string is None else course_id_string
     if text is None:
         logger.debug("No course in the URL %.*s", _LOGGED_CHARACTERS, url)
         return course_context(None)

@@ -9,7 +9,7 @@ from typing import Any
 from eventtracking._imports import did_you_mean
 from eventtracking._options import BOOLEAN, Options, regular_expression
 from eventtracking.request import DEFAULT_FACTS, FACTS, LIVE_FACTS, RequestFacts, current_request
-from eventtracking.request.client_address import anonymized
+from eventtracking.request.client_address import anonymize_ip
 from eventtracking.types import Event
 
 _FACT = f"one of {', '.join(FACTS)}"
@@ -62,7 +62,10 @@ class RequestContext:
         request = current_request()
         if request is None:
             return event
-        context = request.once(self, self._cached_context).copy()
+        cached = request.cache.get(self)
+        if cached is None:
+            cached = request.cache[self] = self._cached_context(request)
+        context = cached.copy()
         for name in self._uncached:
             context[name] = request[name]
         context.update(event.get("context") or {})
@@ -77,7 +80,7 @@ class RequestContext:
             name: None if name in self._uncached else request[name] for name in self.fields
         }
         if self.anonymize_ip and "ip" in context:
-            context["ip"] = anonymized(context["ip"])
+            context["ip"] = anonymize_ip(context["ip"])
         found: dict[str, Any] = {}
         for pattern in self._patterns:
             match = pattern.search(request["path"])

@@ -1,26 +1,25 @@
-"""What is known about the current request, computed when the first event asks."""
+"""The facts about the current request, determined when the first event needs them."""
 
 from eventtracking.request.client_address import TrustedProxies
 from eventtracking.request.facts import (
     DEFAULT_FACTS,
     FACTS,
     LIVE_FACTS,
-    AskedVisitor,
+    EnvironFacts,
     RequestFacts,
-    Visit,
-    Visitor,
-    current_request,
-    session_digest,
 )
+from eventtracking.request.scope import RequestScope, current_request
+from eventtracking.request.visitor import CallbackVisitor, Visitor, session_digest
 
 __all__ = [
     "DEFAULT_FACTS",
     "FACTS",
     "LIVE_FACTS",
-    "AskedVisitor",
+    "CallbackVisitor",
+    "EnvironFacts",
     "RequestFacts",
+    "RequestScope",
     "TrustedProxies",
-    "Visit",
     "Visitor",
     "current_request",
     "session_digest",

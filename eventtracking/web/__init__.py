@@ -1,1 +1,1 @@
-"""Doors into web programs. Import the file; this package imports none of them."""
+"""Integrations with web servers. Import their modules: this package imports none of them."""

@@ -1,4 +1,4 @@
-"""The options of the collector, for the doors that hand them on. Loads none of it."""
+"""The types of the collector's options, for modules that must not load the collector."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 from eventtracking.tracker import Tracker
 
-Choice: TypeAlias = Literal["off", "anonymous", "drop"]
-"""What to do about a visitor's wish not to be tracked."""
+PrivacyMode: TypeAlias = Literal["off", "anonymous", "drop"]
+"""How to treat the events of a visitor whose browser sends a privacy signal."""
 
 
 class CollectorOptions(TypedDict, total=False):
-    """The options of `eventtracking.web.collector.Collector`, which says what each is for."""
+    """The options of `eventtracking.web.collector.Collector`, which documents each of them."""
 
     allowed_origins: Any
-    reserved_prefixes: Any
     page_close_by_get: bool
-    gpc: Choice
-    dnt: Choice
+    rate: float | None
+    burst: int
     max_body_bytes: int
     max_expanded_bytes: int
     max_events: int
+    reserved_prefixes: Any
+    max_name_characters: int
     max_event_bytes: int
     max_depth: int
     max_values: int
-    max_name_characters: int
-    rate: float | None
-    burst: int
+    gpc: PrivacyMode
+    dnt: PrivacyMode
     duplicates: int
     duplicates_path: str | None
     tracker: Tracker | Callable[[], Tracker | None] | None

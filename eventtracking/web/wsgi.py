@@ -1,16 +1,13 @@
-"""Note the current request of a WSGI application, and take the events that browsers send to it."""
+"""Middleware for WSGI: track the current request, and collect the events that browsers send."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
+from typing import Any, TypeAlias, Unpack
 
-from eventtracking.request import AskedVisitor, RequestFacts, TrustedProxies, Visit, current_request
+from eventtracking.request import RequestScope, current_request
+from eventtracking.web.middleware import CollectorEndpoint, FactsFactory
 from eventtracking.web.options import CollectorOptions
-
-if TYPE_CHECKING:
-    from eventtracking.web.answer import Answer
 
 Environ: TypeAlias = dict[str, Any]
 Application: TypeAlias = Callable[[Environ, Any], Iterable[bytes]]
@@ -18,24 +15,24 @@ Application: TypeAlias = Callable[[Environ, Any], Iterable[bytes]]
 
 class TrackMiddleware:
     """
-    Let events know which request they happened in, until its response is out.
+    Make the current request known to the events that the application emits while serving it.
 
-    Nothing is read from the request before an event asks. Answers pass through as they
-    are; one that is still to be produced knows its request while it is.
+    Nothing is read from the request until an event needs it. Response bodies pass through
+    unchanged, except that the request is also known while a streamed body is produced.
 
     Args:
         app: The WSGI application.
-        trusted_proxies: Addresses and networks of the proxies in front, whose
-            `X-Forwarded-For` or `Forwarded` is believed; `unix` for a Unix socket.
-            Each must overwrite, or remove, whichever of the two it does not write
-            itself: what a client sent under that name would be believed.
-        session: Given the environ, returns text that tells the session. Not its key,
-            which is as good as a password: see `eventtracking.request.session_digest`.
+        trusted_proxies: Addresses and networks of the proxies whose `X-Forwarded-For` or
+            `Forwarded` is believed; `unix` for a Unix socket. Each proxy must overwrite or
+            remove the header that it does not write, because a client may send it.
+        session: Given the environ, returns text that identifies the session. Do not return
+            the session key, which is as good as a password: see
+            `eventtracking.request.session_digest`.
         user: Given the environ, returns `(user_id, username)`. Default: the username is
             `REMOTE_USER`.
 
     Raises:
-        ImproperlyConfigured: If *trusted_proxies* holds anything else.
+        ImproperlyConfigured: If *trusted_proxies* is not a list of addresses and networks.
     """
 
     def __init__(
@@ -47,26 +44,21 @@ class TrackMiddleware:
         user: Callable[[Environ], tuple[Any, str]] | None = None,
     ) -> None:
         self._app = app
-        self._trusted_proxies = TrustedProxies(
-            trusted_proxies, option="TrackMiddleware: trusted_proxies"
+        self._facts = FactsFactory(
+            _decode_path,
+            trusted_proxies=trusted_proxies,
+            session=session,
+            user=_remote_user if user is None else user,
         )
-        self._session = session
-        self._user = _remote_user if user is None else user
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        """Answer the request in *environ*."""
-        facts = RequestFacts(
-            # A copy: applications that mount others change the path on the way.
-            partial(_decoded, environ.copy()),
-            visitor=AskedVisitor(environ, session=self._session, user=self._user),
-            trusted_proxies=self._trusted_proxies,
-        )
-        with Visit(facts) as visit:
+        """Serve the request in *environ*."""
+        with RequestScope(self._facts(environ)) as scope:
             body = self._app(environ, start_response)
             if _is_finished(body, environ):
                 return body
-            visit.goes_on = True
-            return _Body(body, visit)
+            scope.stays_open = True
+            return _StreamedBody(body, scope)
 
     def __repr__(self) -> str:
         return f"<TrackMiddleware of {self._app!r}>"
@@ -74,14 +66,14 @@ class TrackMiddleware:
 
 class CollectorMiddleware:
     """
-    Answer at *path* what the pages of a site send, and leave all the rest to the application.
+    Collect the events that pages send to *path*, and pass other requests to the application.
 
-    Its place is inside `TrackMiddleware`, which tells whose events they are. The client lies
-    below the path: `/event/eventtracking.js`.
+    Put it inside `TrackMiddleware`, which determines the user and the client's address. The
+    browser client is served below the path: `/event/eventtracking.js`.
 
     Args:
         app: The WSGI application.
-        path: Where events are sent to.
+        path: The path that events are sent to.
         options: The options of `eventtracking.web.collector.Collector`.
 
     Raises:
@@ -91,53 +83,35 @@ class CollectorMiddleware:
     def __init__(
         self, app: Application, path: str = "/event", **options: Unpack[CollectorOptions]
     ) -> None:
-        # Here: whoever only notes requests need not load what takes events.
-        from eventtracking.web.collector import Collector
-        from eventtracking.web.collector.places import places_below
-
         self._app = app
-        self._places = places_below(path)
-        self.collector = Collector(**options)
+        self._endpoint = CollectorEndpoint(path, options)
+        self.collector = self._endpoint.collector
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        """Answer the request in *environ*."""
-        name = self._places.get(environ.get("PATH_INFO") or "")
-        if name is None:
+        """Serve the request in *environ*."""
+        path = environ.get("PATH_INFO") or ""
+        if not self._endpoint.serves(path):
             return self._app(environ, start_response)
         method, headers = environ["REQUEST_METHOD"], _headers(environ)
-        if name:
-            answer = self.collector.client_file(name, method, headers)
+        facts = current_request() or _UNTRACKED(environ)
+        response = self._endpoint.response_without_body(path, method, headers, facts)
+        if response is None:
+            body = _read(environ, self.collector.max_body_bytes + 1)
+            response = self.collector.take(method, headers, body, facts)
         else:
-            answer = self._answer(method, headers, environ)
-        length = ("Content-Length", str(len(answer.body)))
-        has_body = answer.status not in _WITHOUT_BODY
+            _discard(environ, self.collector.max_expanded_bytes)
+        length = ("Content-Length", str(len(response.body)))
         start_response(
-            f"{answer.status} {_PHRASES[answer.status]}",
-            [*answer.headers, length] if has_body else answer.headers,
+            f"{response.status} {_REASON_PHRASES[response.status]}",
+            [*response.headers, length] if response.may_have_body else response.headers,
         )
-        return [answer.body] if has_body and method != "HEAD" else []
+        return [response.body] if response.may_have_body and method != "HEAD" else []
 
     def __repr__(self) -> str:
         return f"<CollectorMiddleware of {self._app!r}>"
 
-    def _answer(self, method: str, headers: Mapping[str, str], environ: Environ) -> Answer:
-        facts = current_request() or _plain_facts(environ)
-        refusal = self.collector.refusal(method, headers, facts)
-        if refusal is not None:
-            _pass_over(environ, self.collector.max_expanded_bytes)
-            return refusal
-        most = self.collector.max_body_bytes + 1
-        try:
-            body = _read(environ, most)
-        except OSError:
-            # The client went away, or sent no more.
-            body = b""
-        return self.collector.take(method, headers, body, facts)
 
-
-_WITHOUT_BODY = (204, 304)
-
-_PHRASES = {
+_REASON_PHRASES = {
     200: "OK",
     204: "No Content",
     304: "Not Modified",
@@ -151,11 +125,11 @@ _PHRASES = {
     503: "Service Unavailable",
 }
 
-_CHUNK = 65_536
+_CHUNK_BYTES = 65_536
 
 
 def _headers(environ: Environ) -> Mapping[str, str]:
-    """Return the headers of the request, their names in small."""
+    """Return the headers of the request with lowercase names."""
     headers = {
         name[5:].replace("_", "-").lower(): value
         for name, value in environ.items()
@@ -166,84 +140,88 @@ def _headers(environ: Environ) -> Mapping[str, str]:
     return headers
 
 
-def _plain_facts(environ: Environ) -> RequestFacts:
-    """Return the facts about a request that no `TrackMiddleware` noted."""
-    return RequestFacts(
-        partial(_decoded, environ),
-        visitor=AskedVisitor(environ, session=None, user=_remote_user),
-        trusted_proxies=TrustedProxies(),
-    )
-
-
 def _read(environ: Environ, most: int) -> bytes:
-    """Return the body, or its first *most* bytes."""
-    wanted = _available(environ, most)
-    parts: list[bytes] = []
-    # A server may give less than it is asked for.
-    while wanted and (part := environ["wsgi.input"].read(min(wanted, _CHUNK))):
-        parts.append(part)
-        wanted -= len(part)
-    return b"".join(parts)
-
-
-def _pass_over(environ: Environ, most: int) -> None:
-    """Read what nobody wants: a server that closes on unread bytes takes the answer along."""
-    wanted = _available(environ, most)
+    """Return the first *most* bytes of the body; nothing if the client disconnected."""
     try:
-        while wanted > 0 and (part := environ["wsgi.input"].read(min(wanted, _CHUNK))):
-            wanted -= len(part)
+        return b"".join(_chunks(environ, most))
     except OSError:
+        return b""
+
+
+def _discard(environ: Environ, most: int) -> None:
+    """
+    Read up to *most* bytes of the body.
+
+    A client may lose the response if the server closes the connection with unread bytes.
+    """
+    try:
+        for _ in _chunks(environ, most):
+            pass
+    except OSError:
+        # The client disconnected.
         return
 
 
-def _available(environ: Environ, most: int) -> int:
-    """Return how many bytes may be read, up to *most*. Without a length, a server may wait."""
+def _chunks(environ: Environ, most: int) -> Iterator[bytes]:
+    missing = _available_bytes(environ, most)
+    # A server may return fewer bytes than requested.
+    while missing > 0 and (chunk := environ["wsgi.input"].read(min(missing, _CHUNK_BYTES))):
+        yield chunk
+        missing -= len(chunk)
+
+
+def _available_bytes(environ: Environ, most: int) -> int:
+    """Return how many bytes of the body can be read without blocking, at most *most*."""
     length = environ.get("CONTENT_LENGTH") or ""
     if length.isascii() and length.isdigit():
         return min(int(length[:18]), most)
     return most if environ.get("wsgi.input_terminated") else 0
 
 
-class _Body:
-    """A body whose every part is produced with its request in mind."""
+class _StreamedBody:
+    """A response body that knows its request while it is produced."""
 
-    def __init__(self, body: Iterable[bytes], visit: Visit) -> None:
+    def __init__(self, body: Iterable[bytes], scope: RequestScope) -> None:
         self._body = body
-        self._visit = visit
-        self._parts: Iterator[bytes] | None = None
+        self._scope = scope
+        self._chunks: Iterator[bytes] | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        with self._visit:
-            if self._parts is None:
-                self._parts = iter(self._body)
-            return next(self._parts)
+        with self._scope:
+            if self._chunks is None:
+                self._chunks = iter(self._body)
+            return next(self._chunks)
 
     def close(self) -> None:
-        """Close the body, as every server does at the end, and forget the request."""
-        self._visit.goes_on = False
-        with self._visit:
+        """Close the body, as every server does at the end, and release the request."""
+        self._scope.stays_open = False
+        with self._scope:
             close = getattr(self._body, "close", None)
             if close is not None:
                 close()
 
 
 def _is_finished(body: Any, environ: Environ) -> bool:
-    """Tell whether no code of the application runs while *body* is sent."""
+    """Tell whether no code of the application runs while the server sends *body*."""
     if isinstance(body, list | tuple):
         return True
-    # The server has its own, fast way with files, as long as it recognises them.
+    # The server sends files efficiently, provided that it gets its own wrapper.
     wrapper = environ.get("wsgi.file_wrapper")
     return isinstance(wrapper, type) and isinstance(body, wrapper)
 
 
-def _decoded(environ: Environ) -> Mapping[str, Any]:
-    """Return *environ* with its path as text. WSGI has the bytes of it, as if latin-1."""
+def _decode_path(environ: Environ) -> Mapping[str, Any]:
+    """Return *environ* with its path as text: WSGI decodes the bytes of a path as latin-1."""
     path = environ.get("PATH_INFO") or ""
     return {**environ, "PATH_INFO": path.encode("latin-1", "replace").decode("utf-8", "replace")}
 
 
 def _remote_user(environ: Environ) -> tuple[Any, str]:
     return "", environ.get("REMOTE_USER") or ""
+
+
+# For requests outside of a `TrackMiddleware`.
+_UNTRACKED = FactsFactory(_decode_path, user=_remote_user)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from eventtracking.backends.memory import MemoryBackend
 from eventtracking.tracker import Tracker
 from eventtracking.web.collector import Collector
-from eventtracking.web.collector.rates import MAX_CLIENTS, RateLimit
+from eventtracking.web.collector.rate_limit import MAX_CLIENTS, RateLimit
 
 HEADERS = {
     "host": "shop.example",
@@ -95,5 +95,5 @@ def _look() -> float:
     addresses = [f"2001:db8:{number:x}::1" for number in range(MAX_CLIENTS)] * 3
     start = time.perf_counter()
     for address in addresses:
-        limit.wait(address)
+        limit.seconds_to_wait(address)
     return (time.perf_counter() - start) / len(addresses) * 1e6

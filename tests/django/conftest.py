@@ -1,4 +1,4 @@
-"""A Django to test with, and no tracker but those that a test makes."""
+"""A configured Django, and no tracker other than that of the test."""
 
 import os
 
@@ -9,7 +9,7 @@ from eventtracking import serialization, tracker
 
 
 def pytest_configure():
-    """Set Django up once, before any test module is imported."""
+    """Set up Django once, before any test module is imported."""
     small_django.set_up()
 
 

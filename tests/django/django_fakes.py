@@ -1,11 +1,11 @@
-"""Classes that the Django settings of these tests name."""
+"""Backends and processors for the Django settings of these tests."""
 
 BUILT = []
 CLOSED = []
 
 
-class Keeper:
-    """A backend that remembers being made and being closed."""
+class RecordingBackend:
+    """A backend that records when it is built and closed."""
 
     def __init__(self, *, label="", write_key=None):
         self.label = label
@@ -15,18 +15,18 @@ class Keeper:
         """Take *event*."""
 
     def close(self, timeout):
-        """Remember that this was closed."""
+        """Record that this was closed."""
         CLOSED.append(self.label)
 
 
-class Network(Keeper):
-    """A backend that says it sends events away."""
+class NetworkedBackend(RecordingBackend):
+    """A backend that declares that it sends events over a network."""
 
     sends_over_network = True
 
 
 class Refusing:
-    """A backend that cannot be made."""
+    """A backend whose constructor raises."""
 
     def __init__(self, *, label="", write_key=None):
         raise OSError(f"no room for {label} {write_key}")

@@ -1,4 +1,4 @@
-"""What `manage.py check` says about the settings, and what it costs."""
+"""System checks of the settings of tracking."""
 
 import os
 import subprocess
@@ -16,13 +16,13 @@ from eventtracking.django.django_tracker import override_default_tracker
 from eventtracking.settings import GUARDS, RECOMMENDED_PROCESSORS
 from eventtracking.tracker import TRACKERS, get_tracker
 
-KEEPER = {"ENGINE": "django_fakes.Keeper"}
-NETWORK = {"ENGINE": "django_fakes.Network"}
+RECORDING = {"ENGINE": "django_fakes.RecordingBackend"}
+NETWORK = {"ENGINE": "django_fakes.NetworkedBackend"}
 ON = {"EVENT_TRACKING_ENABLED": True}
 
 
 @pytest.fixture(autouse=True)
-def _nothing_built():
+def _clear_records():
     django_fakes.BUILT.clear()
     django_fakes.CLOSED.clear()
 
@@ -41,69 +41,69 @@ def one(**settings):
     return message
 
 
-def test_the_application_is_known_by_the_name_that_event_tracking_gave_it():
+def test_the_application_has_the_label_of_event_tracking():
     """Other applications look for it."""
     config = apps.get_app_config("eventtracking_django")
 
     assert (config.name, type(config).__name__) == ("eventtracking.django", "EventTrackingConfig")
 
 
-def test_good_settings_have_nothing_to_say():
-    """Silence means that all is well."""
+def test_valid_settings_have_no_messages():
+    """Whether tracking is enabled or not."""
     assert messages() == []
-    assert messages(**ON, EVENT_TRACKING_BACKENDS={"k": KEEPER}) == []
-    assert messages(EVENT_TRACKING_ENABLED=False, EVENT_TRACKING_BACKENDS={"k": KEEPER}) == []
+    assert messages(**ON, EVENT_TRACKING_BACKENDS={"k": RECORDING}) == []
+    assert messages(EVENT_TRACKING_ENABLED=False, EVENT_TRACKING_BACKENDS={"k": RECORDING}) == []
 
 
 @pytest.mark.parametrize(
     ("expected", "entry"),
     [
-        ("E001", {**KEEPER, "OPTIONS": 5}),
+        ("E001", {**RECORDING, "OPTIONS": 5}),
         ("E002", {"ENGINE": "django_fakes.Keper"}),
-        ("E003", {**KEEPER, "OPTIONS": {"lable": 1}}),
+        ("E003", {**RECORDING, "OPTIONS": {"lable": 1}}),
         ("E004", {"ENGINE": "django_fakes.Refusing"}),
-        ("E005", {**KEEPER, "OPTIONS": {"write_key": {"ENV": "SURELY_UNSET"}}}),
+        ("E005", {**RECORDING, "OPTIONS": {"write_key": {"ENV": "SURELY_UNSET"}}}),
         ("E006", {}),
     ],
 )
-def test_each_kind_of_problem_has_an_id_of_its_own(expected, entry):
-    """A site may silence what it has reasons for."""
+def test_each_kind_of_problem_has_its_own_id(expected, entry):
+    """A site may silence some of them."""
     message = one(**ON, EVENT_TRACKING_BACKENDS={"k": entry})
 
     assert message.id == f"eventtracking.{expected}"
     assert message.msg.startswith("EVENT_TRACKING_BACKENDS['k']")
 
 
-def test_every_problem_is_a_message():
-    """All of them at once."""
+def test_every_problem_is_reported():
+    """Each in its own message."""
     settings = {**ON, "EVENT_TRACKING_TIME_ZONE": "x", "EVENT_TRACKING_PROCESSORS": [{}, None]}
 
-    assert ids(**settings, EVENT_TRACKING_BACKENDS={"k": KEEPER}) == ["E001", "E006", "E006"]
+    assert ids(**settings, EVENT_TRACKING_BACKENDS={"k": RECORDING}) == ["E001", "E006", "E006"]
 
 
-def test_problems_of_disabled_settings_are_no_errors():
-    """A laptop without the secrets of production can still run its migrations."""
+def test_settings_are_not_checked_while_tracking_is_disabled():
+    """A developer without the secrets of production can run migrations."""
     settings = {"k": {"ENGINE": "no.such.Thing"}}
 
     assert messages(EVENT_TRACKING_ENABLED=False, EVENT_TRACKING_BACKENDS=settings) == []
 
 
 def test_an_unknown_setting_is_a_warning_with_the_nearest_name():
-    """It does nothing."""
+    """It has no effect."""
     message = one(EVENT_TRACKING_BACKEND={})
 
     assert message.id == "eventtracking.W001"
     assert message.msg.endswith("Did you mean 'EVENT_TRACKING_BACKENDS'?")
 
 
-def test_a_setting_that_open_edx_puts_beside_ours_is_not_unknown():
-    """Its own code reads it."""
+def test_a_setting_of_open_edx_is_not_unknown():
+    """The platform reads it."""
     assert messages(EVENT_TRACKING_SEGMENTIO_EMIT_WHITELIST=[]) == []
 
 
 def test_text_that_means_no_is_a_warning():
     """It enables tracking, as in event-tracking."""
-    settings = {"EVENT_TRACKING_BACKENDS": {"k": KEEPER}}
+    settings = {"EVENT_TRACKING_BACKENDS": {"k": RECORDING}}
 
     assert ids(EVENT_TRACKING_ENABLED="false", **settings) == ["W002"]
 
@@ -113,42 +113,42 @@ def test_tracking_without_a_backend_is_a_warning():
     assert ids(**ON) == ["W003"]
 
 
-def test_a_key_that_is_ignored_is_a_warning():
-    """It was surely meant to do something."""
-    assert ids(**ON, EVENT_TRACKING_BACKENDS={"k": {**KEEPER, "OPTION": {}}}) == ["W004"]
+def test_an_ignored_key_is_a_warning():
+    """It is probably misspelt."""
+    assert ids(**ON, EVENT_TRACKING_BACKENDS={"k": {**RECORDING, "OPTION": {}}}) == ["W004"]
 
 
-def test_backends_that_nobody_enabled_are_a_warning():
-    """Forgetting the switch is the most silent mistake of all."""
-    assert ids(EVENT_TRACKING_BACKENDS={"k": KEEPER}) == ["W005"]
+def test_backends_are_a_warning_if_tracking_is_neither_enabled_nor_disabled():
+    """Otherwise nothing would show that events are dropped."""
+    assert ids(EVENT_TRACKING_BACKENDS={"k": RECORDING}) == ["W005"]
 
 
 def test_a_network_backend_without_guards_is_a_warning():
-    """In one line, as `eventtracking check` says it."""
-    message = one(**ON, EVENT_TRACKING_BACKENDS={"k": KEEPER, "n": NETWORK})
+    """In one line, as in `eventtracking check`."""
+    message = one(**ON, EVENT_TRACKING_BACKENDS={"k": RECORDING, "n": NETWORK})
 
     assert message.id == "eventtracking.W007"
     assert message.msg.startswith("EVENT_TRACKING_BACKENDS['n'] sends over a network without ")
 
 
-def test_a_network_backend_behind_guards_is_no_warning():
-    """With the recommended processors, as a constant or written out."""
+def test_a_network_backend_with_guards_is_not_a_warning():
+    """With the constant of recommended processors, or with a list of them."""
     settings = {**ON, "EVENT_TRACKING_BACKENDS": {"n": NETWORK}}
 
     assert ids(**settings, EVENT_TRACKING_PROCESSORS=RECOMMENDED_PROCESSORS) == []
     assert ids(**settings, EVENT_TRACKING_PROCESSORS=[{"ENGINE": each} for each in GUARDS]) == []
 
 
-def test_a_guard_that_cannot_be_built_is_not_called_missing():
-    """It is there, and wrong: one message is enough."""
+def test_a_guard_that_cannot_be_built_is_not_reported_as_missing():
+    """One message about it is enough."""
     guards = [{"ENGINE": engine, "OPTIONS": {"wrong": 1}} for engine in GUARDS]
 
     settings = {**ON, "EVENT_TRACKING_BACKENDS": {"n": NETWORK}}
     assert ids(**settings, EVENT_TRACKING_PROCESSORS=guards) == ["E003", "E003"]
 
 
-def test_a_tracker_that_is_there_already_is_asked_for_its_guards():
-    """Building everything once more would open every file a second time."""
+def test_the_guards_of_an_existing_tracker_are_checked():
+    """Without building its backends again."""
     with override_settings(**ON, EVENT_TRACKING_BACKENDS={"n": NETWORK}):
         override_default_tracker()
         found = run_checks(tags=["eventtracking"])
@@ -157,9 +157,9 @@ def test_a_tracker_that_is_there_already_is_asked_for_its_guards():
     assert len(django_fakes.BUILT) == 1
 
 
-def test_a_check_builds_nothing_that_is_there_already():
+def test_a_check_does_not_build_existing_backends_again():
     """No file is opened a second time."""
-    with override_settings(**ON, EVENT_TRACKING_BACKENDS={"k": {**KEEPER, "OPTION": 1}}):
+    with override_settings(**ON, EVENT_TRACKING_BACKENDS={"k": {**RECORDING, "OPTION": 1}}):
         override_default_tracker()
         found = run_checks(tags=["eventtracking"])
 
@@ -167,17 +167,17 @@ def test_a_check_builds_nothing_that_is_there_already():
     assert (len(django_fakes.BUILT), len(django_fakes.CLOSED)) == (1, 0)
 
 
-def test_a_check_closes_what_it_builds():
-    """Settings that changed are looked at as they are now."""
-    with override_settings(**ON, EVENT_TRACKING_BACKENDS={"k": KEEPER}):
+def test_a_check_closes_the_backends_that_it_builds():
+    """It builds them if the settings have changed."""
+    with override_settings(**ON, EVENT_TRACKING_BACKENDS={"k": RECORDING}):
         override_default_tracker()
-    messages(**ON, EVENT_TRACKING_BACKENDS={"k": {**KEEPER, "OPTIONS": {"label": "new"}}})
+    messages(**ON, EVENT_TRACKING_BACKENDS={"k": {**RECORDING, "OPTIONS": {"label": "new"}}})
 
     assert django_fakes.CLOSED == ["new"]
 
 
 def test_wrong_settings_do_not_stop_django_and_are_logged(caplog):
-    """A server runs no checks: its log is all there is."""
+    """A server runs no checks, so its log is the only place."""
     with override_settings(**ON, EVENT_TRACKING_BACKENDS={"k": None}):
         apps.get_app_config("eventtracking_django").ready()
 
@@ -185,16 +185,16 @@ def test_wrong_settings_do_not_stop_django_and_are_logged(caplog):
     assert TRACKERS == {}
 
 
-def test_good_settings_register_the_tracker_when_django_is_ready():
-    """An application has nothing else to do."""
-    with override_settings(**ON, EVENT_TRACKING_BACKENDS={"k": KEEPER}):
+def test_the_tracker_is_registered_when_django_is_ready():
+    """An application needs no code for it."""
+    with override_settings(**ON, EVENT_TRACKING_BACKENDS={"k": RECORDING}):
         apps.get_app_config("eventtracking_django").ready()
 
     assert list(get_tracker().backends) == ["k"]
 
 
-def test_manage_py_check_explains_everything_and_fails(tmp_path):
-    """What a developer sees, in a real process."""
+def test_manage_py_check_explains_every_problem_and_fails(tmp_path):
+    """In its own process, as a developer runs it."""
     secret = f"sk-{uuid4().hex}"
     done = check(
         tmp_path,
@@ -217,13 +217,13 @@ def test_manage_py_check_explains_everything_and_fails(tmp_path):
     assert secret not in done.stderr + done.stdout
 
 
-def test_manage_py_check_passes_on_good_settings(tmp_path):
-    """With a backend that is built once, by `ready`."""
+def test_manage_py_check_accepts_valid_settings(tmp_path):
+    """The backend is built once, by `ready`."""
     done = check(
         tmp_path,
         """
         EVENT_TRACKING_ENABLED = True
-        EVENT_TRACKING_BACKENDS = {"a": {"ENGINE": "django_fakes.Keeper"}}
+        EVENT_TRACKING_BACKENDS = {"a": {"ENGINE": "django_fakes.RecordingBackend"}}
         """,
     )
 
@@ -232,7 +232,7 @@ def test_manage_py_check_passes_on_good_settings(tmp_path):
 
 
 def check(folder, settings):
-    """Run the checks of a Django with these *settings* in a process of its own."""
+    """Run the checks of a project with these *settings* in its own process."""
     lines = [line.strip() for line in settings.splitlines()]
     text = "\n".join(["INSTALLED_APPS = ['eventtracking.django']", *lines])
     (folder / "site_settings.py").write_text(text)

@@ -1,4 +1,4 @@
-"""The collector in a Django project: its views, its tokens, its template tag, its checks."""
+"""The collector in a Django project: views, CSRF tokens, template tag, system checks."""
 
 import json
 from types import SimpleNamespace
@@ -73,8 +73,8 @@ def post(client, body=BODY, kind="application/json", origin="http://testserver",
     return client.post("/event", body, content_type=kind, headers=headers, **request)
 
 
-def test_a_pages_event_is_emitted_within_its_request(events):
-    """The processors that ask for the request find it."""
+def test_an_event_is_emitted_within_its_request(events):
+    """The processors can read the facts about the request."""
     from eventtracking.processors.request_context import RequestContext
     from eventtracking.tracker import get_tracker
 
@@ -90,18 +90,18 @@ def test_a_pages_event_is_emitted_within_its_request(events):
 
 
 @pytest.mark.parametrize(
-    ("enabled", "status"), [(False, 200), (True, 503)], ids=["switched_off", "not_configured"]
+    ("enabled", "status"), [(False, 200), (True, 503)], ids=["disabled", "not_configured"]
 )
-def test_without_a_tracker_pages_come_again_unless_that_is_meant(enabled, status):
-    """Where tracking is switched off, nothing waits in browsers for the day it is on."""
+def test_events_are_unavailable_without_a_tracker_unless_tracking_is_disabled(enabled, status):
+    """If it is disabled, they are accepted, so that browsers do not store them."""
     with override_settings(EVENT_TRACKING_ENABLED=enabled):
-        answer = post(client())
+        response = post(client())
 
-    assert answer.status_code == status
+    assert response.status_code == status
 
 
-def test_the_old_form_is_answered_as_ever(events):
-    """With the user who is logged in."""
+def test_the_legacy_form_is_accepted(events):
+    """The event has the username."""
     response = post(client(7), "event_type=play_video&event=%5B1%5D&page=", FORM)
 
     assert (response.status_code, response.content) == (200, b"success")
@@ -119,8 +119,8 @@ def test_the_old_form_is_answered_as_ever(events):
         ([], None, "anonymous"),
     ],
 )
-def test_nobody_is_told_from_no_users_at_all(events, middleware, user_id, username):
-    """With the middleware that notes the request, and without."""
+def test_the_username_depends_on_the_middleware(events, middleware, user_id, username):
+    """It is empty if nobody is logged in, and "anonymous" without authentication."""
     with override_settings(MIDDLEWARE=middleware):
         post(client(user_id), "event_type=a", FORM)
 
@@ -128,8 +128,8 @@ def test_nobody_is_told_from_no_users_at_all(events, middleware, user_id, userna
 
 
 @pytest.mark.parametrize("enforcing", [False, True])
-def test_a_foreign_page_is_refused(events, enforcing):
-    """Whether Django's own check is switched off, as in most tests, or not."""
+def test_a_page_of_another_site_is_refused(events, enforcing):
+    """Even if Django's own check is disabled, as in most tests."""
     made = client(7, enforce_csrf_checks=enforcing)
 
     assert post(made, origin="https://evil.example").status_code == 403
@@ -141,8 +141,8 @@ def test_a_foreign_page_is_refused(events, enforcing):
     assert events == []
 
 
-def test_a_valid_token_takes_the_place_of_an_origin(events):
-    """As old pages send it, in the header that Django reads."""
+def test_a_valid_token_takes_the_place_of_an_allowed_origin(events):
+    """In the header that Django reads, as old pages send it."""
     made = client(7, enforce_csrf_checks=True)
     token = made.get("/token").content.decode()
 
@@ -154,7 +154,7 @@ def test_a_valid_token_takes_the_place_of_an_origin(events):
 
 
 def test_a_valid_token_may_be_a_field_of_the_form(events):
-    """As forms of Django have it. It is not part of the event."""
+    """As in Django's forms. It is not part of the event."""
     made = client(7, enforce_csrf_checks=True)
     token = made.get("/token").content.decode()
     fields = f"event_type=a&csrfmiddlewaretoken={token}"
@@ -170,8 +170,8 @@ def test_a_valid_token_may_be_a_field_of_the_form(events):
     assert len(events) == 1
 
 
-def test_a_valid_token_may_be_a_part_of_the_form(events):
-    """Which is there to be read afterwards as well."""
+def test_a_valid_token_may_be_a_field_of_a_multipart_form(events):
+    """The collector can still read the form afterwards."""
     made = client(7, enforce_csrf_checks=True)
     token = made.get("/token").content.decode()
     fields = {"event_type": "a", "csrfmiddlewaretoken": token}
@@ -186,8 +186,8 @@ def test_a_valid_token_may_be_a_part_of_the_form(events):
 
 
 @pytest.mark.parametrize("length", ["\u00b2", "1" * 5_000, "x"])
-def test_a_length_that_is_none_is_no_error(length):
-    """Not even where a form is looked into for a token."""
+def test_an_invalid_length_is_refused_without_an_exception(length):
+    """Even when a form is searched for a token."""
     request = RequestFactory().post("/event", "event_type=a", content_type=FORM)
     request.META["CONTENT_LENGTH"] = length
     request.META["HTTP_COOKIE"] = "a=b"
@@ -197,8 +197,8 @@ def test_a_length_that_is_none_is_no_error(length):
     assert views.event(request).status_code in (400, 403)
 
 
-def test_the_test_clients_own_form_is_read(events):
-    """It sends one in parts, unless told otherwise, as `FormData` does."""
+def test_the_form_of_the_test_client_is_accepted(events):
+    """Like `FormData`, it sends a multipart form by default."""
     response = client(7).post(
         "/event",
         {"event_type": "play_video", "event": "[1]"},
@@ -209,33 +209,33 @@ def test_the_test_clients_own_form_is_read(events):
     assert (events[0]["name"], events[0]["data"]) == ("play_video", [1])
 
 
-def test_no_token_is_needed_where_the_origin_is_right(events):
-    """A beacon can carry none."""
+def test_no_token_is_needed_if_the_origin_is_allowed(events):
+    """A beacon cannot have one."""
     assert post(client(7, enforce_csrf_checks=True), kind="text/plain").status_code == 200
     assert len(events) == 1
 
 
-def test_a_host_that_is_none_of_the_sites_is_400():
-    """As everywhere in Django."""
+def test_an_unknown_host_is_refused():
+    """As by any view in Django."""
     made = client()
 
     assert post(made, headers={"host": "evil.example"}).status_code == 400
 
 
-def test_the_host_behind_a_proxy_is_the_one_that_django_believes(events):
-    """The origin is that of the page."""
+def test_the_host_behind_a_proxy_is_that_of_django(events):
+    """The setting for the forwarded host applies."""
     forwarded = {"x-forwarded-host": "shop.example"}
     made = client()
 
     refused = post(made, origin="https://shop.example", headers=forwarded)
     with override_settings(USE_X_FORWARDED_HOST=True):
-        taken = post(made, origin="https://shop.example", headers=forwarded)
+        accepted = post(made, origin="https://shop.example", headers=forwarded)
 
-    assert (refused.status_code, taken.status_code) == (403, 200)
+    assert (refused.status_code, accepted.status_code) == (403, 200)
 
 
-def test_djangos_own_limit_counts_as_well(events):
-    """Whichever is smaller."""
+def test_the_limit_of_django_applies_too(events):
+    """The smaller of both counts."""
     with override_settings(DATA_UPLOAD_MAX_MEMORY_SIZE=10):
         assert post(client()).status_code == 413
     assert post(client(), " " * 65_537).status_code == 413
@@ -243,8 +243,8 @@ def test_djangos_own_limit_counts_as_well(events):
 
 
 @pytest.mark.parametrize("kind", [FORM, MULTIPART_CONTENT])
-def test_a_body_that_was_read_before_is_read_again(events, kind):
-    """Some middleware looks into forms."""
+def test_a_form_that_middleware_has_read_is_accepted(events, kind):
+    """With both media types."""
 
     class Reader:
         def __init__(self, get_response):
@@ -264,8 +264,8 @@ def test_a_body_that_was_read_before_is_read_again(events, kind):
     assert [(event["name"], event["data"]) for event in events] == [("a", "\u00e9")]
 
 
-def test_a_body_that_nobody_kept_is_400():
-    """It is gone."""
+def test_a_body_that_middleware_has_read_from_the_stream_is_malformed():
+    """It cannot be read again."""
     request = RequestFactory().post("/event", BODY, content_type="application/json")
     request.read(5)
 
@@ -274,8 +274,8 @@ def test_a_body_that_nobody_kept_is_400():
     assert views.event(request).status_code == 400
 
 
-def test_the_client_is_served_with_a_tag():
-    """Below the path."""
+def test_the_client_is_served_with_an_etag():
+    """Below the path of events."""
     made = client()
     response = made.get("/event/eventtracking.js")
 
@@ -286,15 +286,15 @@ def test_the_client_is_served_with_a_tag():
     assert made.get("/event/secret.txt").status_code == 404
 
 
-def test_paths_beside_the_client_stay_the_projects():
-    """Its own pages may lie below /event."""
+def test_a_project_may_have_other_paths_below_that_of_events():
+    """Only the files of the client are matched."""
     response = client().get("/event/17")
 
     assert response.content == b"the event number 17"
 
 
-def test_the_collector_is_one_until_its_setting_changes(events):
-    """So that its books and its memory last."""
+def test_the_collector_is_the_same_until_its_setting_changes(events):
+    """So that it keeps its statistics and its event ids."""
     with override_settings(EVENT_TRACKING_COLLECTOR={"rate": None}):
         first = current_collector()
         post(client())
@@ -310,25 +310,25 @@ def test_the_collector_is_one_until_its_setting_changes(events):
         assert current_collector() is current_collector()
 
 
-def rendered(source, **context):
+def render(source, **context):
     engine = Engine(libraries={"eventtracking": "eventtracking.django.templatetags.eventtracking"})
     return engine.from_string("{% load eventtracking %}" + source).render(Context(context))
 
 
-def address():
+def client_url():
     return f"/event/eventtracking.js?v={CLIENT_FILES.get('eventtracking.js').etag.strip(chr(34))}"
 
 
-def test_the_tag_puts_the_client_into_a_page():
-    """With the place where events go; the address changes with the file."""
-    assert rendered("{% eventtracking_js %}") == (
-        f'<script src="{address()}" data-endpoint="/event"></script>'
+def test_the_tag_loads_the_client():
+    """It has the URL for events. The URL of the client changes with the file."""
+    assert render("{% eventtracking_js %}") == (
+        f'<script src="{client_url()}" data-endpoint="/event"></script>'
     )
 
 
 def test_the_arguments_of_the_tag_are_the_options_of_the_client():
-    """True and false are on and off, and nothing gets out of its quotes."""
-    tag = rendered(
+    """True and false become on and off, and quotation marks are escaped."""
+    tag = render(
         '{% eventtracking_js page_views=True page_close="on" debug=False note=text %}',
         text='"><script>',
     )
@@ -339,9 +339,9 @@ def test_the_arguments_of_the_tag_are_the_options_of_the_client():
     )
 
 
-def test_the_endpoint_may_be_another():
-    """That of a collector on another site."""
-    tag = rendered('{% eventtracking_js endpoint="https://events.example/event" %}')
+def test_the_endpoint_is_an_argument():
+    """For example, that of a collector on another site."""
+    tag = render('{% eventtracking_js endpoint="https://events.example/event" %}')
 
     assert 'data-endpoint="https://events.example/event"' in tag
 
@@ -354,19 +354,19 @@ def test_the_endpoint_may_be_another():
         {"csp_nonce": "n0nce", "request": SimpleNamespace(csp_nonce="other")},
     ],
 )
-def test_the_tag_carries_the_nonce_of_the_policy(context):
-    """From the template's context, or from the request."""
-    assert ' nonce="n0nce" ' in rendered("{% eventtracking_js %}", **context)
+def test_the_tag_has_the_nonce_of_the_content_security_policy(context):
+    """From the context of the template, or from the request."""
+    assert ' nonce="n0nce" ' in render("{% eventtracking_js %}", **context)
 
 
 @pytest.mark.parametrize("context", [{}, {"csp_nonce": ""}, {"request": SimpleNamespace()}])
-def test_without_a_policy_there_is_no_nonce(context):
-    """An empty one would match an empty one."""
-    assert "nonce" not in rendered("{% eventtracking_js %}", **context)
+def test_the_tag_has_no_nonce_without_a_policy(context):
+    """Nor an empty one."""
+    assert "nonce" not in render("{% eventtracking_js %}", **context)
 
 
 def test_the_urls_have_names():
-    """For templates that load the module themselves."""
+    """For templates that load the module without the tag."""
     assert reverse("eventtracking:event") == "/event"
     assert reverse("eventtracking:client", args=["eventtracking.mjs"]) == "/event/eventtracking.mjs"
 
@@ -389,12 +389,12 @@ def messages(**overrides):
         ),
         (
             {"rate": 0},
-            "EVENT_TRACKING_COLLECTOR: Collector: rate must be a number above 0, or None, got 0",
+            "EVENT_TRACKING_COLLECTOR: rate must be a number above 0, or None, got 0",
         ),
     ],
 )
 def test_wrong_options_are_an_error_of_the_checks(options, problem):
-    """And of whoever makes the collector."""
+    """And when the collector is built."""
     found = messages(EVENT_TRACKING_COLLECTOR=options)
 
     assert found == ([("eventtracking.E007", problem)] if problem else [])
@@ -406,19 +406,40 @@ def test_wrong_options_are_an_error_of_the_checks(options, problem):
             current_collector()
 
 
+def test_each_wrong_option_is_an_error():
+    """In its own message."""
+    options = {"max_evnts": 5, "rate": 0, "burst": 0}
+    found = messages(EVENT_TRACKING_COLLECTOR=options)
+
+    assert found == [
+        (
+            "eventtracking.E007",
+            "EVENT_TRACKING_COLLECTOR has no option 'max_evnts'. Did you mean 'max_events'?",
+        ),
+        (
+            "eventtracking.E007",
+            "EVENT_TRACKING_COLLECTOR: rate must be a number above 0, or None, got 0",
+        ),
+        (
+            "eventtracking.E007",
+            "EVENT_TRACKING_COLLECTOR: burst must be a whole number of requests, 1 or more, got 0",
+        ),
+    ]
+
+
 @pytest.mark.parametrize("urls", [f"{__name__}_none", "django.contrib.auth.urls"])
-def test_options_that_nothing_reads_are_a_warning(urls):
-    """The URL was forgotten."""
+def test_options_without_a_url_are_a_warning(urls):
+    """They have no effect."""
     import sys
 
     sys.modules.setdefault(f"{__name__}_none", SimpleNamespace(urlpatterns=[]))
     [(number, text)] = messages(ROOT_URLCONF=urls)
 
     assert number == "eventtracking.W008"
-    assert text.startswith("EVENT_TRACKING_COLLECTOR is set and no URL leads to the collector")
+    assert text.startswith("EVENT_TRACKING_COLLECTOR is set but has no effect")
 
 
-def test_options_that_are_read_are_no_warning():
-    """Nor are none."""
+def test_options_with_a_url_are_not_a_warning():
+    """Nor is a missing setting."""
     assert messages() == []
     assert messages(EVENT_TRACKING_COLLECTOR=None, ROOT_URLCONF="django.contrib.auth.urls") == []

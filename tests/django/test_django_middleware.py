@@ -1,4 +1,4 @@
-"""The middleware for Django, in sync and in async projects, without a server."""
+"""The Django tracking middleware in sync and async projects, without a server."""
 
 import asyncio
 import hashlib
@@ -37,17 +37,17 @@ def _project():
         yield
 
 
-def here(*names):
-    """Return facts, as an event would get them now."""
+def facts(*names):
+    """Return facts as an event would get them now."""
     current = current_request()
     return None if current is None else tuple(current[name] for name in names)
 
 
-def who():
-    return here("user_id", "username")
+def user_facts():
+    return facts("user_id", "username")
 
 
-def answer(view, *, is_async=False, user_id=None, **request):
+def response_of(view, *, is_async=False, user_id=None, **request):
     """Return the response of a project whose only view is *view*."""
     VIEWS["view"] = view
     kind = "async" if is_async else "sync"
@@ -75,133 +75,138 @@ async def async_view(request):
 urlpatterns = [path("sync/view", sync_view), path("async/view", async_view)]
 
 
-def said(response):
+def text_of(response):
     return response.content.decode()
 
 
-def test_a_view_knows_its_request_and_nobody_does_afterwards():
-    """With the meaning that old readers know."""
-    response = answer(lambda request: here("path", "host", "ip", "method"), REMOTE_ADDR="1.2.3.4")
+def test_a_view_knows_its_request():
+    """There is no current request afterwards."""
+    response = response_of(
+        lambda request: facts("path", "host", "ip", "method"), REMOTE_ADDR="1.2.3.4"
+    )
 
-    assert said(response) == "('/sync/view', 'testserver', '1.2.3.4', 'GET')"
-    assert here() is None
+    assert text_of(response) == "('/sync/view', 'testserver', '1.2.3.4', 'GET')"
+    assert facts() is None
 
 
-def test_an_async_view_knows_its_request_and_nobody_does_afterwards():
-    """In its tasks and its threads too."""
+def test_an_async_view_knows_its_request():
+    """So do its tasks and threads."""
 
     async def view(request):
-        thread = await asyncio.to_thread(here, "path")
-        return [here("path"), thread, *await asyncio.gather(task())]
+        thread = await asyncio.to_thread(facts, "path")
+        return [facts("path"), thread, *await asyncio.gather(task())]
 
     async def task():
-        return here("path")
+        return facts("path")
 
-    assert said(answer(view, is_async=True)) == repr([("/async/view",)] * 3)
+    assert text_of(response_of(view, is_async=True)) == repr([("/async/view",)] * 3)
 
 
-def test_the_session_is_shown_by_its_digest():
-    """SHAKE-128 over the secret and the key."""
+def test_the_session_is_a_digest():
+    """SHAKE-128 of the secret and the session key."""
     key = visitors.session_key(7)
-    VIEWS["view"] = lambda request: here("session")[0]
+    VIEWS["view"] = lambda request: facts("session")[0]
     client = Client()
     client.cookies[settings.SESSION_COOKIE_NAME] = key
 
     expected = hashlib.shake_128(settings.SECRET_KEY.encode() + key.encode()).hexdigest(16)
-    assert said(client.get("/sync/view")) == repr(expected)
-    assert said(answer(lambda request: here("session")[0])) == "''"
+    assert text_of(client.get("/sync/view")) == repr(expected)
+    assert text_of(response_of(lambda request: facts("session")[0])) == "''"
 
 
-def test_a_user_is_loaded_when_an_event_asks_and_once():
-    """Not before, not for each event, and not again for the view."""
+def test_a_user_is_loaded_once_for_the_first_event():
+    """Not before, not again for the next event, and not again for the view."""
 
     def view(request):
         before = [*visitors.LOADED]
-        return before, who(), who(), request.user.username, len(visitors.LOADED)
+        return before, user_facts(), user_facts(), request.user.username, len(visitors.LOADED)
 
     expected = ([], (7, "user-7"), (7, "user-7"), "user-7", 1)
-    assert said(answer(view, user_id=7)) == repr(expected)
+    assert text_of(response_of(view, user_id=7)) == repr(expected)
 
 
-def test_a_request_in_which_nobody_asks_loads_no_user():
-    """The middleware itself touches nothing."""
-    answer(lambda request: "", user_id=7)
+def test_a_request_without_events_loads_no_user():
+    """The middleware itself reads nothing."""
+    response_of(lambda request: "", user_id=7)
 
     assert visitors.LOADED == []
 
 
 @pytest.mark.parametrize("user_id", [None, 7])
-def test_asking_does_not_mark_the_session_as_accessed(user_id):
-    """A cache may go on serving the page to everybody."""
-    response = answer(lambda request: who(), user_id=user_id)
+def test_determining_the_user_does_not_mark_the_session_as_accessed(user_id):
+    """A cache may serve the page to everybody."""
+    response = response_of(lambda request: user_facts(), user_id=user_id)
 
-    assert said(response) == ("(None, '')" if user_id is None else "(7, 'user-7')")
+    assert text_of(response) == ("(None, '')" if user_id is None else "(7, 'user-7')")
     assert not response.has_header("Vary")
 
 
 @pytest.mark.parametrize("user_id", [None, 7])
 @pytest.mark.parametrize("held_before", [False, True])
-def test_a_view_that_uses_the_user_varies_by_cookie_all_the_same(user_id, held_before):
-    """Whether an event asked before or not: else a cache would show it to everybody."""
+def test_the_response_of_a_view_that_uses_the_user_varies_by_cookie(user_id, held_before):
+    """Even if an event loaded the user before, because a cache must not serve it to others."""
 
     def view(request):
         user = request.user if held_before else None
-        asked = who()
+        before = user_facts()
         user = user if held_before else request.user
-        return asked, user.username, who()
+        return before, user.username, user_facts()
 
-    response = answer(view, user_id=user_id)
+    response = response_of(view, user_id=user_id)
 
     assert response["Vary"] == "Cookie"
     assert len(visitors.LOADED) == (user_id is not None)
 
 
-def test_a_view_that_used_the_session_before_is_not_made_to_forget_it():
-    """What was accessed stays accessed."""
+def test_a_session_that_the_view_accessed_stays_accessed():
+    """Determining the user does not reset it."""
 
     def view(request):
         request.session.get("x")
-        return who()
+        return user_facts()
 
-    assert answer(view, user_id=7)["Vary"] == "Cookie"
+    assert response_of(view, user_id=7)["Vary"] == "Cookie"
 
 
-def test_without_a_user_in_the_request_there_is_none():
-    """As Open edX writes it: not known, as opposed to nobody."""
+def test_the_user_is_unknown_without_authentication_middleware():
+    """Its id is empty then, and not `None`, as in Open edX."""
     with override_settings(MIDDLEWARE=STACK[2:]):
-        assert said(answer(lambda request: (who(), here("session")))) == "(('', ''), ('',))"
+        assert (
+            text_of(response_of(lambda request: (user_facts(), facts("session"))))
+            == "(('', ''), ('',))"
+        )
 
 
-def test_a_user_whom_the_view_authenticates_is_seen_from_then_on():
-    """Tokens are looked at in the view."""
+def test_a_user_whom_the_view_authenticates_is_in_the_next_event():
+    """Views check tokens."""
 
     def view(request):
-        before = who()
+        before = user_facts()
         request.user = visitors.user(9)
-        during = who()
+        during = user_facts()
         request.user = AnonymousUser()
-        return before, during, who()
+        return before, during, user_facts()
 
     expected = ((None, ""), (9, "user-9"), (None, ""))
-    assert said(answer(view)) == repr(expected)
+    assert text_of(response_of(view)) == repr(expected)
 
 
-def test_a_session_that_begins_in_the_view_is_seen_from_then_on():
-    """Logging in makes one; after logging out, events still say which it was."""
+def test_a_session_that_begins_in_the_view_is_in_the_next_event():
+    """A login creates it. After a logout, events still have the last session."""
 
     def view(request):
-        before = here("session")[0]
+        before = facts("session")[0]
         request.session["x"] = 1
         request.session.save()
-        during = here("session")[0]
+        during = facts("session")[0]
         request.session.flush()
-        return before == "", len(during), here("session")[0] == during
+        return before == "", len(during), facts("session")[0] == during
 
-    assert said(answer(view)) == "(True, 32, True)"
+    assert text_of(response_of(view)) == "(True, 32, True)"
 
 
-def test_a_user_model_without_a_username_says_what_it_has():
-    """Django's own name for the name."""
+def test_the_username_of_a_model_without_that_field():
+    """It is the result of `get_username()`."""
 
     class Person:
         pk = 5
@@ -211,41 +216,41 @@ def test_a_user_model_without_a_username_says_what_it_has():
 
     def view(request):
         request.user = Person()
-        return who()
+        return user_facts()
 
-    assert said(answer(view)) == "(5, 'by-mail')"
+    assert text_of(response_of(view)) == "(5, 'by-mail')"
 
 
-def test_a_user_who_cannot_be_loaded_is_tried_once(caplog):
-    """The request goes on, and the view gets its own error."""
-    tried = []
+def test_loading_a_user_is_tried_once(caplog):
+    """If it fails, the other facts are not affected."""
+    attempts = []
 
     def load():
-        tried.append(1)
+        attempts.append(1)
         raise OSError("no database")
 
     def view(request):
         request.user = SimpleLazyObject(load)
-        return who(), who(), here("path")
+        return user_facts(), user_facts(), facts("path")
 
-    response = answer(view)
+    response = response_of(view)
 
-    assert said(response) == "(('', ''), ('', ''), ('/sync/view',))"
-    assert len(tried) == 1
+    assert text_of(response) == "(('', ''), ('', ''), ('/sync/view',))"
+    assert len(attempts) == 1
 
 
-def test_a_lazy_user_of_another_kind_is_loaded_too():
-    """Whatever middleware put it there."""
+def test_a_lazy_user_of_other_middleware_is_loaded():
+    """It need not be that of Django's middleware."""
 
     def view(request):
         request.user = SimpleLazyObject(lambda: visitors.user(3))
-        return who(), who()
+        return user_facts(), user_facts()
 
-    assert said(answer(view)) == repr(((3, "user-3"),) * 2)
+    assert text_of(response_of(view)) == repr(((3, "user-3"),) * 2)
 
 
-def test_a_lazy_user_of_a_class_of_its_own_is_left_awake():
-    """It cannot be asked to tell of the view's own use, so the page varies in any case."""
+def test_the_response_varies_if_a_lazy_user_has_its_own_class():
+    """It cannot be reset, so the view's own use cannot be detected."""
 
     class Lazy(LazyObject):
         def _setup(self):
@@ -256,125 +261,125 @@ def test_a_lazy_user_of_a_class_of_its_own_is_left_awake():
         nonlocal request
         request = given
         request.user = Lazy()
-        return who(), request.user.username
+        return user_facts(), request.user.username
 
     request = None
-    response = answer(view)
+    response = response_of(view)
 
-    assert said(response) == repr(((3, "user-3"), "user-3"))
+    assert text_of(response) == repr(((3, "user-3"), "user-3"))
     assert response["Vary"] == "Cookie"
 
 
-def test_a_session_that_is_no_longer_valid_ends_as_it_would_for_a_view():
-    """The password was changed: Django ends the session as soon as it looks at the user."""
-    VIEWS["view"] = lambda request: who()
+def test_an_invalid_session_ends_when_an_event_loads_the_user():
+    """As when a view does. For example, the password was changed."""
+    VIEWS["view"] = lambda request: user_facts()
     client = Client()
     client.cookies[settings.SESSION_COOKIE_NAME] = visitors.session_key(7, password="old")
     response = client.get("/sync/view")
 
-    assert said(response) == "(None, '')"
+    assert text_of(response) == "(None, '')"
     assert response.cookies[settings.SESSION_COOKIE_NAME].value == ""
 
 
-def test_a_user_who_is_saved_has_an_id_from_then_on():
-    """Somebody registers."""
+def test_a_user_who_is_saved_has_an_id_in_the_next_event():
+    """For example, during a registration."""
 
     def view(request):
         request.user = visitors.user(None)
-        before = who()[0]
+        before = user_facts()[0]
         request.user.pk = 5
-        return before, who()[0]
+        return before, user_facts()[0]
 
-    assert said(answer(view)) == "(None, 5)"
+    assert text_of(response_of(view)) == "(None, 5)"
 
 
-def test_async_views_load_no_user_and_see_the_one_they_loaded():
-    """A query would block all other requests, and Django would refuse it."""
+def test_events_of_async_views_have_the_user_that_the_view_loaded():
+    """Loading one would block all other requests, so an event does not do it."""
 
     async def view(request):
-        before = who(), [*visitors.LOADED]
+        before = user_facts(), [*visitors.LOADED]
         await request.auser()
-        return before, who()
+        return before, user_facts()
 
-    response = answer(view, is_async=True, user_id=7)
+    response = response_of(view, is_async=True, user_id=7)
 
-    assert said(response) == repr(((("", ""), []), (7, "user-7")))
+    assert text_of(response) == repr(((("", ""), []), (7, "user-7")))
     assert response["Vary"] == "Cookie"
 
 
-def test_async_views_that_load_no_user_do_not_vary():
-    """Asking left no trace."""
+def test_the_response_of_an_async_view_without_a_user_does_not_vary():
+    """Determining the user leaves no trace."""
 
     async def view(request):
-        return who()
+        return user_facts()
 
-    assert not answer(view, is_async=True, user_id=7).has_header("Vary")
+    assert not response_of(view, is_async=True, user_id=7).has_header("Vary")
 
 
 def test_a_thread_of_an_async_view_may_load_the_user():
-    """There a query blocks nobody."""
+    """A query does not block other requests there."""
 
     async def view(request):
-        return await asyncio.to_thread(who), who()
+        return await asyncio.to_thread(user_facts), user_facts()
 
-    assert said(answer(view, is_async=True, user_id=7)) == repr(((7, "user-7"),) * 2)
+    assert text_of(response_of(view, is_async=True, user_id=7)) == repr(((7, "user-7"),) * 2)
 
 
-def test_a_user_whom_an_async_view_authenticates_is_seen_from_then_on():
-    """Even after it looked at nobody."""
+def test_a_user_whom_an_async_view_authenticates_is_in_the_next_event():
+    """Even if the view loaded the anonymous user before."""
 
     async def view(request):
         await request.auser()
-        before = who()
+        before = user_facts()
         request.user = visitors.user(9)
-        return before, who()
+        return before, user_facts()
 
-    assert said(answer(view, is_async=True)) == repr(((None, ""), (9, "user-9")))
+    assert text_of(response_of(view, is_async=True)) == repr(((None, ""), (9, "user-9")))
 
 
 def streamed(seen):
     try:
         for part in (b"1", b"2"):
-            seen.append(here("path"))
+            seen.append(facts("path"))
             yield part
     finally:
-        seen.append(here("path"))
+        seen.append(facts("path"))
 
 
 async def async_streamed(seen):
     try:
         for part in (b"1", b"2"):
-            seen.append(here("path"))
+            seen.append(facts("path"))
             yield part
             await asyncio.sleep(0)
     finally:
-        seen.append(here("path"))
+        seen.append(facts("path"))
 
 
-def test_a_streamed_body_knows_its_request_to_the_last_part():
-    """And between the parts nobody does."""
+def test_a_streamed_body_knows_its_request_up_to_the_last_chunk():
+    """There is no current request between the chunks."""
     seen = []
-    response = answer(lambda request: StreamingHttpResponse(streamed(seen)))
-    between = [here() for _ in response]
+    response = response_of(lambda request: StreamingHttpResponse(streamed(seen)))
+    between = [facts() for _ in response]
 
     assert seen == [("/sync/view",)] * 3
     assert between == [None, None]
     response.close()
-    assert here() is None
+    assert facts() is None
 
 
 def test_a_streamed_body_that_is_closed_early_ends_within_its_request():
-    """The client went away."""
+    """The client disconnected."""
     seen = []
-    response = answer(lambda request: StreamingHttpResponse(streamed(seen)))
+    response = response_of(lambda request: StreamingHttpResponse(streamed(seen)))
     next(iter(response))
     response.close()
 
     assert seen == [("/sync/view",)] * 2
 
 
-def test_an_async_body_knows_its_request_to_the_last_part():
-    """The same, in a loop."""
+def test_an_async_body_knows_its_request_up_to_the_last_chunk():
+    """There is no current request between the chunks."""
     seen = []
 
     async def view(request):
@@ -383,31 +388,31 @@ def test_an_async_body_knows_its_request_to_the_last_part():
     async def read():
         VIEWS["view"] = view
         response = await AsyncClient().get("/async/view")
-        return [(part, here()) async for part in response]
+        return [(part, facts()) async for part in response]
 
     assert asyncio.run(read()) == [(b"1", None), (b"2", None)]
     assert seen == [("/async/view",)] * 3
 
 
-def test_a_task_that_feeds_an_async_body_knows_the_request():
-    """It was started by a view that has returned by now."""
+def test_a_task_that_produces_an_async_body_knows_the_request():
+    """Even after the view that started it has returned."""
     seen = []
 
     async def view(request):
         queue = asyncio.Queue()
-        feeding = asyncio.create_task(feed(queue))
-        return StreamingHttpResponse(parts(queue, feeding))
+        producer = asyncio.create_task(produce(queue))
+        return StreamingHttpResponse(parts(queue, producer))
 
-    async def feed(queue):
+    async def produce(queue):
         for part in (b"1", b""):
             await asyncio.sleep(0)
-            seen.append(here("path"))
+            seen.append(facts("path"))
             await queue.put(part)
 
-    async def parts(queue, feeding):
+    async def parts(queue, producer):
         while part := await queue.get():
             yield part
-        await feeding
+        await producer
 
     async def read():
         VIEWS["view"] = view
@@ -418,8 +423,8 @@ def test_a_task_that_feeds_an_async_body_knows_the_request():
     assert seen == [("/async/view",)] * 2
 
 
-def test_an_iterator_that_cannot_be_closed_is_streamed_too():
-    """Not every one is a generator."""
+def test_an_iterator_that_cannot_be_closed_is_streamed():
+    """It need not be a generator."""
 
     class Parts:
         def __init__(self):
@@ -432,7 +437,7 @@ def test_an_iterator_that_cannot_be_closed_is_streamed_too():
             if not self.left:
                 raise StopAsyncIteration
             self.left -= 1
-            return repr(here("path")).encode()
+            return repr(facts("path")).encode()
 
     async def view(request):
         return StreamingHttpResponse(Parts())
@@ -445,8 +450,8 @@ def test_an_iterator_that_cannot_be_closed_is_streamed_too():
     assert asyncio.run(read()) == [b"('/async/view',)"] * 2
 
 
-def test_a_file_is_handed_on_as_it_is(tmp_path):
-    """So that a server can send it the fast way."""
+def test_a_file_is_passed_on_unchanged(tmp_path):
+    """So that a server can send it efficiently."""
     (tmp_path / "file").write_bytes(b"content")
     whole = FileResponse((tmp_path / "file").open("rb"))
 
@@ -458,8 +463,8 @@ def test_a_file_is_handed_on_as_it_is(tmp_path):
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-def test_an_error_leaves_nothing_behind(is_async):
-    """Django answers it, or not."""
+def test_an_error_ends_the_request(is_async):
+    """Whether Django handles it or not."""
 
     def fail(request):
         raise LookupError
@@ -468,15 +473,15 @@ def test_an_error_leaves_nothing_behind(is_async):
         raise LookupError
 
     with pytest.raises(LookupError):
-        answer(afail if is_async else fail, is_async=is_async)
+        response_of(afail if is_async else fail, is_async=is_async)
     with pytest.raises(LookupError):
         TrackMiddleware(fail)(RequestFactory().get("/"))
 
-    assert here() is None
+    assert facts() is None
 
 
-def test_a_request_that_is_cancelled_leaves_nothing_behind():
-    """The client went away before there was a response."""
+def test_a_cancellation_ends_the_request():
+    """The client disconnected before there was a response."""
 
     async def cancelled(request):
         raise asyncio.CancelledError
@@ -484,13 +489,13 @@ def test_a_request_that_is_cancelled_leaves_nothing_behind():
     async def serve():
         with pytest.raises(asyncio.CancelledError):
             await TrackMiddleware(cancelled)(RequestFactory().get("/"))
-        return here()
+        return facts()
 
     assert asyncio.run(serve()) is None
 
 
 def sync_only(get_response):
-    """Middleware of the oldest kind."""
+    """Return middleware that supports sync projects only."""
 
     def middleware(request):
         response = get_response(request)
@@ -502,31 +507,31 @@ def sync_only(get_response):
 
 @pytest.mark.parametrize("place", [0, 3])
 @pytest.mark.parametrize("is_async", [False, True])
-def test_middleware_that_is_only_sync_may_stand_before_and_behind(place, is_async):
-    """Django then changes between threads and the loop on the way."""
+def test_sync_middleware_may_be_before_and_after(place, is_async):
+    """Django switches between threads and the event loop then."""
 
     async def aview(request):
-        return here("path")
+        return facts("path")
 
     def view(request):
-        return here("path")
+        return facts("path")
 
     stack = [*STACK[:place], f"{__name__}.sync_only", *STACK[place:]]
     with override_settings(MIDDLEWARE=stack):
-        response = answer(aview if is_async else view, is_async=is_async)
+        response = response_of(aview if is_async else view, is_async=is_async)
 
-    assert said(response) == repr((f"/{'async' if is_async else 'sync'}/view",))
+    assert text_of(response) == repr((f"/{'async' if is_async else 'sync'}/view",))
     assert response["X-Sync"] == "yes"
-    assert here() is None
+    assert facts() is None
 
 
 def test_trusted_proxies_are_a_setting():
-    """Without it, the peer's address is all that counts."""
+    """Without it, the address of the peer is used."""
     request = {"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_FOR": "6.6.6.6, 203.0.113.9"}
-    assert said(answer(lambda request: here("ip"), **request)) == "('10.0.0.1',)"
+    assert text_of(response_of(lambda request: facts("ip"), **request)) == "('10.0.0.1',)"
 
     with override_settings(EVENT_TRACKING_TRUSTED_PROXIES=["10.0.0.0/8"]):
-        assert said(answer(lambda request: here("ip"), **request)) == "('203.0.113.9',)"
+        assert text_of(response_of(lambda request: facts("ip"), **request)) == "('203.0.113.9',)"
 
 
 @pytest.mark.parametrize(
@@ -539,32 +544,32 @@ def test_trusted_proxies_are_a_setting():
         {"EVENT_TRACKING_REQUEST_EVENTS": "legacy", "TRACKING_IGNORE_URL_PATTERNS": [b"x"]},
     ],
 )
-def test_a_wrong_setting_keeps_the_site_from_starting(wrong):
-    """It names the setting. Nobody's address is believed by mistake."""
+def test_a_wrong_setting_stops_the_site_from_starting(wrong):
+    """The error has the name of the setting."""
     with override_settings(**wrong), pytest.raises(ImproperlyConfigured) as raised:
         TrackMiddleware(None)
 
     assert str(raised.value).startswith([*wrong][-1])
 
 
-def test_threads_and_tasks_at_once_see_only_their_own_requests():
-    """Fifty async requests, one loop, interleaved."""
+def test_concurrent_requests_have_their_own_facts():
+    """Fifty async requests, interleaved in one event loop."""
 
     async def view(request):
         await asyncio.sleep(0)
-        return here("query")
+        return facts("query")
 
-    async def ask(number):
+    async def get(number):
         response = await AsyncClient().get(f"/async/view?{number}")
-        return said(response)
+        return text_of(response)
 
     async def main():
         VIEWS["view"] = view
-        return await asyncio.gather(*(ask(number) for number in range(50)))
+        return await asyncio.gather(*(get(number) for number in range(50)))
 
     assert asyncio.run(main()) == [f"('{number}',)" for number in range(50)]
 
 
-def test_the_middleware_is_found_by_its_path():
+def test_the_middleware_has_its_documented_path():
     """It needs no application in INSTALLED_APPS."""
     assert sys.modules["eventtracking.django.middleware"].TrackMiddleware is TrackMiddleware

@@ -1,4 +1,4 @@
-"""A Django project, served by Django's own server, by gunicorn and by uvicorn, over HTTP."""
+"""A Django project served by Django's server, gunicorn and uvicorn, over HTTP."""
 
 import pytest
 import visitors
@@ -25,7 +25,7 @@ def of(events, path):
     return [event for event in events if event["data"]["of"] == path]
 
 
-def check_own_facts(events):
+def check_facts(events):
     for event in events:
         path, found = event["data"]["of"], event["context"]
         user = path.rpartition("/")[2]
@@ -39,32 +39,32 @@ def check_own_facts(events):
 
 
 @pytest.mark.parametrize("site", SYNC, indirect=True)
-def test_fifty_users_at_once_each_have_their_own_facts(site):
-    """On pages and in streams, in threads that serve one after the other."""
+def test_fifty_concurrent_users_have_their_own_facts(site):
+    """On pages and in streams, in threads that serve many requests."""
 
     def visit(user):
-        asking = headers(user)
+        own = headers(user)
         connection = site.connection()
         for path in (f"/page/{user}", f"/stream/{user}", f"/page/{user}"):
-            site.get(path, connection, **asking)
+            site.get(path, connection, **own)
         connection.close()
 
     site.crowd(visit)
     events = site.events()
 
     assert len(events) == 50 * 6
-    check_own_facts(events)
+    check_facts(events)
 
 
 @pytest.mark.parametrize("site", ["uvicorn"], indirect=True)
-def test_fifty_users_of_an_async_server_each_have_their_own_facts(site):
-    """In sync views, async views, their tasks and threads, and async streams."""
+def test_fifty_concurrent_users_of_an_async_server_have_their_own_facts(site):
+    """In sync views, in async views, in their tasks and threads, and in async streams."""
 
     def visit(user):
-        asking = headers(user)
+        own = headers(user)
         connection = site.connection()
         for path in (f"/page/{user}", f"/apage/{user}", f"/astream/{user}"):
-            site.get(path, connection, **asking)
+            site.get(path, connection, **own)
         connection.close()
 
     site.crowd(visit)
@@ -73,15 +73,15 @@ def test_fifty_users_of_an_async_server_each_have_their_own_facts(site):
     assert len(events) == 50 * (1 + 3 + 4)
     streamed = [event for event in events if event["name"] in ("part", "closed")]
     assert {event["context"]["user_id"] for event in streamed} == {""}
-    check_own_facts([event for event in events if event not in streamed])
+    check_facts([event for event in events if event not in streamed])
     for event in streamed:
         user = event["data"]["of"].rpartition("/")[2]
         assert event["context"]["agent"] == f"agent-{user}"
 
 
 @pytest.mark.parametrize("site", [*SYNC, "uvicorn"], indirect=True)
-def test_a_request_leaves_nothing_behind(site):
-    """Not on its thread, not on its connection, whether it ended well or not."""
+def test_nothing_remains_of_a_request(site):
+    """On its thread and connection, after a success or an error."""
     connection = site.connection()
     for number in range(10):
         site.get(f"/page/{number}", connection, **headers(number))
@@ -100,8 +100,8 @@ def test_a_request_leaves_nothing_behind(site):
     [*((server, "/stream/endless") for server in SYNC), ("uvicorn", "/astream/endless")],
     indirect=["site"],
 )
-def test_a_client_that_goes_away_ends_the_stream_within_its_request(site, path):
-    """What the body does at its end is tracked like its parts; the next request is its own."""
+def test_the_stream_of_a_client_that_disconnects_ends_within_its_request(site, path):
+    """The events of the next request have its own facts."""
     site.hang_up(path, **headers(1))
     site.get("/untracked")
     site.get("/page/2", **headers(2))
@@ -115,8 +115,8 @@ def test_a_client_that_goes_away_ends_the_stream_within_its_request(site, path):
 
 
 @pytest.mark.parametrize("site", ["django", "uvicorn"], indirect=True)
-def test_asking_for_the_user_shows_in_no_response(site):
-    """A cache in front of the site goes on working."""
+def test_determining_the_user_does_not_change_the_response(site):
+    """A cache in front of the site keeps working."""
     response, _ = site.request("/page/7", **headers(7))
     user_ids = [event["context"]["user_id"] for event in site.events()]
 

@@ -1,4 +1,4 @@
-"""One event a request, for readers that know it from Open edX."""
+"""An event for each request, as in Open edX."""
 
 import asyncio
 import json
@@ -60,12 +60,12 @@ def captured():
             yield events
 
 
-def of_requests(events):
+def request_events(events):
     return [event for event in events if event["name"] != "from the view"]
 
 
 def test_each_request_is_an_event_before_its_view_runs(captured):
-    """Named by its path, with its parameters as text."""
+    """Its name is the path, and its data are the parameters as text."""
     Client().get("/courses/course-v1:X+Y+Z/about?token=abc&password=p&a=1&a=2")
 
     first, second = captured
@@ -76,8 +76,8 @@ def test_each_request_is_an_event_before_its_view_runs(captured):
     assert second["name"] == "from the view"
 
 
-def test_its_context_is_that_of_a_server_event(captured):
-    """With the course that the URL is about. The view's own events have none of this."""
+def test_the_event_has_the_context_of_a_server_event(captured):
+    """With the course in the URL. The events of the view do not have these fields."""
     client = Client()
     client.cookies[settings.SESSION_COOKIE_NAME] = visitors.session_key(7)
     client.get("/courses/course-v1:X+Y+Z/about")
@@ -97,7 +97,7 @@ def test_its_context_is_that_of_a_server_event(captured):
     )
 
 
-def test_the_query_may_name_the_course(captured):
+def test_the_course_may_be_in_the_query(captured):
     """The whole URL is searched."""
     Client().get("/?next=/courses/O/C/R")
 
@@ -119,7 +119,7 @@ def test_the_query_may_name_the_course(captured):
     ],
 )
 def test_passwords_are_censored(captured, name):
-    """In the query and in a form, however they are written."""
+    """In the query and in a form, in any case."""
     Client().post(f"/form?{name}=hunter2", {name: "hunter2"}, follow=False)
     Client().post(
         f"/form?{name}=hunter2",
@@ -127,15 +127,15 @@ def test_passwords_are_censored(captured, name):
         content_type="application/x-www-form-urlencoded",
     )
 
-    assert json.loads(of_requests(captured)[1]["data"]) == {
+    assert json.loads(request_events(captured)[1]["data"]) == {
         "GET": {name: "********"},
         "POST": {name: "********", "x": ["1"]},
     }
     assert "hunter2" not in str([event["data"] for event in captured])
 
 
-def test_a_long_text_is_cut(captured):
-    """To 512 characters, as readers know it."""
+def test_a_long_text_is_truncated(captured):
+    """To 512 characters, as in Open edX."""
     Client().get("/", {"a": "x" * 1000})
 
     assert len(captured[0]["data"]) == 512
@@ -146,25 +146,25 @@ def test_a_long_text_is_cut(captured):
     "path", ["/event", "/event/x", "/login", "/heartbeat", "/segmentio/event", "/performance"]
 )
 def test_some_paths_are_ignored(captured, path):
-    """Those that Open edX ignores. Events of their views are tracked."""
+    """Those that Open edX ignores. Other events of their views are emitted."""
     Client().get(path)
 
     assert [event["name"] for event in captured] == ["from the view"]
     assert captured[0]["context"]["path"] == path
 
 
-def test_a_setting_says_which_paths_are_ignored(captured):
-    """From their beginning on."""
+def test_the_ignored_paths_are_a_setting(captured):
+    """Its regular expressions match the beginning of a path."""
     with override_settings(TRACKING_IGNORE_URL_PATTERNS=["/a", r".*\.png$"]):
         client = Client()
         for path in ("/abc", "/x/y.png", "/b/a", "/event"):
             client.get(path)
 
-    assert [event["name"] for event in of_requests(captured)] == ["/b/a", "/event"]
+    assert [event["name"] for event in request_events(captured)] == ["/b/a", "/event"]
 
 
-def test_an_upload_is_left_to_the_view(captured):
-    """It chooses its handlers and reads its files."""
+def test_an_upload_is_not_read_before_the_view(captured):
+    """The view can still replace the upload handlers."""
     from django.core.files.base import ContentFile
 
     Client().post("/upload", {"file": ContentFile(b"content", name="f"), "password": "p"})
@@ -176,22 +176,22 @@ def test_an_upload_is_left_to_the_view(captured):
 @pytest.mark.parametrize(
     "kind", ["application/json", "text/plain", "multipart/form-data; boundary=b"]
 )
-def test_a_raw_body_is_left_to_the_view(captured, kind):
-    """It reads the stream itself."""
+def test_a_raw_body_is_not_read_before_the_view(captured, kind):
+    """The view can still read the stream."""
     Client().generic("POST", "/raw", b"raw \xff bytes", content_type=kind)
 
     assert READ == [b"raw \xff bytes"]
 
 
-def test_a_form_can_be_read_in_every_way_afterwards(captured):
-    """As a body, as parameters, and with handlers of the view's choice."""
+def test_a_view_can_read_a_form_in_any_way(captured):
+    """As a body, as parameters, and with its own upload handlers."""
     Client().post("/form", "a=1&a=2", content_type="application/x-www-form-urlencoded")
 
     assert READ == [(b"a=1&a=2", {"a": ["1", "2"]})]
 
 
-def test_a_form_that_cannot_be_read_is_an_event_about_that(captured):
-    """The request goes on to its own error."""
+def test_the_event_of_a_form_that_cannot_be_read_has_the_exception(captured):
+    """The view gets the same exception."""
     with override_settings(DATA_UPLOAD_MAX_MEMORY_SIZE=3):
         response = Client().post(
             "/form", "a=1&b=2", content_type="application/x-www-form-urlencoded"
@@ -204,16 +204,16 @@ def test_a_form_that_cannot_be_read_is_an_event_about_that(captured):
     }
 
 
-def test_a_view_that_fails_was_tracked_already(captured):
-    """What becomes of a request is never looked at."""
+def test_the_event_does_not_depend_on_the_success_of_the_view(captured):
+    """It is emitted before the view runs."""
     with pytest.raises(LookupError):
         Client().get("/boom")
 
     assert [event["name"] for event in captured] == ["/boom", "from the view"]
 
 
-def test_in_an_async_project_the_user_is_known_too(captured):
-    """The event is emitted in a thread, where loading one blocks nobody."""
+def test_the_event_has_the_user_in_an_async_project(captured):
+    """It is emitted in a thread, where a query does not block other requests."""
     client = AsyncClient()
     client.cookies[settings.SESSION_COOKIE_NAME] = visitors.session_key(7)
 
@@ -224,15 +224,15 @@ def test_in_an_async_project_the_user_is_known_too(captured):
     assert captured[0]["data"] == '{"GET": {"password": "********"}, "POST": {}}'
 
 
-def test_the_context_of_the_request_event_ends_with_it(captured):
-    """Nothing of it is left in the tracker."""
+def test_the_context_of_the_event_is_exited(captured):
+    """Later events do not have it."""
     Client().get("/")
 
     assert dict(get_tracker().located_context) == {}
 
 
-def test_without_a_tracker_there_is_nothing_to_emit(captured, caplog):
-    """Tracking is disabled: no warning at every request either."""
+def test_no_event_is_emitted_without_a_tracker(captured, caplog):
+    """Nor is a warning logged for each request while tracking is disabled."""
     TRACKERS.clear()
     asyncio.run(AsyncClient().get("/async"))
 
@@ -240,8 +240,8 @@ def test_without_a_tracker_there_is_nothing_to_emit(captured, caplog):
     assert caplog.messages == []
 
 
-def test_without_the_setting_there_are_no_request_events(captured):
-    """That is the default."""
+def test_request_events_are_disabled_by_default(captured):
+    """Any false value disables them."""
     for off in (None, False, ""):
         with override_settings(EVENT_TRACKING_REQUEST_EVENTS=off):
             Client().get("/")

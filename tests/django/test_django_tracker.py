@@ -1,4 +1,4 @@
-"""The tracker that Django settings describe."""
+"""The tracker of a Django project, built from its settings."""
 
 import datetime
 import json
@@ -16,11 +16,11 @@ from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.locator import ContextVarLocator
 from eventtracking.tracker import Tracker, get_tracker
 
-KEEPER = {"ENGINE": "django_fakes.Keeper", "OPTIONS": {"label": "a"}}
+RECORDING = {"ENGINE": "django_fakes.RecordingBackend", "OPTIONS": {"label": "a"}}
 
 
-def test_the_three_settings_make_a_tracker():
-    """Processors, backends and the switch, under the names that event-tracking gave them."""
+def test_a_tracker_is_built_from_three_settings():
+    """Processors, backends and the switch have the names of event-tracking."""
     names = (
         django_tracker.DJANGO_BACKEND_SETTING_NAME,
         django_tracker.DJANGO_PROCESSOR_SETTING_NAME,
@@ -28,7 +28,7 @@ def test_the_three_settings_make_a_tracker():
     )
     processors = [{"ENGINE": "django_fakes.make_tag"}]
 
-    with override_settings(**dict(zip(names, [{"k": KEEPER}, processors, True], strict=True))):
+    with override_settings(**dict(zip(names, [{"k": RECORDING}, processors, True], strict=True))):
         tracker = DjangoTracker()
 
     assert isinstance(tracker, Tracker)
@@ -37,23 +37,25 @@ def test_the_three_settings_make_a_tracker():
     assert tracker.processors == [django_fakes.tag]
 
 
-def test_no_settings_make_a_tracker_without_backends():
-    """As in event-tracking; `None` counts as empty."""
+def test_a_tracker_without_settings_has_no_backends():
+    """As in event-tracking. `None` counts as empty."""
     with override_settings(EVENT_TRACKING_BACKENDS=None, EVENT_TRACKING_PROCESSORS=None):
         assert dict(DjangoTracker().backends) == {}
     assert dict(DjangoTracker().backends) == {}
 
 
 def test_the_settings_may_have_other_names():
-    """A site can run a second tracker beside the first."""
-    with override_settings(MINE={"k": KEEPER}, MY_PROCESSORS=[{"ENGINE": "django_fakes.make_tag"}]):
+    """A site can have a second tracker."""
+    with override_settings(
+        MINE={"k": RECORDING}, MY_PROCESSORS=[{"ENGINE": "django_fakes.make_tag"}]
+    ):
         tracker = DjangoTracker("MINE", processors_settings_name="MY_PROCESSORS")
 
     assert (list(tracker.backends), len(tracker.processors)) == (["k"], 1)
 
 
 def test_problems_are_reported_under_the_names_of_the_settings():
-    """The path leads to the line in settings.py."""
+    """So that a developer finds the line in settings.py."""
     with override_settings(MINE={"k": None}), pytest.raises(ImproperlyConfigured) as raised:
         DjangoTracker("MINE")
 
@@ -61,38 +63,38 @@ def test_problems_are_reported_under_the_names_of_the_settings():
 
 
 def test_settings_are_read_once():
-    """A tracker stays what it was when it was made."""
+    """Later changes do not affect a tracker."""
     tracker = DjangoTracker()
-    with override_settings(EVENT_TRACKING_BACKENDS={"k": KEEPER}):
+    with override_settings(EVENT_TRACKING_BACKENDS={"k": RECORDING}):
         assert dict(tracker.backends) == {}
 
 
-def test_naive_datetimes_do_not_follow_the_time_zone_of_django():
-    """A site that shows its pages in New York still writes UTC."""
+def test_naive_datetimes_are_not_in_the_time_zone_of_django():
+    """A site that shows its pages in New York still logs UTC."""
     DjangoTracker()
 
-    assert instant() == "2026-07-01T12:00:00+00:00"
+    assert encoded_noon() == "2026-07-01T12:00:00+00:00"
 
 
-def test_naive_datetimes_follow_the_time_zone_of_the_events():
-    """It has a setting of its own."""
+def test_naive_datetimes_are_in_the_time_zone_of_the_events():
+    """It has its own setting."""
     with override_settings(EVENT_TRACKING_TIME_ZONE="Europe/Paris"):
         DjangoTracker()
 
-    assert instant() == "2026-07-01T10:00:00+00:00"
+    assert encoded_noon() == "2026-07-01T10:00:00+00:00"
 
 
 def test_the_default_tracker_is_replaced_when_tracking_is_enabled():
-    """And nothing is returned, as in event-tracking."""
-    with override_settings(EVENT_TRACKING_ENABLED=True, EVENT_TRACKING_BACKENDS={"k": KEEPER}):
+    """The function returns nothing, as in event-tracking."""
+    with override_settings(EVENT_TRACKING_ENABLED=True, EVENT_TRACKING_BACKENDS={"k": RECORDING}):
         assert override_default_tracker() is None
 
     assert list(get_tracker().backends) == ["k"]
 
 
 @pytest.mark.parametrize("settings", [{}, {"EVENT_TRACKING_ENABLED": False}])
-def test_nothing_is_registered_unless_tracking_is_enabled(settings):
-    """In Django the default is off."""
+def test_no_tracker_is_registered_unless_tracking_is_enabled(settings):
+    """In Django, it is disabled by default."""
     with override_settings(**settings):
         override_default_tracker()
 
@@ -100,7 +102,7 @@ def test_nothing_is_registered_unless_tracking_is_enabled(settings):
         get_tracker()
 
 
-def test_disabling_later_leaves_the_tracker_in_place():
+def test_a_registered_tracker_remains_when_tracking_is_disabled():
     """As in event-tracking."""
     with override_settings(EVENT_TRACKING_ENABLED=True):
         override_default_tracker()
@@ -119,7 +121,7 @@ def test_the_package_can_be_imported_before_django_is_configured():
     assert done.stdout == "DjangoTracker\n"
 
 
-def instant():
-    """Return what the library writes for noon without a time zone."""
+def encoded_noon():
+    """Return the encoded form of noon without a time zone."""
     noon = datetime.datetime.fromisoformat("2026-07-01T12:00:00")
     return json.loads(serialization.encode({"at": noon}))["at"]

@@ -13,7 +13,7 @@ from eventtracking.backends.memory import MemoryBackend
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.openedx import segment
 from eventtracking.processors.request_context import RequestContext
-from eventtracking.request import AskedVisitor, RequestFacts, TrustedProxies, Visit
+from eventtracking.request import CallbackVisitor, EnvironFacts, RequestScope, TrustedProxies
 from eventtracking.stats import LogThrottle
 from eventtracking.tracker import Tracker, register_tracker
 
@@ -105,9 +105,9 @@ def test_missing_values_are_added_from_the_request(client, processors, ip):
     """The `RequestContext` of the tracker selects the facts. Without one, all are added."""
     register_tracker(Tracker(processors=processors))
     environ = {"REMOTE_ADDR": "203.0.113.9", "PATH_INFO": "/courses/x", "HTTP_USER_AGENT": "UA"}
-    visitor = AskedVisitor(None, session=None, user=None)
-    facts = RequestFacts(lambda: environ, visitor=visitor, trusted_proxies=TrustedProxies())
-    with Visit(facts):
+    visitor = CallbackVisitor(None)
+    facts = EnvironFacts(lambda: environ, visitor=visitor, trusted_proxies=TrustedProxies())
+    with RequestScope(facts):
         segment.track(7, "a.b")
 
     found = context_of(client)

@@ -10,10 +10,10 @@ from eventtracking.processors.request_context import RequestContext
 from eventtracking.request import (
     DEFAULT_FACTS,
     FACTS,
-    AskedVisitor,
-    RequestFacts,
+    CallbackVisitor,
+    EnvironFacts,
+    RequestScope,
     TrustedProxies,
-    Visit,
 )
 from eventtracking.tracker import Tracker
 
@@ -25,11 +25,11 @@ ENVIRON = {
 }
 
 
-def visit(environ=ENVIRON, user=None):
-    return Visit(
-        RequestFacts(
+def request_scope(environ=ENVIRON, user=None):
+    return RequestScope(
+        EnvironFacts(
             lambda: environ,
-            visitor=AskedVisitor(None, session=None, user=user),
+            visitor=CallbackVisitor(None, user=user),
             trusted_proxies=TrustedProxies(),
         )
     )
@@ -37,7 +37,7 @@ def visit(environ=ENVIRON, user=None):
 
 def context(processor, environ=ENVIRON, **entered):
     event = {"name": "n", "data": {}, "context": entered}
-    with visit(environ):
+    with request_scope(environ):
         return processor(event)["context"]
 
 
@@ -78,7 +78,7 @@ def test_the_event_passed_in_is_not_changed():
     """Two events of a request share no mutable value."""
     processor = RequestContext(fields=["campaign", "ip"])
     event = {"name": "n", "data": {}, "context": {}}
-    with visit():
+    with request_scope():
         first, second = processor(event), processor(event)
     first["context"]["campaign"]["source"] = first["context"]["ip"] = "changed"
 
@@ -118,7 +118,7 @@ def test_two_processors_do_not_share_cached_facts():
         RequestContext(fields=["ip"], anonymize_ip=True),
     )
     event = {"name": "n", "data": {}, "context": {}}
-    with visit():
+    with request_scope():
         found = [each(event)["context"]["ip"] for each in (plain, anonymous, plain)]
 
     assert found == ["203.0.113.9", "203.0.113.0", "203.0.113.9"]
@@ -129,7 +129,7 @@ def test_a_user_who_logs_in_during_a_request_is_in_later_events():
     users = [(None, "")]
     backend = MemoryBackend()
     tracker = Tracker({"memory": backend}, processors=[RequestContext()])
-    with visit(user=lambda _: users[-1]):
+    with request_scope(user=lambda _: users[-1]):
         tracker.emit("before")
         users.append((7, "ana"))
         tracker.emit("after")

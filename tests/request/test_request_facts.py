@@ -1,4 +1,4 @@
-"""What the facts of a request are, one by one."""
+"""The facts about a request, one by one."""
 
 import hashlib
 import logging
@@ -6,22 +6,22 @@ import logging
 import pytest
 
 from eventtracking import request
-from eventtracking.request import AskedVisitor, RequestFacts, TrustedProxies, session_digest
+from eventtracking.request import CallbackVisitor, EnvironFacts, TrustedProxies, session_digest
 from eventtracking.request import facts as request_facts
 from eventtracking.stats import LogThrottle
 
 
 def facts(environ=None, *, session=None, user=None, **headers):
     named = {f"HTTP_{name.upper()}": value for name, value in headers.items()}
-    return RequestFacts(
+    return EnvironFacts(
         lambda: {**(environ or {}), **named},
-        visitor=AskedVisitor({}, session=session, user=user),
+        visitor=CallbackVisitor({}, session=session, user=user),
         trusted_proxies=TrustedProxies(),
     )
 
 
-def test_the_facts_are_a_mapping_of_fifteen():
-    """Ten of them are what Open edX always logged."""
+def test_the_facts_are_a_mapping_of_fifteen_names():
+    """Open edX has always logged ten of them."""
     assert len(request.DEFAULT_FACTS) == 10
     assert [*facts()] == [*request.FACTS]
     assert len(facts()) == 15
@@ -31,8 +31,8 @@ def test_the_facts_are_a_mapping_of_fifteen():
         facts()["color"]
 
 
-def test_a_request_without_anything_has_empty_facts():
-    """The ones that old readers know, as they know them."""
+def test_the_facts_of_an_empty_request_are_empty():
+    """The facts that Open edX logs have its empty values."""
     assert dict(facts()) == {
         **dict.fromkeys(request.FACTS, ""),
         "client_id": None,
@@ -40,8 +40,8 @@ def test_a_request_without_anything_has_empty_facts():
     }
 
 
-def test_plain_facts_come_from_the_environ():
-    """The path without the query, and the server's name rather than the Host header."""
+def test_most_facts_are_variables_of_the_environ():
+    """The host is the name of the server, not the Host header."""
     found = facts(
         {
             "REQUEST_METHOD": "PUT",
@@ -66,7 +66,7 @@ def test_plain_facts_come_from_the_environ():
         "method": "PUT",
         "query": "b=%20c",
     }
-    assert repr(found) == "<RequestFacts PUT /a/ü>"
+    assert repr(found) == "<EnvironFacts PUT /a/ü>"
 
 
 @pytest.mark.parametrize("value", ["caf\xe9 \xff", b"caf\xe9 \xff"])
@@ -92,12 +92,12 @@ def test_latin_1_headers_survive(value):
         (";;= ;", None),
     ],
 )
-def test_the_client_id_is_what_follows_the_second_dot_of_its_cookie(cookie, expected):
-    """A malformed cookie is an empty id; no cookie is none at all."""
+def test_the_client_id_is_the_text_after_the_second_dot_of_the_cookie(cookie, expected):
+    """It is empty if the cookie is malformed, and `None` without a cookie."""
     assert facts(cookie=cookie)["client_id"] == expected
 
 
-def test_without_the_cookie_a_header_names_the_client():
+def test_without_the_cookie_the_client_id_is_in_a_header():
     """Mobile applications have no cookies. The cookie wins."""
     assert facts(x_edx_ga_client_id="9.8")["client_id"] == "9.8"
     assert facts(x_edx_ga_client_id="9.8", cookie="_ga=GA1.2.1.2")["client_id"] == "1.2"
@@ -116,8 +116,8 @@ def test_without_the_cookie_a_header_names_the_client():
         ("_ga=GS1.1.5", ""),
     ],
 )
-def test_the_session_of_google_analytics_is_in_the_cookie_of_ga4(cookie, expected):
-    """In its first format and in its second."""
+def test_the_google_analytics_session_is_in_the_cookie_of_ga4(cookie, expected):
+    """In both formats of the cookie."""
     assert facts(cookie=cookie)["ga_session_id"] == expected
 
 
@@ -138,7 +138,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
         ("abc-123", f"00-{TRACE}-00f067aa0ba902b7-01", "abc-123"),
         ("two words", f"00-{TRACE}-00f067aa0ba902b7-01", TRACE),
         ("", f"00-{TRACE}-00f067aa0ba902b7-01", TRACE),
-        ("", f"cc-{TRACE}-00f067aa0ba902b7-01-what-comes", TRACE),
+        ("", f"cc-{TRACE}-00f067aa0ba902b7-01-something-new", TRACE),
         ("", f"00-{TRACE}-00f067aa0ba902b7-01-more", ""),
         ("", f"ff-{TRACE}-00f067aa0ba902b7-01", ""),
         ("", f"00-{'0' * 32}-00f067aa0ba902b7-01", ""),
@@ -148,28 +148,28 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
         ("", "nonsense", ""),
     ],
 )
-def test_a_request_id_is_believed_only_if_it_looks_like_one(request_id, traceparent, expected):
-    """It ends in logs, and a client may have written it."""
+def test_only_a_valid_request_id_is_used(request_id, traceparent, expected):
+    """A client may have written it, and it is logged."""
     assert facts(x_request_id=request_id, traceparent=traceparent)["request_id"] == expected
 
 
 def test_a_campaign_is_the_utm_parameters_without_their_prefix():
-    """The first of each; what is empty says nothing."""
+    """The first parameter of each name counts, and empty ones are left out."""
     query = "utm_source=mail&x=1&utm_medium=a%20b+c&utm_source=other&utm_=1&utm_term=&autm_x=2"
 
     assert facts({"QUERY_STRING": query})["campaign"] == {"source": "mail", "medium": "a b c"}
 
 
-def test_changing_a_campaign_changes_it_for_nobody_else():
-    """The next event of the request has a mapping of its own."""
+def test_a_changed_campaign_does_not_affect_the_next_event():
+    """Each event gets its own mapping."""
     found = facts({"QUERY_STRING": "utm_source=mail"})
     found["campaign"]["source"] = "changed"
 
     assert found["campaign"] == {"source": "mail"}
 
 
-def test_a_session_shows_as_32_digits_that_lead_back_to_nothing():
-    """SHAKE-128 over the secret and the key, as Open edX writes it."""
+def test_the_digest_of_a_session_has_32_digits():
+    """It is SHAKE-128 of the secret and the key, as in Open edX."""
     expected = hashlib.shake_128(b"secret\xc3\xbckey").hexdigest(16)
 
     assert session_digest("secretü", "key") == expected
@@ -178,12 +178,12 @@ def test_a_session_shows_as_32_digits_that_lead_back_to_nothing():
     assert session_digest("secret", "") == ""
 
 
-def test_nothing_is_read_before_somebody_asks_and_nothing_twice():
-    """The way to the environ is gone once."""
+def test_nothing_is_read_before_it_is_needed_and_nothing_twice():
+    """This holds for the environ, the session and the user."""
     calls = []
-    found = RequestFacts(
+    found = EnvironFacts(
         lambda: calls.append("environ") or {"HTTP_COOKIE": "_ga=GA1.2.1.2"},
-        visitor=AskedVisitor(
+        visitor=CallbackVisitor(
             None,
             session=lambda _: calls.append("session") or "s",
             user=lambda _: calls.append("user") or (7, "ana"),
@@ -196,8 +196,8 @@ def test_nothing_is_read_before_somebody_asks_and_nothing_twice():
     assert sorted(calls) == ["environ", "session", "user"]
 
 
-def test_who_is_not_known_yet_is_asked_for_again():
-    """People log in while a request runs."""
+def test_a_user_who_is_not_known_yet_is_read_again():
+    """Users log in while a request runs."""
     known = {}
     found = facts(
         session=lambda _: known.get("session"), user=lambda _: known.get("user", (None, ""))
@@ -209,13 +209,13 @@ def test_who_is_not_known_yet_is_asked_for_again():
     assert (before, after) == (("", None, ""), ("s", 7, "ana"))
 
 
-def test_a_fact_that_cannot_be_worked_out_is_empty_and_said_once(caplog, monkeypatch):
-    """The other facts are there, the request goes on, and the log is not flooded."""
+def test_a_fact_that_cannot_be_determined_is_empty_and_logged_once(caplog, monkeypatch):
+    """The other facts are not affected, and the log is not flooded."""
     monkeypatch.setattr(request_facts, "_throttle", LogThrottle())
-    asked = []
+    calls = []
 
     def broken(_):
-        asked.append(1)
+        calls.append(1)
         raise OSError("no database")
 
     found = facts({"PATH_INFO": "/p", "REMOTE_ADDR": 5}, session=broken, user=broken)
@@ -224,14 +224,14 @@ def test_a_fact_that_cannot_be_worked_out_is_empty_and_said_once(caplog, monkeyp
 
     assert (seen["session"], seen["user_id"], seen["username"], seen["ip"]) == ("", "", "", "")
     assert seen["path"] == "/p"
-    assert len(asked) == 2
+    assert len(calls) == 2
     assert sorted(record.args[0] for record in caplog.records) == ["ip", "session", "user_id"]
     assert "no database" in caplog.text
 
 
 @pytest.mark.parametrize("user", [None, (), "", ("", "")])
-def test_a_function_may_know_no_user(user):
-    """In any way of saying so."""
+def test_the_user_may_be_unknown(user):
+    """The function may return any empty value."""
     found = facts(user=lambda _: user)
 
     assert (found["user_id"], found["username"]) == ("", "")

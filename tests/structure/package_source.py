@@ -41,8 +41,10 @@ INTERNAL = (
     "eventtracking.backends.timeouts",
     "eventtracking.commands",
     "eventtracking.destinations",
+    "eventtracking.django.request_facts",
     "eventtracking.redaction",
     "eventtracking.truncation",
+    "eventtracking.web.middleware",
 )
 
 

@@ -33,8 +33,12 @@ NETWORK = {
 HEAVY = {"dataclasses", "decimal", "difflib", "inspect", "json", "orjson", "pdb", "pkgutil", "pytz"}
 HEAVY |= {"six", "tempfile", "tomllib", "unittest", "uuid", "zoneinfo"}
 
-# Doors load what stands behind them.
-DOORS = ("eventtracking.django", "eventtracking.openedx.management", "eventtracking.pytest_plugin")
+# Integrations load their frameworks.
+INTEGRATIONS = (
+    "eventtracking.django",
+    "eventtracking.openedx.management",
+    "eventtracking.pytest_plugin",
+)
 
 # Programs, not leaves: whoever runs one wants all of it.
 PROGRAMS = ("eventtracking.cli", "eventtracking.__main__")
@@ -82,11 +86,11 @@ def among(loaded, forbidden):
 
 
 def leaves():
-    doors = (*DOORS, *PROGRAMS)
+    others = (*INTEGRATIONS, *PROGRAMS)
     return [
         name
         for name in modules()
-        if is_for_users(name) and not any(f"{name}.".startswith(f"{door}.") for door in doors)
+        if is_for_users(name) and not any(f"{name}.".startswith(f"{other}.") for other in others)
     ]
 
 

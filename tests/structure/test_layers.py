@@ -63,11 +63,8 @@ ALLOWED = {
     ("eventtracking.pytest_plugin", "eventtracking.testing"): (
         "pytest loads every plugin, before coverage is measured and in projects without events"
     ),
-    ("eventtracking.web.wsgi", "eventtracking.web.collector"): (
-        "an application that tracks its own requests does not pay for a collector"
-    ),
-    ("eventtracking.web.asgi", "eventtracking.web.collector"): (
-        "an application that tracks its own requests does not pay for a collector"
+    ("eventtracking.web.middleware", "eventtracking.web.collector"): (
+        "an application that only tracks its requests does not pay for a collector"
     ),
 }
 MOST_ALLOWED = 12

@@ -1,4 +1,4 @@
-"""An ASGI application, served by uvicorn and asked over HTTP and by websocket."""
+"""An ASGI application served by uvicorn, over HTTP and websockets."""
 
 import pytest
 from servers import served
@@ -23,8 +23,8 @@ def of(events, path):
     return [event for event in events if event["data"]["of"] == path]
 
 
-def test_fifty_users_at_once_each_have_their_own_facts(site):
-    """In the application, in its tasks, in its threads and in its streams."""
+def test_fifty_concurrent_users_have_their_own_facts(site):
+    """In the application, and in its tasks, threads and streams."""
 
     def visit(user):
         connection = site.connection()
@@ -35,7 +35,7 @@ def test_fifty_users_at_once_each_have_their_own_facts(site):
     site.crowd(visit)
     events = [event for event in site.events() if event["data"]["of"] != "lifespan"]
 
-    # A page, a task, a thread, three parts and an end, twice for each.
+    # A page, a task, a thread, three parts and an end, twice for each user.
     assert len(events) == 50 * 2 * 7
     for event in events:
         path, found = event["data"]["of"], event["context"]
@@ -46,8 +46,8 @@ def test_fifty_users_at_once_each_have_their_own_facts(site):
         assert (found["ip"], found["method"]) == ("127.0.0.1", "GET")
 
 
-def test_fifty_websockets_at_once_each_have_their_own_facts(site):
-    """As long as they are open, message after message."""
+def test_fifty_concurrent_websockets_have_their_own_facts(site):
+    """For each message, as long as they are open."""
 
     def chat(user):
         url = f"ws://127.0.0.1:{site.port}/chat/{user}"
@@ -69,8 +69,8 @@ def test_fifty_websockets_at_once_each_have_their_own_facts(site):
         assert event["context"]["username"] == f"user-{user}"
 
 
-def test_a_request_leaves_nothing_behind(site):
-    """Not on its connection, whether it ended well or not."""
+def test_nothing_remains_of_a_request(site):
+    """On its connection, after a success or an error."""
     connection = site.connection()
     for number in range(20):
         site.get(f"/page/{number}", connection, **headers(number))
@@ -84,8 +84,8 @@ def test_a_request_leaves_nothing_behind(site):
     assert [event["context"] for event in untracked] == [{}] * len(untracked)
 
 
-def test_a_task_that_outlives_its_request_tells_nothing_of_it(site):
-    """Nor of the request that it happens to end in."""
+def test_the_events_of_a_task_that_outlives_its_request_have_no_facts(site):
+    """Neither those of its own request nor those of the one during which it ends."""
     site.get("/left/1", **headers(1))
     site.get("/release/2", **headers(2))
 
@@ -94,8 +94,8 @@ def test_a_task_that_outlives_its_request_tells_nothing_of_it(site):
     assert names["outlived"]["context"] == {}
 
 
-def test_a_client_that_goes_away_leaves_nothing_behind(site):
-    """What the application still does for it is part of its request."""
+def test_nothing_remains_of_a_client_that_disconnects(site):
+    """The cleanup of the application is still part of its request."""
     site.hang_up("/endless/1", **headers(1))
     site.get("/untracked")
     events = site.events()
@@ -106,10 +106,10 @@ def test_a_client_that_goes_away_leaves_nothing_behind(site):
     assert {str(event["context"]) for event in of(events, "/untracked")} == {"{}"}
 
 
-def test_the_life_of_the_server_is_no_request(site):
-    """Starting and stopping work, and have no visitor."""
+def test_the_lifespan_is_served_without_a_request(site):
+    """The application starts and stops, and its events have no facts."""
     site.get("/page/1", **headers(1))
-    life = of(site.events(), "lifespan")
+    lifespan = of(site.events(), "lifespan")
 
-    assert [event["name"] for event in life] == ["lifespan.startup", "lifespan.shutdown"]
-    assert [event["context"] for event in life] == [{}, {}]
+    assert [event["name"] for event in lifespan] == ["lifespan.startup", "lifespan.shutdown"]
+    assert [event["context"] for event in lifespan] == [{}, {}]

@@ -1,4 +1,4 @@
-"""A WSGI application, served by real servers and asked over HTTP."""
+"""A WSGI application served by real servers, over HTTP."""
 
 import pytest
 from servers import served
@@ -30,8 +30,8 @@ def headers(user):
     }
 
 
-def test_fifty_users_at_once_each_have_their_own_facts(site):
-    """On pages and in streams, with connections kept and with new ones."""
+def test_fifty_concurrent_users_have_their_own_facts(site):
+    """On pages and in streams, on reused connections and on new ones."""
 
     def visit(user):
         connection = site.connection()
@@ -43,7 +43,7 @@ def test_fifty_users_at_once_each_have_their_own_facts(site):
     site.crowd(visit)
     events = site.events()
 
-    # Three pages, three parts and an end for each of them.
+    # Three pages, three parts and an end for each user.
     assert len(events) == 50 * 7
     for event in events:
         path, found = event["data"]["of"], event["context"]
@@ -56,8 +56,8 @@ def test_fifty_users_at_once_each_have_their_own_facts(site):
         assert found["client_id"] == f"{user}.{user}"
 
 
-def test_a_request_leaves_nothing_behind(site):
-    """Not on its thread, not on its connection, whether it ended well or not."""
+def test_nothing_remains_of_a_request(site):
+    """On its thread and connection, after a success or an error."""
     connection = site.connection()
     for number in range(20):
         site.get(f"/page/{number}", connection, **headers(number))
@@ -72,8 +72,8 @@ def test_a_request_leaves_nothing_behind(site):
     assert [event["context"] for event in untracked] == [{}] * 40
 
 
-def test_a_client_that_goes_away_closes_the_body_within_its_request(site):
-    """The end of the stream is tracked like its parts, and the next request is its own."""
+def test_the_body_of_a_client_that_disconnects_is_closed_within_its_request(site):
+    """The events of the next request have its own facts."""
     site.hang_up("/endless/1", **headers(1))
     site.get("/untracked")
     site.get("/page/2", **headers(2))

@@ -1,1 +1,1 @@
-"""Tags for the templates of Django."""
+"""Template tags for Django."""

@@ -1,4 +1,4 @@
-"""The tag that puts the client into a page: `{% load eventtracking %}{% eventtracking_js %}`."""
+"""The template tag of the browser client: `{% load eventtracking %}{% eventtracking_js %}`."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ register = Library()
 
 _CLIENT = "eventtracking.js"
 
-_WORDS = {True: "on", False: "off"}
-
 
 @register.simple_tag(takes_context=True)  # type: ignore[untyped-decorator]  # Django is not typed
 def eventtracking_js(context: Any, **attributes: Any) -> str:
     """
     Return the script element that loads the client.
 
-    Arguments become `data-*` attributes: `page_views="on"` is `data-page-views="on"`, and true
-    and false are `on` and `off`. The nonce of a Content Security Policy is `csp_nonce` of the
-    template's context, or of the request.
+    Its arguments become `data-*` attributes: `page_views="on"` becomes `data-page-views="on"`.
+    True and false become `on` and `off`. The nonce of a Content Security Policy is `csp_nonce`
+    in the context of the template, or else of the request.
     """
     data = {"endpoint": reverse(f"{NAMESPACE}:event"), **attributes}
-    pairs = ((name.replace("_", "-"), _word(value)) for name, value in data.items())
+    pairs = ((name.replace("_", "-"), _attribute(value)) for name, value in data.items())
     tag: str = format_html(
         '<script src="{}"{}{}></script>',
-        _address(),
+        _url(),
         format_html(' nonce="{}"', nonce) if (nonce := _nonce(context)) else "",
         format_html_join("", ' data-{}="{}"', pairs),
     )
     return tag
 
 
-def _address() -> str:
-    """Return where the client is, with what changes when it does."""
-    address: str = reverse(f"{NAMESPACE}:client", args=[_CLIENT])
+def _url() -> str:
+    """Return the URL of the client, with a query that changes when the file changes."""
+    url: str = reverse(f"{NAMESPACE}:client", args=[_CLIENT])
     found = CLIENT_FILES.get(_CLIENT)
-    return address if found is None else f"{address}?v={found.etag.strip(chr(34))}"
+    return url if found is None else f"{url}?v={found.etag.strip(chr(34))}"
 
 
 def _nonce(context: Any) -> Any:
     return context.get("csp_nonce") or getattr(context.get("request"), "csp_nonce", None)
 
 
-def _word(value: Any) -> Any:
-    return _WORDS.get(value, value) if isinstance(value, bool) else value
+def _attribute(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return value

@@ -1,28 +1,19 @@
-"""Events that come as JSON, several at once, each with an id and a time of its own."""
+"""Check the batches of events that browsers send as JSON."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
-from eventtracking.request.courses import course_context, course_id_in, parse_course_key
-from eventtracking.web.collector.event_limits import EventLimits
-from eventtracking.web.collector.names import Names
-from eventtracking.web.collector.pieces import Piece, Unreadable
+from eventtracking.request.courses import course_context, find_course_id, parse_course_key
+from eventtracking.web.collector.browser_event import BrowserEvent, EventRules
+from eventtracking.web.collector.partial_parse import EventText, UnparsableEvent
 from eventtracking.web.collector.refusals import EventRefused, RequestRefused
-from eventtracking.web.collector.sent import Sent
-from eventtracking.web.collector.times import MARKED_SKEW, corrected, read_time
+from eventtracking.web.collector.timestamps import REPORTED_SKEW, correct_time, parse_time
 
-_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-
-
-class Rules(NamedTuple):
-    """What an event has to keep to."""
-
-    names: Names
-    limits: EventLimits
+_EVENT_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
 class Batch:
@@ -30,12 +21,12 @@ class Batch:
     The events of one request.
 
     Args:
-        value: What the body says: `{"sent_at", "events"}`.
-        received: When it came.
-        max_events: How many events it may hold.
+        value: The parsed body: `{"sent_at", "events"}`.
+        received: The time of the request.
+        max_events: The maximum number of events.
 
     Raises:
-        RequestRefused: If it is no batch, or too large a one.
+        RequestRefused: If *value* is not a batch, or has too many events.
     """
 
     def __init__(self, value: Any, *, received: datetime, max_events: int) -> None:
@@ -44,89 +35,82 @@ class Batch:
         events: list[Any] = value["events"]
         if len(events) > max_events:
             raise RequestRefused("too_many_events")
-        self.events = [each.value() if isinstance(each, Piece) else each for each in events]
+        self.events = [each.parse() if isinstance(each, EventText) else each for each in events]
         try:
-            self._skew = received - read_time(value.get("sent_at"))
+            self._skew = received - parse_time(value.get("sent_at"))
         except ValueError as error:
             raise RequestRefused("malformed") from error
         self.received = received
 
-    def sent(self, event: Any, rules: Rules) -> Sent:
+    def check(self, event: Any, rules: EventRules) -> BrowserEvent:
         """
-        Return what *event* says.
+        Return the checked *event*.
 
         Raises:
-            EventRefused: If it is none, or breaks one of the *rules*.
+            EventRefused: If it is not an event, or breaks one of the *rules*.
         """
-        if isinstance(event, Unreadable):
+        if isinstance(event, UnparsableEvent):
             raise EventRefused(event.reason)
         if not isinstance(event, dict):
             raise EventRefused("invalid_event")
         data, page_context = event.get("data"), event.get("context")
-        rules.limits.check(event, data, page_context)
+        rules.check_size(event, data, page_context)
         if page_context is not None and not isinstance(page_context, dict):
             raise EventRefused("invalid_context")
         time = event.get("time")
         context = {
-            **page_facts(event.get("page")),
+            **_page_fields(event.get("page")),
             **({"client_timestamp": time} if time is not None else {}),
-            **_marked(self._skew),
+            **_skew_field(self._skew),
             **({"page_context": page_context} if page_context else {}),
         }
-        return Sent(rules.names.check(event.get("name")), data, self._time(time), context)
+        return BrowserEvent(rules.names.check(event.get("name")), data, self._time(time), context)
 
     def _time(self, text: Any) -> datetime:
         if text is None:
             return self.received
         try:
-            return corrected(read_time(text), skew=self._skew, received=self.received)
+            return correct_time(parse_time(text), skew=self._skew, received=self.received)
         except ValueError as error:
             raise EventRefused("invalid_time") from error
 
 
-def checked_id(event: Any) -> str | None:
+def event_id_of(event: Any) -> str | None:
     """
-    Return the id of *event*; `None` if it has none.
+    Return the id of *event*, or `None` if it has none.
 
     Raises:
-        EventRefused: If it is no short text of letters, digits and `._:/+=@-`.
+        EventRefused: If it is not text of 1 to 128 letters, digits and `._:/+=@-`.
     """
-    identity = event.get("id") if isinstance(event, dict) else None
-    if isinstance(event, Unreadable):
-        identity = event.identity
-    if identity is not None and not (isinstance(identity, str) and _ID.fullmatch(identity)):
+    event_id = event.get("id") if isinstance(event, dict) else None
+    if isinstance(event, UnparsableEvent):
+        event_id = event.event_id
+    if event_id is not None and not (isinstance(event_id, str) and _EVENT_ID.fullmatch(event_id)):
         raise EventRefused("invalid_id")
-    return identity
+    return event_id
 
 
-def called(event: Any) -> Any:
-    """Return what there is to call *event* by, for a line of a log."""
-    if isinstance(event, Unreadable):
-        return event.identity
+def log_name(event: Any) -> Any:
+    """Return the name of *event* for a log message; its id if the event cannot be parsed."""
+    if isinstance(event, UnparsableEvent):
+        return event.event_id
     return event.get("name") if isinstance(event, dict) else event
 
 
-def page_facts(page: Any) -> dict[str, Any]:
-    """
-    Return the page as the context has it, and the course if the page is one of a course.
-
-    Raises:
-        EventRefused: If it is no text.
-    """
+def _page_fields(page: Any) -> dict[str, Any]:
     if page is not None and not isinstance(page, str):
         raise EventRefused("invalid_page")
-    facts = dict(_course(page or ""))
-    return {**facts, "page": page or ""}
+    return {**dict(_course_fields(page or "")), "page": page or ""}
 
 
-def _course(page: str) -> Iterator[tuple[str, str]]:
-    # Only one that is there: an empty one would hide the course of the request.
-    course_id = course_id_in(page)
+def _course_fields(page: str) -> Iterator[tuple[str, str]]:
+    # Only if the page has a course, because empty fields would hide the course of the request.
+    course_id = find_course_id(page)
     key = None if course_id is None else parse_course_key(course_id)
     if key is not None:
         yield from course_context(key).items()
 
 
-def _marked(skew: timedelta) -> dict[str, float]:
-    is_wrong = abs(skew) > MARKED_SKEW
-    return {"clock_skew_seconds": skew.total_seconds()} if is_wrong else {}
+def _skew_field(skew: timedelta) -> dict[str, float]:
+    is_reported = abs(skew) > REPORTED_SKEW
+    return {"clock_skew_seconds": skew.total_seconds()} if is_reported else {}

@@ -1,4 +1,4 @@
-"""The client that pages load, served with what lets a browser keep it."""
+"""Serve the files of the browser client, and let browsers cache them."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-from eventtracking.web.answer import Answer
+from eventtracking.web.response import Response
 
 FOLDER = Path(__file__).parents[1] / "static"
 
-# By name, so that no path of a request ever becomes one of a file.
-TYPES = {
+# By name, so that the path of a request never becomes the path of a file.
+MEDIA_TYPES = {
     "eventtracking.js": "text/javascript; charset=utf-8",
     "eventtracking.mjs": "text/javascript; charset=utf-8",
     "eventtracking.d.mts": "application/typescript; charset=utf-8",
     "eventtracking.d.ts": "application/typescript; charset=utf-8",
 }
-"""The files there are, with their media types."""
+"""The media types of the files."""
 
-# An hour: long enough for a visit, short enough for a fix. Then the tag is asked about.
+# An hour is long enough for a visit, and short enough to publish a fix. After that, browsers
+# revalidate the file with its ETag.
 _CACHE = ("Cache-Control", "public, max-age=3600")
 
 
 class ClientFile(NamedTuple):
-    """A file of the client, and the tag that changes when it does."""
+    """The content of a file and its ETag."""
 
     content: bytes
     etag: str
@@ -33,10 +34,10 @@ class ClientFile(NamedTuple):
 
 class ClientFiles:
     """
-    The files in *folder*, read when they are first asked for, and again when they changed.
+    The files in *folder*. Each is read when it is first requested, and again when it changes.
 
     Args:
-        folder: Where they are.
+        folder: The folder.
     """
 
     def __init__(self, folder: Path = FOLDER) -> None:
@@ -44,8 +45,8 @@ class ClientFiles:
         self._known: dict[str, tuple[tuple[int, int], ClientFile]] = {}
 
     def get(self, name: str) -> ClientFile | None:
-        """Return the file called *name*; `None` if there is none."""
-        if name not in TYPES:
+        """Return the file *name*, or `None` if it is missing."""
+        if name not in MEDIA_TYPES:
             return None
         path = self._folder / name
         try:
@@ -60,21 +61,26 @@ class ClientFiles:
             return None
         return known[1]
 
-    def answer(self, name: str, method: str, headers: Mapping[str, str]) -> Answer:
-        """Return the answer to a request for the file called *name*; header names in small."""
+    def response(self, name: str, method: str, headers: Mapping[str, str]) -> Response:
+        """Return the response to a request for the file *name*, with lowercase header names."""
         found = self.get(name)
         if found is None:
-            return Answer(404, [("Content-Type", "text/plain")], b"no such file")
+            return Response(404, [("Content-Type", "text/plain")], b"no such file")
         if method not in ("GET", "HEAD"):
-            return Answer(405, [("Allow", "GET, HEAD"), ("Content-Type", "text/plain")], b"")
+            return Response(405, [("Allow", "GET, HEAD"), ("Content-Type", "text/plain")], b"")
         shared = [("ETag", found.etag), _CACHE]
         if _matches(headers.get("if-none-match", ""), found.etag):
-            return Answer(304, shared, b"")
-        kind = ("Content-Type", TYPES[name])
-        return Answer(200, [kind, ("X-Content-Type-Options", "nosniff"), *shared], found.content)
+            return Response(304, shared, b"")
+        media_type = ("Content-Type", MEDIA_TYPES[name])
+        nosniff = ("X-Content-Type-Options", "nosniff")
+        return Response(200, [media_type, nosniff, *shared], found.content)
+
+
+CLIENT_FILES = ClientFiles()
+"""The files of the client in this package."""
 
 
 def _matches(header: str, etag: str) -> bool:
-    """Tell whether one of the tags in *header* is *etag*. A proxy that compresses weakens it."""
+    """Tell whether *header* has the tag *etag*, which a compressing proxy may have made weak."""
     tags = (tag.strip().removeprefix("W/") for tag in header.split(","))
     return any(tag in ("*", etag) for tag in tags)

@@ -1,96 +1,77 @@
-"""Take the events that browsers send, and give them out as the site's own."""
+"""Collect the events that browsers send, and emit them through the tracker."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from math import ceil
 from typing import Any
 
-from orjson import dumps
-
-from eventtracking.exceptions import ImproperlyConfigured
-from eventtracking.request import RequestFacts
+from eventtracking._options import Options
 from eventtracking.tracker import Tracker, default_tracker
-from eventtracking.web.answer import Answer
-from eventtracking.web.collector.batches import Batch, Rules, called, checked_id
-from eventtracking.web.collector.bodies import (
+from eventtracking.web.collector.access import AccessControl
+from eventtracking.web.collector.batches import Batch, event_id_of, log_name
+from eventtracking.web.collector.body_decoding import (
     FORM,
     MULTIPART,
-    declared_length,
-    expanded,
-    fields_in,
-    form_in,
-    kind_of,
+    BodyDecoder,
+    media_type,
+    parse_fields,
 )
-from eventtracking.web.collector.client_files import ClientFiles
+from eventtracking.web.collector.browser_event import EventRules
+from eventtracking.web.collector.client_files import CLIENT_FILES
+from eventtracking.web.collector.collector_request import CollectorRequest, GivenFacts
+from eventtracking.web.collector.counters import CollectorCounters
 from eventtracking.web.collector.duplicates import Claims, Duplicates
-from eventtracking.web.collector.event_limits import EventLimits
-from eventtracking.web.collector.names import Names
-from eventtracking.web.collector.old_form import PAGE_CLOSE, old_username, sent_by_form
+from eventtracking.web.collector.emitter import RequestEmitter
+from eventtracking.web.collector.event_names import EventNames
+from eventtracking.web.collector.legacy_form import check_form, legacy_username
 from eventtracking.web.collector.origins import Origins
-from eventtracking.web.collector.pieces import batch_in
-from eventtracking.web.collector.privacy import Privacy
-from eventtracking.web.collector.rates import RateLimit
-from eventtracking.web.collector.refusals import REQUEST_REASONS, EventRefused, RequestRefused
-from eventtracking.web.collector.tally import Tally
-from eventtracking.web.collector.way import Way, known
-from eventtracking.web.options import Choice
-
-_NO_STORE = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
-
-# Between the members of an event, and between events.
-_COMMAS_OF_AN_EVENT = 8
-
-# Events have a container, and text a comma, hardly more often than this.
-_BYTES_A_CONTAINER = 16
-
-_PREFLIGHT = (
-    ("Access-Control-Allow-Methods", "POST"),
-    ("Access-Control-Allow-Headers", "Content-Type, Content-Encoding, X-CSRFToken"),
-    ("Access-Control-Max-Age", "600"),
-)
-
-
-CLIENT_FILES = ClientFiles()
-"""The client, as it is shipped."""
+from eventtracking.web.collector.privacy import PrivacySignals
+from eventtracking.web.collector.refusals import EventRefused, RequestRefused
+from eventtracking.web.collector.responses import Responses
+from eventtracking.web.options import PrivacyMode
+from eventtracking.web.response import Response
 
 
 class Collector:
     """
-    Turn what browsers send into events of the tracker, and refuse what they must not send.
+    Accepts events from browsers, and refuses those that browsers must not send.
 
-    It knows no framework: a door hands it method, headers and body, and gets an `Answer`.
-    Whatever the body is, nothing is raised. Events have `event_source: "browser"`, the time by
-    the server's clock, and the facts of the request that brought them; what the page says of
-    itself stands under `page_context`.
+    It is independent of web frameworks: an integration passes it the method, the headers and
+    the body of a request, and sends the `Response`. No request raises an exception.
+
+    The events have `event_source: "browser"`, a time by the server's clock, and the facts
+    about the request. The context that the page sent is in `page_context`.
 
     Args:
-        allowed_origins: Origins of other sites whose pages may send, such as
-            `https://www.example.com`. The site's own pages may.
-        reserved_prefixes: What names of browsers' events must not begin with, in any case and
-            in letters that look the same. Then they begin in Latin letters.
-        page_close_by_get: Whether the event `page_close` may come by GET, as old pages send it.
-        gpc: What the signal `Sec-GPC` means: `anonymous` leaves out user, session and address,
-            `drop` drops the events, `off` ignores it.
-        dnt: The same for `DNT`.
-        max_body_bytes: The most bytes of a body, as it is sent.
-        max_expanded_bytes: The most bytes of a body that is sent compressed.
-        max_events: The most events of a request.
-        max_event_bytes: The most bytes of one event, as compact JSON.
-        max_depth: The most levels of nesting in data and in context.
-        max_values: The most values, in all of these levels.
-        max_name_characters: The most characters of a name.
-        rate: How many requests a second one client may make in the long run; `None`: any.
-        burst: How many at once.
-        duplicates: How many ids are remembered, at least, so that what is sent again counts once.
-        duplicates_path: A file that all processes of the site share for that. Without one,
-            each process knows only what it got itself.
-        tracker: Where events go, or what returns it at each request. Default: to the default
-            tracker of that moment.
-        clock: Monotonic seconds, for the rate.
-        wall_clock: The time, aware, for the events.
+        allowed_origins: Origins of other sites whose pages may send events, such as
+            `https://www.example.com`. The site's own pages always may.
+        page_close_by_get: Accept the event `page_close` with GET, as old pages send it.
+        rate: The number of requests per second that one client may make in the long run;
+            `None` for no limit.
+        burst: The number of requests that one client may make at once.
+        max_body_bytes: The maximum size of a body as it is sent.
+        max_expanded_bytes: The maximum size of a compressed body when it is expanded.
+        max_events: The maximum number of events in a request.
+        reserved_prefixes: Prefixes of event names that browsers must not use, in any case and
+            in letters that look the same. If there are any, names must begin with Latin
+            letters.
+        max_name_characters: The maximum length of a name.
+        max_event_bytes: The maximum size of an event as compact JSON.
+        max_depth: The maximum number of levels of nesting in data and context.
+        max_values: The maximum number of values in all of these levels.
+        gpc: The effect of the signal `Sec-GPC`: `anonymous` removes user, session and address,
+            `drop` drops the events, `off` ignores the signal.
+        dnt: The effect of the signal `DNT`, likewise.
+        duplicates: The number of event ids that are remembered at least, to recognize events
+            that are sent again.
+        duplicates_path: A file for these ids that all processes of the site share. Without
+            one, each process remembers the ids that it received itself.
+        tracker: The tracker, or a function that returns it for each request. Default: the
+            default tracker at the time of the request.
+        clock: Returns monotonic seconds, for the rate.
+        wall_clock: Returns the time as an aware datetime, for the events.
 
     Raises:
         ImproperlyConfigured: If an option is wrong.
@@ -100,273 +81,183 @@ class Collector:
         self,
         *,
         allowed_origins: Any = (),
-        reserved_prefixes: Any = (),
         page_close_by_get: bool = False,
-        gpc: Choice = "anonymous",
-        dnt: Choice = "off",
+        rate: float | None = 20,
+        burst: int = 100,
         max_body_bytes: int = 65_536,
         max_expanded_bytes: int = 1_048_576,
         max_events: int = 100,
+        reserved_prefixes: Any = (),
+        max_name_characters: int = 255,
         max_event_bytes: int = 32_768,
         max_depth: int = 32,
         max_values: int = 2_000,
-        max_name_characters: int = 255,
-        rate: float | None = 20,
-        burst: int = 100,
+        gpc: PrivacyMode = "anonymous",
+        dnt: PrivacyMode = "off",
         duplicates: int = 50_000,
         duplicates_path: str | None = None,
         tracker: Tracker | Callable[[], Tracker | None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], datetime] | None = None,
     ) -> None:
-        if not isinstance(page_close_by_get, bool):
-            raise _wrong("page_close_by_get", "true or false", page_close_by_get)
-        self.max_body_bytes = _whole("max_body_bytes", max_body_bytes)
-        self.max_expanded_bytes = _whole("max_expanded_bytes", max_expanded_bytes)
-        self._max_events = _whole("max_events", max_events)
-        self._rules = Rules(
-            Names(
-                reserved=reserved_prefixes,
-                max_characters=_whole("max_name_characters", max_name_characters),
-            ),
-            EventLimits(
-                _whole("max_event_bytes", max_event_bytes),
-                _whole("max_depth", max_depth),
-                _whole("max_values", max_values),
-            ),
+        options = Options("Collector")
+        origins = Origins(allowed_origins, options)
+        self._access = AccessControl(
+            origins, page_close_by_get, rate=rate, burst=burst, clock=clock, options=options
         )
-        self._origins = Origins(allowed_origins)
-        self._privacy = Privacy(gpc=gpc, dnt=dnt)
-        self._page_close_by_get = page_close_by_get
-        self._rates = _rate_limit(rate, _whole("burst", burst), clock)
-        self._duplicates = Duplicates(size=_whole("duplicates", duplicates), path=duplicates_path)
+        self._decoder = BodyDecoder(
+            max_body_bytes, max_expanded_bytes, max_events, max_values, options
+        )
+        names = EventNames(reserved_prefixes, max_name_characters, options)
+        self._rules = EventRules(names, max_event_bytes, max_depth, max_values, options)
+        self._privacy = PrivacySignals(gpc, dnt, options)
+        self._duplicates = Duplicates(duplicates, duplicates_path, options)
+        options.raise_problems()
+        self._responses = Responses(origins)
         self._tracker = default_tracker if tracker is None else tracker
-        self._now = wall_clock or _now
-        self._tally = Tally()
+        self._now = wall_clock or _utc_now
+        self._counters = CollectorCounters()
+        self.max_body_bytes = max_body_bytes
+        self.max_expanded_bytes = max_expanded_bytes
+        self._max_events = max_events
 
     def __call__(
         self,
         method: str,
         headers: Mapping[str, str],
         body: bytes,
-        facts: Mapping[str, Any] | None = None,
-    ) -> Answer:
-        """Answer a request: `refusal`, and if there is none, `take`."""
+        facts: GivenFacts = None,
+    ) -> Response:
+        """Return the response to a request, by calling `refusal` and then `take`."""
         return self.refusal(method, headers, facts) or self.take(method, headers, body, facts)
 
     def refusal(
         self,
         method: str,
         headers: Mapping[str, str],
-        facts: Mapping[str, Any] | None = None,
+        facts: GivenFacts = None,
         *,
         has_token: Callable[[], bool] | None = None,
-    ) -> Answer | None:
+    ) -> Response | None:
         """
-        Return the answer to a request that needs no look at its body; `None` if it needs one.
+        Return the response to a request if it does not depend on the body, or `None`.
 
-        It counts as a request of its client, so ask once.
+        The request counts towards the rate of its client, so call this once for each.
 
         Args:
             method: `POST`, `OPTIONS`, ...
-            headers: The headers of the request. Of one that came twice, the values are joined
-                by commas.
-            facts: The facts about the request, for its client's address.
-            has_token: Tells whether the request has a valid token against forgery. Asked only
-                where its origin does not say enough.
+            headers: The headers of the request. The values of a repeated header are joined by
+                commas.
+            facts: The facts about the request. Default: those about the current request.
+            has_token: Tells whether the request has a valid CSRF token. Called only if the
+                origin is missing or not allowed.
         """
-        headers, request = _lowered(headers), known(facts)
+        request = CollectorRequest.of(method, headers, facts)
         try:
-            return self._checked(method, headers, request, has_token)
+            self._access.check_sender(request, has_token)
+            if method == "OPTIONS":
+                return self._responses.preflight(request.headers)
+            self._access.check_rate(request)
+            if method == "POST":
+                self._decoder.check_headers(request.headers)
         except RequestRefused as refused:
-            return self._refused(refused.reason, headers, request)
+            return self._refuse(refused, request)
+        return None
 
     def take(
         self,
         method: str,
         headers: Mapping[str, str],
         body: bytes,
-        facts: Mapping[str, Any] | None = None,
-    ) -> Answer:
-        """Emit what *body* holds, and answer; the request is one that `refusal` lets pass."""
-        headers, request = _lowered(headers), known(facts)
+        facts: GivenFacts = None,
+    ) -> Response:
+        """Emit the events in *body*, and return the response. Call `refusal` first."""
+        request = CollectorRequest.of(method, headers, facts)
         try:
             if method == "GET":
-                return self._take_fields(fields_in(_query(request)), headers, request)
-            kind, whole = kind_of(headers), self._whole(body, headers)
-            if kind in (FORM, MULTIPART):
-                return self._take_fields(form_in(whole, headers), headers, request)
-            return self._take_batch(self._batch(whole), headers, request)
+                return self._take_form(parse_fields(request.query), request)
+            if media_type(request.headers) in (FORM, MULTIPART):
+                return self._take_form(self._decoder.form(body, request.headers), request)
+            return self._take_batch(self._decoder.batch(body, request.headers), request)
         except RequestRefused as refused:
-            return self._refused(refused.reason, headers, request)
+            return self._refuse(refused, request)
 
     def stats(self) -> dict[str, Any]:
         """
-        Return the books: `{"accepted", "duplicates", "refused", "requests"}`.
+        Return the statistics: `{"accepted", "duplicates", "refused", "requests"}`.
 
-        `refused` are the events by reason. `requests` are `{"answered", "refused"}`, where the
-        latter are those, by reason, that were refused as a whole.
+        `refused` counts events by reason. `requests` is `{"answered", "refused"}`, where
+        `refused` counts the requests that were refused as a whole, by reason.
         """
-        return self._tally.stats()
+        return self._counters.stats()
 
-    def client_file(self, name: str, method: str, headers: Mapping[str, str]) -> Answer:
+    def client_file(self, name: str, method: str, headers: Mapping[str, str]) -> Response:
         """
-        Answer a request for a file of the client.
+        Return the response to a request for a file of the browser client.
 
         Args:
-            name: One of those in `eventtracking/web/static`, such as `eventtracking.js`.
+            name: A file in `eventtracking/web/static`, such as `eventtracking.js`.
             method: `GET` or `HEAD`.
             headers: The headers of the request.
         """
-        headers = _lowered(headers)
-        answer = CLIENT_FILES.answer(name, method, headers)
-        # A page of another origin needs them to load it as a module.
-        answer.headers.extend(self._origins.cors(headers))
-        return answer
+        request = CollectorRequest.of(method, headers, None)
+        response = CLIENT_FILES.response(name, method, request.headers)
+        # Browsers load a module from another origin only with CORS headers.
+        return self._responses.readable(response, request.headers)
 
     def __repr__(self) -> str:
         return f"<Collector {self.stats()}>"
 
-    def _checked(
-        self,
-        method: str,
-        headers: Mapping[str, str],
-        facts: RequestFacts | None,
-        has_token: Callable[[], bool] | None,
-    ) -> Answer | None:
-        if method not in ("POST", "OPTIONS") and not self._is_page_close(method, facts):
-            raise RequestRefused("method")
-        if not self._origins.may_send(headers) and (has_token is None or not has_token()):
-            raise RequestRefused("foreign_origin")
-        if method == "OPTIONS":
-            return self._preflight(headers)
-        wait = self._rates.wait(_ip(facts)) if self._rates else 0.0
-        if wait:
-            answer = self._refused("rate_limited", headers, facts)
-            answer.headers.append(("Retry-After", str(ceil(wait))))
-            return answer
-        if method == "POST":
-            kind_of(headers)
-            if (declared_length(headers) or 0) > self.max_body_bytes:
-                raise RequestRefused("too_large")
-        return None
+    def _refuse(self, refused: RequestRefused, request: CollectorRequest) -> Response:
+        self._counters.refuse_request(refused.reason, request.ip)
+        return self._responses.refusal(refused, request.headers)
 
-    def _is_page_close(self, method: str, facts: RequestFacts | None) -> bool:
-        if method != "GET" or not self._page_close_by_get:
-            return False
-        return fields_in(_query(facts)).get("event_type") == PAGE_CLOSE
+    def _take_batch(self, value: Any, request: CollectorRequest) -> Response:
+        batch = Batch(value, received=self._now(), max_events=self._max_events)
+        with self._emitter(request) as emitter, self._duplicates.claims() as claims:
+            results = [self._take_event(each, batch, emitter, claims) for each in batch.events]
+        next(self._counters.answered)
+        return self._responses.results(results, request.headers)
 
-    def _preflight(self, headers: Mapping[str, str]) -> Answer:
-        shared = self._origins.cors(headers)
-        if self._origins.is_listed(headers):
-            shared.extend(_PREFLIGHT)
-        return Answer(204, [("Allow", "POST, OPTIONS"), *shared], b"")
-
-    def _refused(
-        self, reason: str, headers: Mapping[str, str], facts: RequestFacts | None
-    ) -> Answer:
-        self._tally.refuse_request(reason, _ip(facts))
-        answer = self._json(REQUEST_REASONS[reason], {"error": reason}, headers)
-        if reason == "method":
-            answer.headers.append(("Allow", "POST, OPTIONS"))
-        return answer
-
-    def _json(self, status: int, value: Any, headers: Mapping[str, str]) -> Answer:
-        kind = ("Content-Type", "application/json")
-        return Answer(status, [kind, *_NO_STORE, *self._origins.cors(headers)], dumps(value))
-
-    def _whole(self, body: bytes, headers: Mapping[str, str]) -> bytes:
-        if len(body) > self.max_body_bytes:
-            raise RequestRefused("too_large")
-        return expanded(body, headers, max_bytes=self.max_expanded_bytes)
-
-    def _batch(self, body: bytes) -> Batch:
-        # To count is cheap, and what so many would be parsed into is not: an empty object of
-        # two bytes takes sixty-four. Each value but the first of its container has a comma.
-        spare = max(self.max_body_bytes, self.max_expanded_bytes) // _BYTES_A_CONTAINER
-        most = self._max_events * (self._rules.limits.max_values + _COMMAS_OF_AN_EVENT)
-        containers = body.count(b"{") + body.count(b"[")
-        if containers > spare or body.count(b",") > most + spare:
-            raise RequestRefused("too_large")
-        return Batch(batch_in(body), received=self._now(), max_events=self._max_events)
-
-    def _take_batch(
-        self, batch: Batch, headers: Mapping[str, str], facts: RequestFacts | None
-    ) -> Answer:
-        with self._way(headers, facts) as way, self._duplicates.of_a_request() as claims:
-            results = [self._result(event, batch, way, claims) for event in batch.events]
-        next(self._tally.answered)
-        return self._json(200, {"results": results}, headers)
-
-    def _result(self, event: Any, batch: Batch, way: Way, claims: Claims) -> dict[str, Any]:
-        """Emit *event* and say what became of it."""
-        identity = None
+    def _take_event(
+        self, event: Any, batch: Batch, emitter: RequestEmitter, claims: Claims
+    ) -> dict[str, Any]:
+        """Emit *event* unless it is refused or a duplicate, and return its result."""
+        event_id = None
         try:
-            identity = checked_id(event)
-            sent = batch.sent(event, self._rules)
-            way.tracker()
-            if identity is not None and not claims.claim(identity):
-                next(self._tally.duplicates)
-                return {"id": identity, "status": "duplicate"}
-            way.emit(sent, batch.received, {} if identity is None else {"event_id": identity})
-            claims.keep()
+            event_id = event_id_of(event)
+            checked = batch.check(event, self._rules)
+            emitter.require_tracker()
+            if event_id is not None and not claims.claim(event_id):
+                next(self._counters.duplicates)
+                return {"id": event_id, "status": "duplicate"}
+            server_fields = {} if event_id is None else {"event_id": event_id}
+            emitter.emit(checked, batch.received, server_fields)
+            claims.confirm()
         except EventRefused as refused:
-            self._tally.refuse_event(refused.reason, called(event))
-            return {"id": identity, "status": "refused", "reason": refused.reason}
-        next(self._tally.accepted)
-        return {"id": identity, "status": "accepted"}
+            self._counters.refuse_event(refused.reason, log_name(event))
+            return {"id": event_id, "status": "refused", "reason": refused.reason}
+        next(self._counters.accepted)
+        return {"id": event_id, "status": "accepted"}
 
-    def _take_fields(
-        self, fields: Mapping[str, str], headers: Mapping[str, str], facts: RequestFacts | None
-    ) -> Answer:
+    def _take_form(self, fields: Mapping[str, str], request: CollectorRequest) -> Response:
         received = self._now()
         try:
-            with self._way(headers, facts) as way:
-                sent = sent_by_form(fields, received, self._rules)
-                way.emit(sent, received, {"username": old_username(way.facts)})
+            with self._emitter(request) as emitter:
+                event = check_form(fields, received, self._rules)
+                emitter.emit(event, received, {"username": legacy_username(emitter.facts)})
         except EventRefused as refused:
-            # The old form knows no other answer, and a page could do nothing about it.
-            self._tally.refuse_event(refused.reason, fields.get("event_type"))
+            # Old pages expect the same response in any case.
+            self._counters.refuse_event(refused.reason, fields.get("event_type"))
         else:
-            next(self._tally.accepted)
-        next(self._tally.answered)
-        kind = ("Content-Type", "text/plain; charset=utf-8")
-        return Answer(200, [kind, *_NO_STORE, *self._origins.cors(headers)], b"success")
+            next(self._counters.accepted)
+        next(self._counters.answered)
+        return self._responses.form_received(request.headers)
 
-    def _way(self, headers: Mapping[str, str], facts: RequestFacts | None) -> Way:
+    def _emitter(self, request: CollectorRequest) -> RequestEmitter:
         tracker = self._tracker() if callable(self._tracker) else self._tracker
-        return Way(tracker, self._privacy.choice(headers), facts)
+        return RequestEmitter(tracker, self._privacy.mode(request.headers), request.facts)
 
 
-def _now() -> datetime:
+def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def _ip(facts: RequestFacts | None) -> str:
-    return "" if facts is None else str(facts["ip"])
-
-
-def _query(facts: RequestFacts | None) -> str:
-    return "" if facts is None else str(facts["query"])
-
-
-def _lowered(headers: Mapping[str, str]) -> Mapping[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
-
-
-def _rate_limit(rate: Any, burst: int, clock: Callable[[], float]) -> RateLimit | None:
-    if rate is None:
-        return None
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < float("inf"):
-        raise _wrong("rate", "a number above 0, or None", rate)
-    return RateLimit(rate=rate, burst=burst, clock=clock)
-
-
-def _whole(option: str, number: Any) -> int:
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise _wrong(option, "a whole number above 0", number)
-    return number
-
-
-def _wrong(option: str, expected: str, got: Any) -> ImproperlyConfigured:
-    return ImproperlyConfigured(f"Collector: {option} must be {expected}, got {got!r}")

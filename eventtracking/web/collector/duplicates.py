@@ -1,4 +1,4 @@
-"""Whether an event has come before."""
+"""Recognize events that were received before, by their ids."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking._options import PATH, Options, optional, whole_number
 from eventtracking.stats import LogThrottle, log_safely
-from eventtracking.web.collector.recent import Recent
+from eventtracking.web.collector.bounded_cache import BoundedCache
 from eventtracking.web.collector.shared_ids import LockedIds, SharedIds
 
 logger = logging.getLogger("eventtracking.web.collector")
@@ -18,54 +18,54 @@ logger = logging.getLogger("eventtracking.web.collector")
 
 class Duplicates:
     """
-    The ids of late: those of this process, and with a file those of its neighbours.
+    The ids of recent events: those that this process received, and those in a shared file.
 
     Args:
-        size: How many ids are remembered, at least.
-        path: A file that all processes share; `None` for none.
-
-    Raises:
-        ImproperlyConfigured: If *path* is no path.
+        size: The number of ids that are remembered at least.
+        path: A file that all processes share, or `None`.
+        options: Collects the problems of the options.
     """
 
-    def __init__(self, *, size: int, path: Any) -> None:
-        if path is not None and (not isinstance(path, str | os.PathLike) or not os.fspath(path)):
-            raise ImproperlyConfigured(
-                f"Collector: duplicates_path must be the path of a file, or None, got {path!r}"
-            )
-        self._own: Recent[object] = Recent(size)
-        self._shared = None if path is None else SharedIds(os.fspath(path), size)
+    def __init__(self, size: int, path: Any, options: Options) -> None:
+        is_size = options.check("duplicates", size, whole_number(1, unit="ids"))
+        is_path = options.check("duplicates_path", path, optional(PATH))
+        self._own: BoundedCache[object] = BoundedCache(size)
+        self._shared: SharedIds | None = None
+        if is_size and is_path and path is not None:
+            self._shared = SharedIds(os.fspath(path), size)
         self._throttle = LogThrottle()
 
     @contextmanager
-    def of_a_request(self) -> Iterator[Claims]:
-        """Give out what tells, for a `with` block, whether the ids of a request are new."""
+    def claims(self) -> Iterator[Claims]:
+        """Return the claims of one request, for a `with` block."""
         with ExitStack() as stack:
             claims = Claims(self._own, self._shared, stack, self._warn)
             try:
                 yield claims
             finally:
-                claims.give_up()
+                claims.release()
 
     def _warn(self, error: OSError) -> None:
         number = self._throttle.due("shared")
         if number is not None:
-            message = "Cannot look into the file of duplicates for %s request(s): %s"
+            message = "Cannot use the shared file of event ids for %s request(s): %s"
             log_safely(logger.warning, message, number, error)
 
 
 class Claims:
     """
-    The ids of one request: each is claimed, its event is emitted, and then the id is kept.
+    The ids of one request. Each is claimed, its event is emitted, and the claim is confirmed.
 
-    A process that is killed in between has kept nothing, and the event is taken when it comes
-    again: twice is better than never. The file is opened for the first id, and others wait
-    until the request is done; where it cannot be used, the request does without.
+    If the process is killed in between, the id is not in the file, and the event is accepted
+    when it is sent again: a repeated event is better than a lost one.
+
+    The file is opened and locked for the first id, and other processes wait until the request
+    is done. If the file cannot be used, the request is processed without it.
     """
 
     def __init__(
         self,
-        own: Recent[object],
+        own: BoundedCache[object],
         shared: SharedIds | None,
         stack: ExitStack,
         warn: Callable[[OSError], None],
@@ -77,34 +77,34 @@ class Claims:
         self._ids: LockedIds | None = None
         self._claimed: str | None = None
 
-    def claim(self, identity: str) -> bool:
-        """Tell whether *identity* is new. From now on it is not, for this process."""
-        mine = object()
-        if self._own.get(identity, lambda: mine) is not mine:
+    def claim(self, event_id: str) -> bool:
+        """Tell whether *event_id* is new, and remember it in this process."""
+        claim = object()
+        if self._own.get(event_id, lambda: claim) is not claim:
             return False
-        if self._in_file(lambda ids: identity in ids):
+        if self._with_file(lambda ids: event_id in ids):
             return False
-        self._claimed = identity
+        self._claimed = event_id
         return True
 
-    def keep(self) -> None:
-        """Let all processes know the id that was claimed: its event is on its way."""
-        identity, self._claimed = self._claimed, None
-        if identity is not None:
-            self._in_file(lambda ids: ids.add(identity))
+    def confirm(self) -> None:
+        """Add the claimed id to the file, because its event was emitted."""
+        event_id, self._claimed = self._claimed, None
+        if event_id is not None:
+            self._with_file(lambda ids: ids.add(event_id))
 
-    def give_up(self) -> None:
-        """Forget an id that was claimed and not kept."""
+    def release(self) -> None:
+        """Forget an id that was claimed and not confirmed."""
         if self._claimed is not None:
-            self._own.forget(self._claimed)
+            self._own.remove(self._claimed)
 
-    def _in_file(self, ask: Callable[[LockedIds], bool | None]) -> bool:
+    def _with_file(self, use: Callable[[LockedIds], bool | None]) -> bool:
         if self._shared is None:
             return False
         try:
             if self._ids is None:
                 self._ids = self._stack.enter_context(self._shared.locked())
-            return bool(ask(self._ids))
+            return bool(use(self._ids))
         except OSError as error:
             self._shared = None
             self._warn(error)

@@ -1,4 +1,4 @@
-"""The fields of a form that comes in parts, as browsers send one that could have files in it."""
+"""Parse forms of the media type `multipart/form-data`."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ import re
 
 from eventtracking.web.collector.refusals import RequestRefused
 
-# What stands between the parts, as the type of the body tells it.
+# The text between the parts, which is a parameter of the media type.
 _BOUNDARY = re.compile(
     r""";\s*boundary=(?:"([!-~ ]{0,69}[!#-~])"|([^\s";,]{1,70}))\s*(?:;|$)""", re.IGNORECASE
 )
 
 _DISPOSITION = b"content-disposition:"
 
-# Browsers write a quote in a name as %22, so the next quote is the end of it.
+# Browsers write a quotation mark in a name as %22, so the next quotation mark ends the name.
 _PARAMETER = re.compile(rb';[ \t]*([A-Za-z]+\*?)=(?:"([^"]*)"|([^;\s"]*))')
 
 
-def fields_in_parts(body: bytes, content_type: str, *, max_parts: int) -> dict[str, str]:
+def parse_multipart(body: bytes, content_type: str, *, max_parts: int) -> dict[str, str]:
     """
-    Return the fields in *body*. Of two by one name the last counts; files are passed over.
+    Return the fields in *body*. The last of two with one name counts; files are ignored.
 
     Raises:
-        RequestRefused: If it is no such form, is not whole, or has far too many parts.
+        RequestRefused: If *body* is malformed or incomplete, or has too many parts.
     """
     found = _BOUNDARY.search(content_type)
     if found is None:
         raise RequestRefused("malformed")
     delimiter = b"\r\n--" + (found[1] or found[2]).encode("latin-1", "replace")
-    # No more of them are made than are looked at.
+    # The number of parts is limited, so that no more are made than are used.
     _, *parts = (b"\r\n" + body).split(delimiter, max_parts + 1)
     fields: dict[str, str] = {}
     for part in parts[: max_parts + 1]:
         if part.startswith(b"--"):
             return fields
-        fields.update(_field(part))
+        fields.update(_parse_part(part))
     raise RequestRefused("too_many_fields" if len(parts) > max_parts else "malformed")
 
 
-def _field(part: bytes) -> dict[str, str]:
-    """Return the field that *part* is, under its name; nothing if it is another thing."""
+def _parse_part(part: bytes) -> dict[str, str]:
+    """Return the field in *part* by its name; nothing if *part* is not a field."""
     head, blank_line, value = part.partition(b"\r\n\r\n")
     padding, *headers = head.split(b"\r\n")
     if not blank_line or padding.strip(b" \t"):

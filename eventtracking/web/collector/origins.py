@@ -1,37 +1,35 @@
-"""Whether the page that sent a request may: the check that takes the place of a token."""
+"""Check the origin of a page, which takes the place of a CSRF token."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking._options import Options, Rule
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
-# What a browser adds by itself, and another site can make use of.
+# Browsers add these headers to requests of other sites too, which makes forgery possible.
 _CREDENTIALS = ("cookie", "authorization")
 
 
 class Origins:
     """
-    The origins whose pages may send events: the site's own, and those of a list.
+    The origins whose pages may send events: the site's own, and those in a list.
 
     Args:
-        allowed: Origins such as `https://www.example.com`, each exactly as browsers write it.
-
-    Raises:
-        ImproperlyConfigured: If *allowed* holds anything else.
+        allowed_origins: Origins such as `https://www.example.com`, exactly as browsers write
+            them.
+        options: Collects the problems of the option.
     """
 
-    def __init__(self, allowed: Any) -> None:
-        if isinstance(allowed, str | bytes) or not isinstance(allowed, Iterable):
-            raise _wrong("a list of origins", allowed)
-        self._allowed = frozenset(_checked(origin) for origin in allowed)
+    def __init__(self, allowed_origins: Any, options: Options) -> None:
+        checked = options.check_list("allowed_origins", allowed_origins, _ORIGIN)
+        self._allowed = frozenset(checked)
 
     def is_listed(self, headers: Mapping[str, str]) -> bool:
-        """Tell whether the request comes from a page of another origin that is on the list."""
+        """Tell whether the page is of an origin in the list."""
         return headers.get("origin") in self._allowed
 
     def may_send(self, headers: Mapping[str, str]) -> bool:
@@ -40,24 +38,25 @@ class Origins:
             return True
         origin, site = headers.get("origin", ""), headers.get("sec-fetch-site", "")
         if site == "cross-site":
-            # Also for the page's unencrypted twin, which anybody on the way can write.
+            # The site's own pages are included if they are not encrypted, because anybody on
+            # the network can change those.
             return False
         if origin == "null":
-            # A page that sends no referrer has no origin either, and nor has a sandbox.
+            # Pages that send no referrer have this origin, but sandboxed pages have it too.
             return site == "same-origin"
         if origin or site:
             return _is_own(origin, headers) if origin else site in ("same-origin", "same-site")
-        return self._may_without(headers)
+        return self._may_send_without_origin(headers)
 
-    def _may_without(self, headers: Mapping[str, str]) -> bool:
-        """Judge what an old browser sent, or no browser at all."""
+    def _may_send_without_origin(self, headers: Mapping[str, str]) -> bool:
+        """Decide about the request of an old browser, or of a program that is not a browser."""
         referer = headers.get("referer", "")
         if referer:
             return _is_own(referer, headers) or _origin_of(referer) in self._allowed
         return not any(headers.get(name) for name in _CREDENTIALS)
 
-    def cors(self, headers: Mapping[str, str]) -> list[tuple[str, str]]:
-        """Return the headers by which a page of another origin may read the answer."""
+    def cors_headers(self, headers: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Return the headers that let a page of a listed origin read the response."""
         vary = ("Vary", "Origin")
         if not self.is_listed(headers):
             return [vary]
@@ -70,15 +69,15 @@ class Origins:
 
 
 def _is_own(url: str, headers: Mapping[str, str]) -> bool:
-    """Tell whether *url* is of the host that was asked."""
-    # Not of the same scheme: behind a proxy, nobody here knows what that was.
+    """Tell whether *url* has the host that the request was sent to."""
+    # The scheme is not compared: behind a proxy, it is not known.
     scheme = url.partition(":")[0].lower()
-    own = _place(f"{scheme}://{headers.get('host', '')}")
-    return own is not None and own == _place(url)
+    own = _host_and_port(f"{scheme}://{headers.get('host', '')}")
+    return own is not None and own == _host_and_port(url)
 
 
-def _place(url: str) -> tuple[str, int] | None:
-    """Return host and port of *url*; `None` if it has none that a page could come from."""
+def _host_and_port(url: str) -> tuple[str, int] | None:
+    """Return the host and port of *url*; `None` if a page cannot have this URL."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -94,13 +93,13 @@ def _origin_of(url: str) -> str:
     return f"{scheme}://{rest.partition('/')[0]}"
 
 
-def _checked(origin: Any) -> str:
-    if not isinstance(origin, str) or _place(origin) is None or _origin_of(origin) != origin:
-        raise _wrong("origins such as 'https://www.example.com'", origin)
-    if "*" in origin or origin != origin.lower() or not origin.isascii():
-        raise _wrong("each origin as browsers write it, without a wildcard", origin)
-    return origin
+def _is_origin(value: Any) -> bool:
+    if not isinstance(value, str) or _host_and_port(value) is None or _origin_of(value) != value:
+        return False
+    return "*" not in value and value == value.lower() and value.isascii()
 
 
-def _wrong(expected: str, got: Any) -> ImproperlyConfigured:
-    return ImproperlyConfigured(f"Collector: allowed_origins must hold {expected}, got {got!r}")
+_ORIGIN = Rule(
+    "an origin as browsers write it, such as 'https://www.example.com', without a wildcard",
+    _is_origin,
+)

@@ -1,18 +1,18 @@
-"""What is left out for a visitor who objects to being tracked."""
+"""Anonymize the events of visitors whose browsers send a privacy signal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from eventtracking.exceptions import ImproperlyConfigured
-from eventtracking.request import AskedVisitor, RequestFacts, TrustedProxies
-from eventtracking.web.options import Choice
+from eventtracking._options import Options, one_of
+from eventtracking.request import RequestFacts
+from eventtracking.web.options import PrivacyMode
 
-CHOICES: tuple[Choice, ...] = ("off", "anonymous", "drop")
-"""What to do about a signal, the stronger ones last."""
+# In ascending order of protection.
+_MODES: tuple[PrivacyMode, ...] = ("off", "anonymous", "drop")
 
-# Facts of a request that tell who it is, and what each is for nobody.
+# The facts that identify a visitor, with the values of an unknown one.
 _PERSONAL: Mapping[str, Any] = {
     "session": "",
     "user_id": None,
@@ -22,7 +22,8 @@ _PERSONAL: Mapping[str, Any] = {
     "ga_session_id": "",
 }
 
-# Keys that stand for a person, a device or a session, written small and in one word.
+# Keys of values that identify a person, a device or a session, in lowercase and without
+# separators.
 _IDENTIFIERS = frozenset(
     {
         "anonymousid",
@@ -45,37 +46,32 @@ _IDENTIFIERS = frozenset(
 )
 
 
-class Privacy:
+class PrivacySignals:
     """
-    What the two signals of a browser mean to this site.
+    The effects of the two privacy signals that browsers send.
 
     Args:
-        gpc: About `Sec-GPC`, Global Privacy Control.
-        dnt: About `DNT`, Do Not Track.
-
-    Raises:
-        ImproperlyConfigured: If either is none of `CHOICES`.
+        gpc: The effect of `Sec-GPC`, Global Privacy Control.
+        dnt: The effect of `DNT`, Do Not Track.
+        options: Collects the problems of the options.
     """
 
-    def __init__(self, *, gpc: Any, dnt: Any) -> None:
-        for option, choice in (("gpc", gpc), ("dnt", dnt)):
-            if choice not in CHOICES:
-                raise ImproperlyConfigured(
-                    f"Collector: {option} must be one of {', '.join(CHOICES)}, got {choice!r}"
-                )
-        self._signals: tuple[tuple[str, Choice], ...] = (("sec-gpc", gpc), ("dnt", dnt))
+    def __init__(self, gpc: PrivacyMode, dnt: PrivacyMode, options: Options) -> None:
+        options.check("gpc", gpc, one_of(*_MODES))
+        options.check("dnt", dnt, one_of(*_MODES))
+        self._signals: tuple[tuple[str, PrivacyMode], ...] = (("sec-gpc", gpc), ("dnt", dnt))
 
-    def choice(self, headers: Mapping[str, str]) -> Choice:
-        """Return what to do with the events of a request with these *headers*."""
-        asked = [choice for name, choice in self._signals if headers.get(name, "").strip() == "1"]
-        return max(asked, key=CHOICES.index, default="off")
+    def mode(self, headers: Mapping[str, str]) -> PrivacyMode:
+        """Return how to treat the events of a request with these *headers*."""
+        modes = [mode for name, mode in self._signals if headers.get(name, "").strip() == "1"]
+        return max(modes, key=_MODES.index, default="off")
 
 
-class AnonymousFacts(RequestFacts):
-    """The facts about a request, without those that tell whose it is."""
+class AnonymousFacts:
+    """The facts about a request, without those that identify the visitor."""
 
-    def __init__(self, facts: Mapping[str, Any]) -> None:
-        super().__init__(dict, visitor=_NOBODY, trusted_proxies=_NO_PROXIES)
+    def __init__(self, facts: RequestFacts) -> None:
+        self.cache: dict[object, dict[str, Any]] = {}
         self._facts = facts
 
     def __getitem__(self, name: str) -> Any:
@@ -83,22 +79,18 @@ class AnonymousFacts(RequestFacts):
 
 
 def without_identifiers(value: Any) -> Any:
-    """Return *value* without what stands under keys for persons and sessions, at any depth."""
-    # The limits on an event saw to it that this does not go deep.
+    """Return *value* without the values that identify a person or a session, at any depth."""
+    # The recursion is bounded by the limit on the depth of an event.
     if isinstance(value, dict):
         return {
             key: without_identifiers(item)
             for key, item in value.items()
-            if _word(key) not in _IDENTIFIERS
+            if _normalized(key) not in _IDENTIFIERS
         }
     if isinstance(value, list):
         return [without_identifiers(item) for item in value]
     return value
 
 
-def _word(key: Any) -> str:
+def _normalized(key: Any) -> str:
     return str(key).casefold().replace("_", "").replace("-", "")
-
-
-_NOBODY = AskedVisitor(None, session=None, user=None)
-_NO_PROXIES = TrustedProxies()

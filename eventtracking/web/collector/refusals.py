@@ -1,4 +1,4 @@
-"""Why a request, or an event in it, is refused."""
+"""The reasons for which a request, or an event in it, is refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REQUEST_REASONS = {
     "not_configured": 503,
     "closed": 503,
 }
-"""Every reason to refuse a whole request, with the status that says so. The list is closed."""
+"""The reasons for which a whole request is refused, with their statuses. The list is closed."""
 
 EVENT_REASONS = (
     "invalid_event",
@@ -30,19 +30,31 @@ EVENT_REASONS = (
     "too_many_values",
     "opted_out",
 )
-"""Every reason to refuse one event and keep its neighbours. The list is closed."""
+"""The reasons for which one event of a request is refused. The list is closed."""
 
 
 class RequestRefused(Exception):
-    """A request that is not taken: *reason* is one of `REQUEST_REASONS`."""
+    """
+    Raised to refuse a request.
 
-    def __init__(self, reason: str) -> None:
+    Args:
+        reason: One of `REQUEST_REASONS`.
+        retry_after: The number of seconds after which the client may try again.
+    """
+
+    def __init__(self, reason: str, *, retry_after: int | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.retry_after = retry_after
 
 
 class EventRefused(Exception):
-    """An event that is not taken: *reason* is one of `EVENT_REASONS`."""
+    """
+    Raised to refuse one event.
+
+    Args:
+        reason: One of `EVENT_REASONS`.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""Requests as browsers make them, and a collector with a tracker of its own behind it."""
+"""Requests as browsers send them, and a collector with its own tracker."""
 
 import json
 
@@ -29,7 +29,7 @@ FACTS = {
 
 
 class Site:
-    """A collector, where its events go, and a pen to write requests with."""
+    """A collector, the events that it emitted, and methods to send requests."""
 
     def __init__(self, processors=None, **options):
         self.memory = MemoryBackend(max_events=100_000)
@@ -48,10 +48,10 @@ class Site:
         return self.post(encoded(*events), headers, facts)
 
     def results(self, *events, **request):
-        """Return what became of each event: its status, or the reason why it was refused."""
-        answer = self.send(*events, **request)
-        assert answer.status == 200, answer
-        results = json.loads(answer.body)["results"]
+        """Return the result of each event: its status, or the reason for the refusal."""
+        response = self.send(*events, **request)
+        assert response.status == 200, response
+        results = json.loads(response.body)["results"]
         return [result.get("reason", result["status"]) for result in results]
 
     def refused(self):

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from eventtracking.web.collector import Collector
-from eventtracking.web.collector.client_files import FOLDER, TYPES, ClientFiles
+from eventtracking.web.collector.client_files import FOLDER, MEDIA_TYPES, ClientFiles
 from eventtracking.web.wsgi import CollectorMiddleware
 
 SCRIPT = b"// a client\n"
@@ -14,7 +14,7 @@ SCRIPT = b"// a client\n"
 
 @pytest.fixture
 def files(tmp_path):
-    for name in TYPES:
+    for name in MEDIA_TYPES:
         (tmp_path / name).write_bytes(SCRIPT)
     (tmp_path / "secret.txt").write_text("secret")
     return ClientFiles(tmp_path)
@@ -31,7 +31,7 @@ def files(tmp_path):
 )
 def test_each_file_has_its_media_type(files, name, media_type):
     """A browser runs a module only if its media type is JavaScript."""
-    response = files.answer(name, "GET", {})
+    response = files.response(name, "GET", {})
     headers = dict(response.headers)
 
     assert (response.status, response.body) == (200, SCRIPT)
@@ -42,14 +42,14 @@ def test_each_file_has_its_media_type(files, name, media_type):
 
 def test_a_file_that_the_browser_has_is_not_sent_again(files):
     """The ETag may be one of several, and a proxy may have made it weak."""
-    etag = dict(files.answer("eventtracking.js", "GET", {}).headers)["ETag"]
+    etag = dict(files.response("eventtracking.js", "GET", {}).headers)["ETag"]
 
     for header in (etag, f"W/{etag}", f'"other", {etag}', "*"):
-        response = files.answer("eventtracking.js", "GET", {"if-none-match": header})
+        response = files.response("eventtracking.js", "GET", {"if-none-match": header})
         assert (response.status, response.body) == (304, b"")
         assert dict(response.headers)["ETag"] == etag
     for header in ("", '"other"', etag.strip('"')):
-        assert files.answer("eventtracking.js", "GET", {"if-none-match": header}).status == 200
+        assert files.response("eventtracking.js", "GET", {"if-none-match": header}).status == 200
 
 
 def test_a_changed_file_has_a_new_etag(files, tmp_path):
@@ -68,25 +68,25 @@ def test_a_changed_file_has_a_new_etag(files, tmp_path):
 )
 def test_no_other_file_is_served(files, name):
     """Not even one in the same directory."""
-    assert files.answer(name, "GET", {}).status == 404
+    assert files.response(name, "GET", {}).status == 404
 
 
 def test_a_missing_file_is_not_found(files, tmp_path):
     """The response has status 404."""
     os.remove(tmp_path / "eventtracking.mjs")
 
-    assert files.answer("eventtracking.mjs", "GET", {}).status == 404
+    assert files.response("eventtracking.mjs", "GET", {}).status == 404
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_files_cannot_be_changed(files, method):
     """The response names the allowed methods."""
-    response = files.answer("eventtracking.js", method, {})
+    response = files.response("eventtracking.js", method, {})
 
     assert (response.status, dict(response.headers)["Allow"]) == (405, "GET, HEAD")
 
 
-@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize("name", MEDIA_TYPES)
 def test_the_collector_serves_the_files_of_the_package(name):
     """All of them are shipped."""
     response = Collector().client_file(name, "GET", {})

@@ -1,4 +1,4 @@
-"""The collector's door in ASGI, called as a server calls it."""
+"""The collector's ASGI middleware, called as by a server."""
 
 import asyncio
 import json
@@ -29,11 +29,11 @@ def scope(**parts):
 
 
 async def app(scope, receive, send):
-    await send({"type": "mine"})
+    await send({"type": "application"})
 
 
-class Door:
-    """A middleware around an application, and what it sends."""
+class Integration:
+    """The middleware around an application, and the messages that it sends."""
 
     def __init__(self, tracked=True, **options):
         self.site = Site()
@@ -42,7 +42,7 @@ class Door:
         self.outer = TrackMiddleware(self.inner, **user) if tracked else self.inner
         self.received = 0
 
-    def ask(self, connection, *messages):
+    def send(self, connection, *messages):
         """Return the messages that were sent."""
         waiting, sent = list(messages), []
 
@@ -57,105 +57,107 @@ class Door:
         return sent
 
     def status(self, connection, *messages):
-        return self.ask(connection, *messages)[0].get("status")
+        return self.send(connection, *messages)[0].get("status")
 
 
 def whole(body):
     return {"type": "http.request", "body": body}
 
 
-def part(body):
+def chunk(body):
     return {"type": "http.request", "body": body, "more_body": True}
 
 
-def test_events_are_taken_at_the_path_and_all_else_is_the_applications():
-    """The paths beside and below included, and what is no request."""
-    door = Door()
+def test_events_are_collected_at_the_path_only():
+    """The application gets other paths, websockets and the lifespan."""
+    integration = Integration()
 
-    assert door.status(scope(), whole(encoded(an_event()))) == 200
+    assert integration.status(scope(), whole(encoded(an_event()))) == 200
     for path in ("/", "/event/", "/events", "/event/other"):
-        assert door.ask(scope(path=path)) == [{"type": "mine"}]
-    assert door.ask(scope(type="websocket")) == [{"type": "mine"}]
-    assert door.ask({"type": "lifespan"}) == [{"type": "mine"}]
-    assert len(door.site.events) == 1
+        assert integration.send(scope(path=path)) == [{"type": "application"}]
+    assert integration.send(scope(type="websocket")) == [{"type": "application"}]
+    assert integration.send({"type": "lifespan"}) == [{"type": "application"}]
+    assert len(integration.site.events) == 1
 
 
-def test_a_mounted_site_has_its_own_paths():
-    """What a server or a framework put in front does not count."""
-    door = Door()
+def test_the_path_is_relative_to_a_mounted_site():
+    """The prefix of a server or a framework is ignored."""
+    integration = Integration()
 
-    assert door.status(scope(path="/mount/event", root_path="/mount"), whole(encoded())) == 200
+    assert (
+        integration.status(scope(path="/mount/event", root_path="/mount"), whole(encoded())) == 200
+    )
 
 
-def test_the_facts_are_those_of_the_middleware_around():
-    """The user it knows, the address it believes."""
-    door = Door()
-    door.ask(scope(), whole(encoded(an_event())))
-    context = door.site.events[0]["context"]
+def test_the_facts_are_those_of_the_tracking_middleware():
+    """It determines the user and the address."""
+    integration = Integration()
+    integration.send(scope(), whole(encoded(an_event())))
+    context = integration.site.events[0]["context"]
 
     assert (context["user_id"], context["ip"]) == (7, "203.0.113.9")
 
 
-def test_without_a_middleware_around_the_request_is_known_all_the_same():
-    """By the socket's address."""
-    door = Door(tracked=False)
-    door.ask(scope(), whole(encoded(an_event())))
-    context = door.site.events[0]["context"]
+def test_the_facts_are_known_without_the_tracking_middleware():
+    """The address is that of the socket."""
+    integration = Integration(tracked=False)
+    integration.send(scope(), whole(encoded(an_event())))
+    context = integration.site.events[0]["context"]
 
     assert (context["ip"], context["username"]) == ("203.0.113.9", "")
 
 
-def test_a_body_may_come_in_parts():
-    """Empty ones among them."""
+def test_a_body_may_come_in_chunks():
+    """Some of them may be empty."""
     body = encoded(an_event())
-    parts = [part(body[:10]), part(b""), part(body[10:]), {"type": "http.request"}]
+    chunks = [chunk(body[:10]), chunk(b""), chunk(body[10:]), {"type": "http.request"}]
 
-    assert Door().status(scope(), *parts) == 200
+    assert Integration().status(scope(), *chunks) == 200
 
 
 @pytest.mark.parametrize(("size", "status"), [(65_536, 200), (65_537, 413), (900_000, 413)])
-def test_a_body_that_is_too_large_is_read_and_not_kept(size, status):
-    """So that the answer arrives."""
-    door = Door()
+def test_a_body_that_is_too_large_is_read_and_discarded(size, status):
+    """Otherwise the client could lose the response."""
+    integration = Integration()
     body = encoded().ljust(size)
-    parts = [part(body[at : at + 10_000]) for at in range(0, size, 10_000)]
+    chunks = [chunk(body[at : at + 10_000]) for at in range(0, size, 10_000)]
 
-    assert door.status(scope(), *parts, whole(b"")) == status
-    assert door.received == len(parts) + 1
+    assert integration.status(scope(), *chunks, whole(b"")) == status
+    assert integration.received == len(chunks) + 1
 
 
-def test_of_a_body_without_an_end_a_megabyte_is_read():
-    """Then the answer comes, whether it is heard or not."""
-    door = Door()
-    endless = [part(b"a" * 100_000)] * 1_000
+def test_at_most_a_megabyte_of_an_endless_body_is_read():
+    """Then the response is sent, even if the client does not read it."""
+    integration = Integration()
+    endless = [chunk(b"a" * 100_000)] * 1_000
 
-    assert door.status(scope(), *endless) == 413
-    assert door.received == 11
+    assert integration.status(scope(), *endless) == 413
+    assert integration.received == 11
 
 
 @pytest.mark.parametrize("origin", [b"https://shop.example", b"https://evil.example"])
-def test_a_client_that_goes_away_is_not_answered(origin):
-    """And nothing is taken."""
-    door = Door()
+def test_a_client_that_disconnects_gets_no_response(origin):
+    """Its events are not emitted."""
+    integration = Integration()
     headers = [*HEADERS[:1], (b"origin", origin), *HEADERS[2:]]
 
-    assert door.ask(scope(headers=headers), part(b"{"), {"type": "http.disconnect"}) == []
-    assert door.site.events == []
+    assert integration.send(scope(headers=headers), chunk(b"{"), {"type": "http.disconnect"}) == []
+    assert integration.site.events == []
 
 
-def test_headers_that_repeat_are_not_believed():
-    """A second origin is no origin."""
+def test_a_request_with_two_origins_is_refused():
+    """Even if one of them is the site's own."""
     headers = [*HEADERS, (b"origin", b"https://evil.example")]
 
-    assert Door().status(scope(headers=headers), whole(encoded())) == 403
+    assert Integration().status(scope(headers=headers), whole(encoded())) == 403
 
 
-def test_a_server_is_told_what_it_needs():
-    """Names of headers in small, the length, and no body where there may be none."""
-    door = Door()
-    start, body = door.ask(scope(), whole(encoded(an_event(id="a"))))
+def test_the_response_is_valid_asgi():
+    """Lowercase header names, the length, and no body if the status forbids one."""
+    integration = Integration()
+    start, body = integration.send(scope(), whole(encoded(an_event(id="a"))))
     headers = dict(start["headers"])
-    preflight, nothing = door.ask(scope(method="OPTIONS"), whole(b""))
+    preflight, nothing = integration.send(scope(method="OPTIONS"), whole(b""))
 
     assert headers[b"content-type"] == b"application/json"
     assert headers[b"content-length"] == str(len(body["body"])).encode()
@@ -164,6 +166,6 @@ def test_a_server_is_told_what_it_needs():
     assert b"content-length" not in dict(preflight["headers"])
 
 
-def test_its_repr_shows_what_it_is_around():
-    """For an operator who looks at a stack of middleware."""
+def test_the_repr_shows_the_application():
+    """It helps an operator who inspects a stack of middleware."""
     assert repr(CollectorMiddleware(print)) == f"<CollectorMiddleware of {print!r}>"

@@ -1,4 +1,4 @@
-"""Events in JSON, several at once: what becomes of them, and of their times."""
+"""Batches of events as JSON: their results, their contexts and their times."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -17,8 +17,8 @@ def at(received=RECEIVED, **options):
     return Site(wall_clock=lambda: received, **options)
 
 
-def test_an_event_arrives_with_what_the_page_and_the_server_know():
-    """The server's facts at the top, what the page says of itself below `page_context`."""
+def test_an_event_has_the_facts_of_the_server_and_of_the_page():
+    """The context that the page sent is in `page_context`."""
     site = at()
     event = an_event(
         id="e-1",
@@ -60,18 +60,18 @@ def test_an_event_arrives_with_what_the_page_and_the_server_know():
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "text/plain;charset=UTF-8"])
 def test_a_beacon_may_be_text(kind):
-    """A browser sends it so, to be spared a preflight."""
+    """Browsers send it without a preflight then."""
     site = Site()
 
     assert site.results(an_event(), headers={**HEADERS, "content-type": kind}) == ["accepted"]
 
 
-def test_good_events_are_kept_beside_bad_ones():
-    """Each has a result of its own, in their order, and is counted."""
+def test_each_event_of_a_batch_has_its_own_result():
+    """The results are in the order of the events, and all are counted."""
     site = Site()
     events = [
         an_event(id="a"),
-        "no event",
+        "not an event",
         an_event(id="b", name="a\nb"),
         an_event(id="bad id"),
         an_event(id="c", time="yesterday"),
@@ -82,8 +82,8 @@ def test_good_events_are_kept_beside_bad_ones():
         an_event(id="g"),
     ]
 
-    answer = site.send(*events)
-    results = json.loads(answer.body)["results"]
+    response = site.send(*events)
+    results = json.loads(response.body)["results"]
 
     assert [(result["id"], result["status"], result.get("reason")) for result in results] == [
         ("a", "accepted", None),
@@ -117,7 +117,7 @@ def test_good_events_are_kept_beside_bad_ones():
     "data", [None, 5, "text", [1, 2], True, {"a": None}, ["username"], 0, "", [], False]
 )
 def test_any_json_may_be_data(data):
-    """Nothing at all becomes `{}`, as with `emit`."""
+    """Empty values become `{}`, as with `emit`."""
     site = Site()
     site.send(an_event(data=data))
 
@@ -149,8 +149,8 @@ def test_any_json_may_be_data(data):
         b"event_type=video.played",
     ],
 )
-def test_a_body_that_is_no_batch_is_400(body):
-    """And counted."""
+def test_a_body_that_is_not_a_batch_is_malformed(body):
+    """The status is 400."""
     site = Site()
 
     assert site.post(body).status == 400
@@ -158,14 +158,14 @@ def test_a_body_that_is_no_batch_is_400(body):
     assert site.events == []
 
 
-def test_an_empty_batch_has_no_results():
-    """It is one nevertheless."""
+def test_an_empty_batch_is_valid():
+    """It has no results."""
     assert Site().results() == []
 
 
 @pytest.mark.parametrize("behind", [timedelta(0), timedelta(hours=3), timedelta(hours=-3)])
-def test_a_skewed_clock_is_corrected(behind):
-    """By what it said when it sent; what it said of the event is kept beside."""
+def test_the_time_of_a_wrong_clock_is_corrected(behind):
+    """By its time when it sent the batch. The original time is in `client_timestamp`."""
     site = at()
     sent = RECEIVED - behind
     happened = sent - timedelta(minutes=5)
@@ -178,8 +178,8 @@ def test_a_skewed_clock_is_corrected(behind):
     assert "clock_skew_seconds" not in event["context"]
 
 
-def test_a_clock_that_is_wrong_by_more_than_a_day_is_marked():
-    """Whoever reads the log may doubt such a time."""
+def test_a_clock_that_is_wrong_by_more_than_a_day_is_reported():
+    """The times of its events are less reliable."""
     site = at()
     site.post(encoded(an_event(time="1970-01-01T00:00:00"), sent_at="1970-01-01T00:00:10"))
     [event] = site.events
@@ -188,8 +188,8 @@ def test_a_clock_that_is_wrong_by_more_than_a_day_is_marked():
     assert event["context"]["clock_skew_seconds"] == RECEIVED.timestamp() - 10
 
 
-def test_nothing_comes_from_the_future():
-    """A clock may be set between an event and the sending of it."""
+def test_no_event_is_in_the_future():
+    """A clock may be set between an event and its transmission."""
     site = at()
     site.send(an_event(time="2026-01-03T00:00:00Z"), an_event())
 
@@ -200,21 +200,21 @@ def test_nothing_comes_from_the_future():
 @pytest.mark.parametrize(
     "time", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "x" * 41, "", 5, ["a"]]
 )
-def test_a_time_that_no_calendar_has_refuses_its_event(time):
-    """Not the others."""
+def test_an_event_with_an_invalid_time_is_refused(time):
+    """The other events are accepted."""
     assert Site().results(an_event(time=time), an_event()) == ["invalid_time", "accepted"]
 
 
-def test_a_time_is_corrected_within_the_calendar():
-    """The correction itself may lead out of it."""
+def test_an_event_is_refused_if_its_corrected_time_is_invalid():
+    """The correction may lead beyond the last year of the calendar."""
     site = at(datetime(9999, 12, 31, tzinfo=UTC))
     body = encoded(an_event(time="9000-01-01T00:00:00Z"), sent_at="0001-01-02T00:00:00Z")
 
     assert json.loads(site.post(body).body)["results"][0]["reason"] == "invalid_time"
 
 
-def test_half_a_character_spoils_nothing():
-    """A script that cuts a text in the middle of an emoji sends one; the rest is there."""
+def test_a_lone_surrogate_is_replaced():
+    """A script that cuts a text in the middle of an emoji sends one."""
     site = Site()
     body = encoded(an_event(data={"text": "ok"}), an_event(data={"n": 1.5})).replace(
         b'"ok"', b'"cut \\ud83d"'
@@ -224,8 +224,8 @@ def test_half_a_character_spoils_nothing():
     assert [event["data"] for event in site.events] == [{"text": "cut \ufffd"}, {"n": 1.5}]
 
 
-def test_the_course_of_the_request_stays_unless_the_page_has_one():
-    """An empty one would hide it."""
+def test_the_course_of_the_request_is_kept_unless_the_page_has_one():
+    """Empty fields would hide it."""
     site = Site()
     with site.tracker.context("course", {"course_id": "of the request"}):
         site.send(an_event(page="https://shop.example/cart"), an_event())
@@ -235,8 +235,8 @@ def test_the_course_of_the_request_stays_unless_the_page_has_one():
     assert found == ["of the request", "of the request", "a/b/c"]
 
 
-def test_an_event_without_an_id_is_taken_each_time():
-    """Nothing tells it from another one."""
+def test_an_event_without_an_id_is_never_a_duplicate():
+    """It cannot be recognized."""
     site = Site()
     event = {"name": "video.played"}
 
@@ -244,43 +244,43 @@ def test_an_event_without_an_id_is_taken_each_time():
     assert "event_id" not in site.events[0]["context"]
 
 
-def test_events_go_to_the_default_tracker_of_the_moment():
-    """As with `emit`. As long as there is none, the sender has to keep them."""
+def test_events_go_to_the_current_default_tracker():
+    """As with `emit`. Without one, the browser has to send them again."""
     collector = Collector()
     first = Site()
     body = encoded(an_event(id="one"))
 
     refused = collector("POST", HEADERS, body)
     register_tracker(first.tracker)
-    taken = collector("POST", HEADERS, body)
+    accepted = collector("POST", HEADERS, body)
 
     assert (refused.status, json.loads(refused.body)) == (503, {"error": "not_configured"})
-    assert json.loads(taken.body)["results"] == [{"id": "one", "status": "accepted"}]
+    assert json.loads(accepted.body)["results"] == [{"id": "one", "status": "accepted"}]
     assert len(first.events) == 1
     assert tracker.get_tracker() is first.tracker
 
 
-def test_a_closed_tracker_leaves_events_with_their_sender(tmp_path):
-    """A process on its way out takes nothing that it would lose, nor remembers it."""
+def test_a_closed_tracker_accepts_no_events(tmp_path):
+    """The browser sends them again, and another process accepts them."""
     path = str(tmp_path / "ids")
-    ending, other = Site(duplicates_path=path), Site(duplicates_path=path)
-    ending.tracker.close()
+    closed, other = Site(duplicates_path=path), Site(duplicates_path=path)
+    closed.tracker.close()
     event = an_event()
-    answer = ending.send(event)
+    response = closed.send(event)
 
-    assert (answer.status, json.loads(answer.body)) == (503, {"error": "closed"})
-    assert ending.collector.stats() == {
+    assert (response.status, json.loads(response.body)) == (503, {"error": "closed"})
+    assert closed.collector.stats() == {
         "accepted": 0,
         "duplicates": 0,
         "refused": {},
         "requests": {"answered": 0, "refused": {"closed": 1}},
     }
-    assert ending.tracker.stats()["lost"] == {}
+    assert closed.tracker.stats()["lost"] == {}
     assert other.results(event) == ["accepted"]
 
 
-def test_a_tracker_that_closes_meanwhile_may_get_the_event_again():
-    """It may have lost it. What was taken before is a duplicate then."""
+def test_an_event_during_which_the_tracker_closed_may_be_sent_again():
+    """It may have been lost. The events before it are duplicates then."""
 
     class Closes:
         def send(self, event):
@@ -299,16 +299,16 @@ def test_a_tracker_that_closes_meanwhile_may_get_the_event_again():
     assert [each["status"] for each in results] == ["duplicate", "accepted", "accepted"]
 
 
-def test_whoever_wants_to_be_left_alone_needs_no_tracker():
-    """There is nothing to come again with."""
+def test_events_of_visitors_who_opted_out_need_no_tracker():
+    """The browser must not send them again."""
     site = Site(gpc="drop")
     site.tracker.close()
 
     assert site.results(an_event(), headers={**HEADERS, "sec-gpc": "1"}) == ["opted_out"]
 
 
-def test_an_event_sent_on_the_way_of_others_does_not_loop():
-    """A backend that sends on every event is stopped as one that emits is."""
+def test_a_backend_that_sends_an_event_for_each_event_is_stopped():
+    """As one that calls `emit`."""
 
     class Echo:
         def send(self, event):
@@ -321,8 +321,8 @@ def test_an_event_sent_on_the_way_of_others_does_not_loop():
     assert echoing.stats()["lost"] == {"recursion": 1}
 
 
-def test_an_answer_tells_what_to_do_with_it():
-    """It is JSON, and no cache keeps it."""
+def test_a_response_is_json_and_not_cached():
+    """Browsers do not guess its media type."""
     headers = dict(Site().send(an_event()).headers)
 
     assert headers["Content-Type"] == "application/json"
@@ -330,16 +330,16 @@ def test_an_answer_tells_what_to_do_with_it():
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_its_repr_shows_the_books():
-    """For an operator at a prompt."""
+def test_the_repr_shows_the_statistics():
+    """It helps an operator at a prompt."""
     site = Site()
     site.send(an_event())
 
     assert repr(site.collector).startswith("<Collector {'accepted': 1, ")
 
 
-def test_what_is_refused_is_said_once_a_minute(caplog):
-    """With the reason, in one line whatever the name holds, and without a whole address."""
+def test_refusals_are_logged_once_a_minute(caplog):
+    """With the reason, on one line for any name, and without the full address."""
     site = Site()
     site.send(an_event("a\nb"), an_event("c\nd"))
     site.post(b"", {**HEADERS, "origin": "https://evil.example"})
@@ -350,8 +350,8 @@ def test_what_is_refused_is_said_once_a_minute(caplog):
     ]
 
 
-def test_times_are_in_the_answer_of_no_clock():
-    """The default clock is the wall's, aware and in UTC."""
+def test_the_default_clock_is_the_system_time_in_utc():
+    """The timestamp is an aware datetime."""
     site = Site()
     before = datetime.now(UTC)
     site.post(encoded(an_event(), sent_at=NOW))

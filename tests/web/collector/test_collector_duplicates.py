@@ -1,4 +1,4 @@
-"""What is sent again counts once: within a process, and over all of them."""
+"""Events that are sent again are emitted once, in one process and in several."""
 
 import fcntl
 import json
@@ -15,12 +15,12 @@ from core_fakes import in_threads
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.tracker import Tracker
 from eventtracking.web.collector import Collector, shared_ids
-from eventtracking.web.collector.recent import Recent
+from eventtracking.web.collector.bounded_cache import BoundedCache
 from eventtracking.web.collector.shared_ids import SharedIds
 
 
-def test_an_event_that_comes_again_is_a_duplicate():
-    """In the same request or in another, from whichever address."""
+def test_an_event_that_is_sent_again_is_a_duplicate():
+    """In the same request or in another one, from any address."""
     site = Site()
     event = an_event(id="one")
 
@@ -29,8 +29,8 @@ def test_an_event_that_comes_again_is_a_duplicate():
     assert len(site.events) == 1
 
 
-def test_what_was_refused_may_come_again():
-    """Mended, it is taken."""
+def test_a_refused_event_may_be_sent_again():
+    """It is accepted when it is fixed."""
     site = Site()
 
     assert site.results(an_event("a\n", id="one"), an_event("a", id="one")) == [
@@ -39,21 +39,21 @@ def test_what_was_refused_may_come_again():
     ]
 
 
-def test_the_last_ids_are_remembered_and_no_more_than_fit():
-    """All of them, and never more than twice as many."""
-    recent = Recent(1_000)
+def test_the_last_ids_are_remembered():
+    """At least that many, and never more than twice as many."""
+    cache = BoundedCache(1_000)
     for number in range(10_000):
-        recent.get(str(number), lambda: True)
+        cache.get(str(number), lambda: True)
 
-        assert len(recent) <= 2_000
-    known = [recent.get(str(number), lambda: False) for number in range(9_000, 10_000)]
+        assert len(cache) <= 2_000
+    known = [cache.get(str(number), lambda: False) for number in range(9_000, 10_000)]
 
     assert all(known)
-    assert recent.get("0", lambda: "new") == "new"
+    assert cache.get("0", lambda: "new") == "new"
 
 
-def test_of_threads_with_one_event_one_brings_it():
-    """A beacon and a request that was repeated may come at the same moment."""
+def test_an_event_from_several_threads_is_emitted_once():
+    """A beacon and a retry may arrive at the same moment."""
     site = Site()
     events = [an_event(id=f"{number}") for number in range(100)]
     in_threads([lambda: site.send(*events)] * 8)
@@ -62,8 +62,8 @@ def test_of_threads_with_one_event_one_brings_it():
     assert site.collector.stats()["duplicates"] == 700
 
 
-def test_two_collectors_with_one_file_are_one(tmp_path):
-    """As two processes of a site are."""
+def test_two_collectors_share_the_ids_in_a_file(tmp_path):
+    """As in two processes of a site."""
     path = str(tmp_path / "ids")
     sites = Site(duplicates_path=path), Site(duplicates_path=path)
     event = an_event(id="one")
@@ -79,36 +79,36 @@ PROGRAM = """
 import json, sys
 from eventtracking.web.collector.shared_ids import SharedIds
 ids = SharedIds(sys.argv[1], 10_000)
-def is_first(identity):
+def is_first(event_id):
     with ids.locked() as locked:
-        is_known = identity in locked
+        is_known = event_id in locked
         if not is_known:
-            locked.add(identity)
+            locked.add(event_id)
     return not is_known
 sys.stdin.readline()
 print(json.dumps([number for number in range(2_000) if is_first(str(number))]))
 """
 
 
-def test_of_processes_with_one_event_one_brings_it(tmp_path):
-    """However they take turns."""
+def test_an_id_is_new_in_one_process_only(tmp_path):
+    """However the processes are scheduled."""
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "ids")]
     pipe = subprocess.PIPE
     processes = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(4)]
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
-    taken = [
+    accepted = [
         each for process in processes for each in json.loads(process.communicate(timeout=300)[0])
     ]
 
-    # A bucket of the table may overflow, and forget; nothing is taken for one that was not there.
-    assert set(taken) == set(range(2_000))
-    assert len(taken) <= 2_010
+    # A bucket of the table may overflow and lose an id, but no id is found that was not added.
+    assert set(accepted) == set(range(2_000))
+    assert len(accepted) <= 2_010
 
 
 def test_the_file_of_ids_does_not_grow(tmp_path):
-    """It is a table, in which the new displace the old."""
+    """New ids displace old ones."""
     ids = SharedIds(str(tmp_path / "ids"), 100)
     for number in range(2_000):
         with ids.locked() as locked:
@@ -119,45 +119,45 @@ def test_the_file_of_ids_does_not_grow(tmp_path):
     assert (tmp_path / "ids").stat().st_size <= 100 * 4 * 16
 
 
-def test_a_file_that_cannot_be_used_stops_no_event(tmp_path, caplog):
-    """Twice is better than never; a warning says so."""
+def test_events_are_accepted_if_the_file_cannot_be_used(tmp_path, caplog):
+    """A repeated event is better than a lost one. A warning is logged."""
     site = Site(duplicates_path=str(tmp_path / "missing" / "ids"))
     event = an_event(id="one")
 
     assert site.results(event, event) == ["accepted", "duplicate"]
     [message] = caplog.messages
-    assert message.startswith("Cannot look into the file of duplicates for 1 request(s): ")
+    assert message.startswith("Cannot use the shared file of event ids for 1 request(s): ")
 
 
-def test_a_file_that_is_busy_is_waited_for_once_a_request(tmp_path, monkeypatch):
-    """However many events it brings: whoever holds the lock must not hold up the site."""
-    waited = []
+def test_a_request_waits_for_the_file_only_once(tmp_path, monkeypatch):
+    """A process that holds the lock must not block the site for each event."""
+    attempts = []
 
     def busy(file):
-        waited.append(file)
+        attempts.append(file)
         raise BlockingIOError("busy")
 
     monkeypatch.setattr(shared_ids, "_lock", busy)
     site = Site(duplicates_path=str(tmp_path / "ids"))
 
     assert site.results(*(an_event() for _ in range(5))) == ["accepted"] * 5
-    assert len(waited) == 1
+    assert len(attempts) == 1
     assert site.results(an_event()) == ["accepted"]
-    assert len(waited) == 2
+    assert len(attempts) == 2
 
 
-def test_a_lock_that_somebody_keeps_stops_no_event(tmp_path, caplog):
-    """A real one."""
+def test_events_are_accepted_while_the_file_is_locked(tmp_path, caplog):
+    """With a real lock of another process."""
     path = tmp_path / "ids"
     with path.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
 
         assert Site(duplicates_path=str(path)).results(an_event()) == ["accepted"]
-    assert "duplicates for 1 request(s)" in caplog.text
+    assert "event ids for 1 request(s)" in caplog.text
 
 
-def test_a_request_without_ids_leaves_the_file_alone(tmp_path):
-    """It need not wait for anybody."""
+def test_a_request_without_ids_does_not_open_the_file(tmp_path):
+    """It does not wait for the lock."""
     path = tmp_path / "ids"
 
     assert Site(duplicates_path=str(path)).results({"name": "video.played"}) == ["accepted"]
@@ -165,8 +165,8 @@ def test_a_request_without_ids_leaves_the_file_alone(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_child_that_is_forked_meanwhile_keeps_no_lock(tmp_path):
-    """A backend that starts one leaves the file to the next request all the same."""
+def test_a_child_that_is_forked_meanwhile_does_not_keep_the_lock(tmp_path):
+    """If a backend forks, the next request can lock the file."""
     path = tmp_path / "ids"
     children, (ours, theirs) = [], socket.socketpair()
 
@@ -205,8 +205,8 @@ collector("POST", HEADERS, encoded(an_event(id="one")))
 """
 
 
-def test_a_process_that_is_killed_with_an_event_in_its_hands_has_not_taken_it(tmp_path):
-    """It comes again, and nobody takes it for a duplicate."""
+def test_an_event_is_not_a_duplicate_if_the_process_was_killed_while_emitting_it(tmp_path):
+    """It is accepted when the browser sends it again."""
     path = str(tmp_path / "ids")
     command = [sys.executable, "-c", KILLED, path]
     killed = subprocess.run(command, cwd=Path(__file__).parent, timeout=300, check=False)
@@ -217,8 +217,8 @@ def test_a_process_that_is_killed_with_an_event_in_its_hands_has_not_taken_it(tm
     assert len(site.events) == 1
 
 
-def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path):
-    """It may have been laid there."""
+def test_a_symbolic_link_in_place_of_the_file_is_not_followed(tmp_path):
+    """An attacker may have created it."""
     (tmp_path / "target").write_text("precious")
     (tmp_path / "ids").symlink_to(tmp_path / "target")
 
@@ -227,7 +227,7 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path):
 
 
 @pytest.mark.parametrize("path", ["", 5, [], b""])
-def test_the_file_has_a_path(path):
-    """Or there is none."""
+def test_the_option_for_the_file_is_a_path_or_none(path):
+    """Anything else is refused when the program starts."""
     with pytest.raises(ImproperlyConfigured, match=r"^Collector: duplicates_path must be "):
         Collector(duplicates_path=path)

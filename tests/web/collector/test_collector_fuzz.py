@@ -1,4 +1,4 @@
-"""Whatever comes in: an answer with a status of the list, and nothing raised."""
+"""Any request gets a response with a known status and raises nothing."""
 
 import json
 from datetime import datetime
@@ -50,7 +50,7 @@ EVENTS = st.fixed_dictionaries(
 )
 
 
-def written(value):
+def to_json(value):
     return json.dumps(value).encode()
 
 
@@ -60,17 +60,17 @@ def written(value):
     body=st.binary(max_size=300),
     query=TEXT,
 )
-def test_any_request_is_answered(method, headers, body, query):
-    """Whatever its method, its headers and its body."""
+def test_any_request_gets_a_response(method, headers, body, query):
+    """With any method, headers, body and query."""
     site = Site(page_close_by_get=True)
-    answer = site.collector(method, headers, body, {**FACTS, "query": query})
+    response = site.collector(method, headers, body, {**FACTS, "query": query})
 
-    assert answer.status in STATUSES
+    assert response.status in STATUSES
 
 
 @given(body=st.binary(max_size=300), kind=st.sampled_from([HEADERS, FORM]))
-def test_any_bytes_are_answered(body, kind):
-    """As JSON and as a form, as they are and as gzip."""
+def test_any_bytes_get_a_response(body, kind):
+    """As JSON and as a form, plain and as gzip."""
     site = Site()
 
     assert site.post(body, kind).status in STATUSES
@@ -78,26 +78,26 @@ def test_any_bytes_are_answered(body, kind):
 
 
 @given(value=JSON | st.fixed_dictionaries({"sent_at": JSON, "events": JSON}))
-def test_any_json_is_answered(value):
-    """Of the right shape or not."""
-    assert Site().post(written(value)).status in STATUSES
+def test_any_json_gets_a_response(value):
+    """Even if it is not a batch."""
+    assert Site().post(to_json(value)).status in STATUSES
 
 
 @given(events=st.lists(EVENTS | JSON, max_size=5))
-def test_every_event_has_a_result_and_its_place_in_the_books(events):
-    """What is accepted is in the tracker, and in it as the house wants events."""
+def test_every_event_has_a_result_and_is_counted(events):
+    """Accepted events were emitted, and can be encoded."""
     site = Site()
-    answer = site.post(written({"sent_at": NOW, "events": events}))
-    if answer.status != 200:
-        # A number that no double holds.
-        assert answer.status == 400
+    response = site.post(to_json({"sent_at": NOW, "events": events}))
+    if response.status != 200:
+        # A number beyond the range of a double.
+        assert response.status == 400
         return
-    results = json.loads(answer.body)["results"]
-    books = site.collector.stats()
+    results = json.loads(response.body)["results"]
+    stats = site.collector.stats()
 
     assert len(results) == len(events)
-    assert len(site.events) == books["accepted"]
-    assert books["accepted"] + books["duplicates"] + sum(books["refused"].values()) == len(events)
+    assert len(site.events) == stats["accepted"]
+    assert stats["accepted"] + stats["duplicates"] + sum(stats["refused"].values()) == len(events)
     for event in site.events:
         assert set(event) == {"name", "timestamp", "data", "context"}
         assert event["context"]["event_source"] == "browser"
@@ -106,12 +106,12 @@ def test_every_event_has_a_result_and_its_place_in_the_books(events):
 
 
 @given(fields=st.binary(max_size=200))
-def test_every_old_form_is_answered_with_success(fields):
-    """Unless it is made of a hundred fields."""
+def test_every_legacy_form_gets_the_response_success(fields):
+    """Unless it has more than a hundred fields."""
     site = Site()
-    answer = site.post(b"event_type=a&event=" + fields, FORM)
+    response = site.post(b"event_type=a&event=" + fields, FORM)
 
-    assert (answer.status, answer.body) in (
+    assert (response.status, response.body) in (
         (200, b"success"),
         (400, b'{"error":"too_many_fields"}'),
     )

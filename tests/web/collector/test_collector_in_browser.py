@@ -1,4 +1,4 @@
-"""From a click in a browser to the line in the log: the client, the collector, the tracker."""
+"""The client, the collector and the tracker together, from a click to a line in the log."""
 
 import pytest
 from chromium import chromium
@@ -21,12 +21,12 @@ def site(tmp_path):
         yield client
 
 
-def test_a_click_reaches_the_log(browser, site):
-    """Under a strict policy, with the page as its context, and once."""
+def test_a_click_is_logged_once(browser, site):
+    """With a strict Content Security Policy, and with the context of the page."""
     with browser.page(f"{site.url}/page") as page:
         page.click("button")
         page.wait_for("Object.keys(localStorage).every((key) => !key.includes(':event:'))")
-        sent = page.evaluate("eventtracking.emit('script.said', 5)")
+        sent = page.evaluate("eventtracking.emit('script.emitted', 5)")
         errors = page.errors
     events = site.events()
     [clicked] = [event for event in events if event["name"] == "button.clicked"]
@@ -45,8 +45,8 @@ def test_a_click_reaches_the_log(browser, site):
     assert len(ids) == len(set(ids))
 
 
-def test_a_page_that_is_left_says_so_once(browser, site):
-    """By a beacon; what the next page sends again is a duplicate, in whichever process."""
+def test_closing_a_page_is_logged_once(browser, site):
+    """Events that the next page sends again are duplicates in any process."""
     with browser.page(f"{site.url}/page") as page:
         page.wait_for("!!window.eventtracking && document.readyState === 'complete'")
         for _ in range(3):
@@ -62,8 +62,8 @@ def test_a_page_that_is_left_says_so_once(browser, site):
     assert len(ids) == len(set(ids))
 
 
-def test_the_old_logger_reaches_the_collector(browser, site):
-    """`Logger.log`, as pages of Open edX call it: the form, and the course of its key."""
+def test_events_of_the_legacy_logger_are_logged(browser, site):
+    """With `Logger.log`, as in pages of Open edX."""
     with browser.page(f"{site.url}/page") as page:
         page.wait_for("!!window.Logger")
         page.evaluate("Logger.log('problem_check', 'input_1=2').then(() => 1)")

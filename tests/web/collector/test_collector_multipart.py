@@ -1,4 +1,4 @@
-"""The old form in parts, as a page sends it with FormData: read like the other, and no further."""
+"""The legacy form as `multipart/form-data`, as a page sends it with `FormData`."""
 
 import gzip
 
@@ -11,7 +11,7 @@ BOUNDARY = "----WebKitFormBoundary7MA4YWxkTrZu0gW"
 DELIMITER = BOUNDARY.encode()
 
 
-def typed(boundary=BOUNDARY):
+def headers(boundary=BOUNDARY):
     return {**FORM, "content-type": f"multipart/form-data; boundary={boundary}"}
 
 
@@ -32,14 +32,14 @@ FIELDS = joined(
 )
 
 
-def names(site, body, headers=None):
-    """Return what the events are called that *body* became."""
-    answer = site.post(body, headers or typed())
-    assert (answer.status, answer.body) == (200, b"success")
+def names(site, body, with_headers=None):
+    """Return the names of the events in *body*."""
+    response = site.post(body, with_headers or headers())
+    assert (response.status, response.body) == (200, b"success")
     return [event["name"] for event in site.events]
 
 
-def test_a_form_in_parts_is_an_event():
+def test_a_multipart_form_becomes_an_event():
     """As with `fetch(url, {method: "POST", body: new FormData(form)})`."""
     site = Site()
 
@@ -51,11 +51,11 @@ def test_a_form_in_parts_is_an_event():
     assert event["context"]["username"] == "ana"
 
 
-def test_it_may_be_compressed():
+def test_a_multipart_form_may_be_compressed():
     """As any body."""
-    headers = {**typed(), "content-encoding": "gzip"}
+    compressed = {**headers(), "content-encoding": "gzip"}
 
-    assert names(Site(), gzip.compress(FIELDS), headers) == ["play_video"]
+    assert names(Site(), gzip.compress(FIELDS), compressed) == ["play_video"]
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ def test_it_may_be_compressed():
         ("multipart/form-data; boundary=" + "b" * 70, b"b" * 70),
     ],
 )
-def test_a_boundary_may_be_written_in_any_way(kind, boundary):
-    """Case counts in itself, and not in what stands around it."""
+def test_a_boundary_may_have_any_valid_form(kind, boundary):
+    """It is case-sensitive, unlike the rest of the header."""
     body = joined(part("event_type", "a"), boundary=boundary)
 
     assert names(Site(), body, {**FORM, "content-type": kind}) == ["a"]
@@ -87,15 +87,15 @@ def test_a_boundary_may_be_written_in_any_way(kind, boundary):
         joined(part("event_type", "a"))[:-2],
         joined(part("event_type", "a")).replace(DELIMITER, DELIMITER + b" \t", 1),
     ],
-    ids=["twice", "file", "file*", "posing", "unnamed", "small", "around", "end", "padding"],
+    ids=["twice", "file", "file*", "quoted", "unnamed", "case", "preamble", "end", "padding"],
 )
-def test_parts_may_be_other_things_too(body):
-    """Files, and what has no name, are passed over; of two fields the last counts."""
+def test_files_and_unnamed_parts_are_ignored(body):
+    """The last of two fields with one name counts."""
     assert names(Site(), body) == ["a"]
 
 
-def test_a_form_in_parts_without_any_is_unknown():
-    """As ever: none of the fields is required."""
+def test_a_multipart_form_without_parts_is_an_unknown_event():
+    """No field is required."""
     assert names(Site(), joined()) == ["unknown"]
 
 
@@ -103,8 +103,8 @@ def test_a_form_in_parts_without_any_is_unknown():
     "kind",
     ["", "; boundary", "; boundary=", '; boundary=""', "; boundary=" + "b" * 71, '; boundary="a'],
 )
-def test_a_form_without_a_boundary_is_400(kind):
-    """Nobody can tell its parts."""
+def test_a_multipart_form_without_a_boundary_is_malformed(kind):
+    """Its parts cannot be found."""
     site = Site()
 
     assert site.post(FIELDS, {**FORM, "content-type": f"multipart/form-data{kind}"}).status == 400
@@ -121,55 +121,55 @@ def test_a_form_without_a_boundary_is_400(kind):
         FIELDS.replace(DELIMITER + b"\r\n", DELIMITER + b"x\r\n"),
         FIELDS.replace(b"\r\n", b"\n"),
     ],
-    ids=["empty", "other form", "cut", "no blank line", "longer boundary", "newlines"],
+    ids=["empty", "other form", "truncated", "no blank line", "longer boundary", "newlines"],
 )
-def test_a_form_in_parts_that_is_not_whole_is_400(body):
-    """An event of half of it would be a wrong one."""
+def test_an_incomplete_multipart_form_is_malformed(body):
+    """No event is emitted for a part of it."""
     site = Site()
 
-    assert site.post(body, typed()).status == 400
+    assert site.post(body, headers()).status == 400
     assert site.refused() == {"malformed": 1}
     assert site.events == []
 
 
 @pytest.mark.parametrize(
-    ("number", "answer"),
+    ("number", "expected"),
     [
         (99, (200, b"success")),
         (100, (200, b"success")),
         (101, (400, b'{"error":"too_many_fields"}')),
     ],
 )
-def test_a_form_has_a_largest_number_of_parts(number, answer):
-    """The same as the other form has fields; files count."""
+def test_a_multipart_form_has_a_maximum_number_of_parts(number, expected):
+    """It is that of the fields of the other form. Files count."""
     body = joined(*(part("event", "x", '; filename="f"') for _ in range(number)))
 
-    assert Site().post(body, typed())[::2] == answer
+    assert Site().post(body, headers())[::2] == expected
 
 
-def test_very_many_parts_are_not_even_looked_at():
-    """Whatever they are."""
+def test_a_form_with_very_many_parts_is_refused():
+    """The parts beyond the limit are not parsed."""
     site = Site()
 
-    assert site.post(b"--x\r\n\r\n\r\n" * 7_000, typed("x")).status == 400
+    assert site.post(b"--x\r\n\r\n\r\n" * 7_000, headers("x")).status == 400
     assert site.refused() == {"too_many_fields": 1}
 
 
-def test_a_form_in_parts_has_the_limits_of_all_bodies_and_events():
-    """64 KiB of it, and 32 KiB in an event."""
+def test_a_multipart_form_has_the_limits_of_all_bodies_and_events():
+    """64 KiB for the body, and 32 KiB for the event."""
     site = Site()
     large, larger = (joined(part("event", "x" * size)) for size in (40_000, 65_536))
 
-    assert site.post(large, typed()).body == b"success"
-    assert site.post(larger, typed()).status == 413
+    assert site.post(large, headers()).body == b"success"
+    assert site.post(larger, headers()).status == 413
     assert site.collector.stats()["refused"] == {"too_large": 1}
 
 
 @given(body=st.binary(max_size=300), boundary=st.text(max_size=10), named=st.booleans())
-def test_any_parts_are_answered(body, boundary, named):
-    """With a status of the list."""
+def test_any_parts_get_a_response(body, boundary, named):
+    """With a known status."""
     site = Site()
     wrapped = b"--x\r\n" + body + b"\r\n--x--" if named else body
-    headers = typed("x" if named else boundary)
+    sent = headers("x" if named else boundary)
 
-    assert site.collector("POST", headers, wrapped, FACTS).status in (200, 400, 415)
+    assert site.collector("POST", sent, wrapped, FACTS).status in (200, 400, 415)

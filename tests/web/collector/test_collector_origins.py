@@ -1,4 +1,4 @@
-"""Which pages may send, and which may read the answer: a table, held line by line."""
+"""The origins whose pages may send events, and those whose pages may read the response."""
 
 import json
 
@@ -12,7 +12,7 @@ OWN = "https://shop.example"
 ALLOWED = "https://www.friend.example"
 EVIL = "https://evil.example"
 
-# Headers beside Host: shop.example and the type; whether it may send.
+# Headers besides the host, shop.example, and the media type; whether the page may send.
 TABLE = [
     ({"origin": OWN}, True),
     ({"origin": OWN, "sec-fetch-site": "same-origin", "cookie": "sessionid=1"}, True),
@@ -49,28 +49,28 @@ TABLE = [
 ]
 
 
-def asked(headers, kind="application/json"):
+def request_headers(headers, kind="application/json"):
     return {"host": "shop.example", "content-type": kind, **headers}
 
 
-@pytest.mark.parametrize(("headers", "may"), TABLE)
+@pytest.mark.parametrize(("headers", "may_send"), TABLE)
 @pytest.mark.parametrize("kind", ["application/json", "text/plain"])
-def test_the_origin_of_a_page_says_whether_it_may_send(headers, may, kind):
-    """A body that needs no preflight gets no further than another."""
+def test_the_origin_decides_whether_a_page_may_send(headers, may_send, kind):
+    """For bodies with and without a preflight."""
     site = Site(allowed_origins=[ALLOWED])
-    answer = site.send(an_event(), headers=asked(headers, kind))
+    response = site.send(an_event(), headers=request_headers(headers, kind))
 
-    assert answer.status == (200 if may else 403)
-    assert len(site.events) == may
-    if not may:
-        assert json.loads(answer.body) == {"error": "foreign_origin"}
+    assert response.status == (200 if may_send else 403)
+    assert len(site.events) == may_send
+    if not may_send:
+        assert json.loads(response.body) == {"error": "foreign_origin"}
 
 
-@pytest.mark.parametrize(("headers", "may"), TABLE)
-def test_only_an_allowed_origin_may_read_the_answer(headers, may):
-    """By its exact name: never a wildcard, and never whoever asks."""
+@pytest.mark.parametrize(("headers", "may_send"), TABLE)
+def test_only_an_allowed_origin_may_read_the_response(headers, may_send):
+    """The header has the exact origin, never a wildcard or an unknown origin."""
     site = Site(allowed_origins=[ALLOWED])
-    sent = dict(site.send(an_event(), headers=asked(headers)).headers)
+    sent = dict(site.send(an_event(), headers=request_headers(headers)).headers)
     is_allowed = headers.get("origin") == ALLOWED
 
     assert sent.get("Access-Control-Allow-Origin") == (ALLOWED if is_allowed else None)
@@ -78,8 +78,8 @@ def test_only_an_allowed_origin_may_read_the_answer(headers, may):
     assert sent["Vary"] == "Origin"
 
 
-def test_a_preflight_is_answered_for_allowed_origins():
-    """And remembered for ten minutes."""
+def test_a_preflight_of_an_allowed_origin_is_allowed():
+    """The browser caches the response for ten minutes."""
     headers = {
         "host": "shop.example",
         "origin": ALLOWED,
@@ -87,10 +87,10 @@ def test_a_preflight_is_answered_for_allowed_origins():
         "access-control-request-headers": "content-type",
         "sec-fetch-site": "cross-site",
     }
-    answer = Site(allowed_origins=[ALLOWED]).collector("OPTIONS", headers, b"")
+    response = Site(allowed_origins=[ALLOWED]).collector("OPTIONS", headers, b"")
 
-    assert (answer.status, answer.body) == (204, b"")
-    assert dict(answer.headers) == {
+    assert (response.status, response.body) == (204, b"")
+    assert dict(response.headers) == {
         "Allow": "POST, OPTIONS",
         "Vary": "Origin",
         "Access-Control-Allow-Origin": ALLOWED,
@@ -102,28 +102,28 @@ def test_a_preflight_is_answered_for_allowed_origins():
     }
 
 
-def test_a_preflight_of_anybody_else_is_403():
-    """Without a word that a browser could take for a yes."""
+def test_a_preflight_of_another_origin_is_refused():
+    """The response has no CORS headers that could allow the request."""
     headers = {"host": "shop.example", "origin": EVIL, "access-control-request-method": "POST"}
-    answer = Site(allowed_origins=[ALLOWED]).collector("OPTIONS", headers, b"")
+    response = Site(allowed_origins=[ALLOWED]).collector("OPTIONS", headers, b"")
 
-    assert answer.status == 403
-    assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
+    assert response.status == 403
+    assert not [name for name, _ in response.headers if name.startswith("Access-Control")]
 
 
-def test_refusals_can_be_read_by_allowed_origins_too():
-    """Their pages have to know when to come again."""
+def test_allowed_origins_may_read_refusals():
+    """Their pages need to know when to send the events again."""
     site = Site(allowed_origins=[ALLOWED])
 
-    answer = site.post(b"{", {**HEADERS, "origin": ALLOWED})
+    response = site.post(b"{", {**HEADERS, "origin": ALLOWED})
 
-    assert answer.status == 400
-    assert dict(answer.headers)["Access-Control-Allow-Origin"] == ALLOWED
+    assert response.status == 400
+    assert dict(response.headers)["Access-Control-Allow-Origin"] == ALLOWED
 
 
 @pytest.mark.parametrize("host", ["shop.example:8000", "[2001:db8::1]:8000", "127.0.0.1:8000"])
-def test_a_port_belongs_to_the_host(host):
-    """Another one is another site."""
+def test_a_port_is_part_of_the_origin(host):
+    """Another port is another site."""
     site = Site()
     own = {"host": host, "origin": f"http://{host}", "content-type": "text/plain"}
 
@@ -133,20 +133,20 @@ def test_a_port_belongs_to_the_host(host):
 
 
 def test_a_token_takes_the_place_of_an_origin():
-    """It is asked for only where the origin does not say enough."""
+    """It is checked only if the origin is not allowed."""
     collector = Site().collector
-    asked = []
+    calls = []
 
-    def token():
-        asked.append(True)
-        return len(asked) > 1
+    def has_token():
+        calls.append(True)
+        return len(calls) > 1
 
     foreign = {**FORM, "origin": EVIL}
 
-    assert collector.refusal("POST", HEADERS, None, has_token=token) is None
-    assert asked == []
-    assert collector.refusal("POST", foreign, None, has_token=token).status == 403
-    assert collector.refusal("POST", foreign, None, has_token=token) is None
+    assert collector.refusal("POST", HEADERS, None, has_token=has_token) is None
+    assert calls == []
+    assert collector.refusal("POST", foreign, None, has_token=has_token).status == 403
+    assert collector.refusal("POST", foreign, None, has_token=has_token) is None
 
 
 def test_header_names_may_be_in_any_case():
@@ -160,8 +160,8 @@ def test_header_names_may_be_in_any_case():
     "text", ["", "https://", "://", "https://[", "https://a:b", "\x00", "a" * 9999]
 )
 @pytest.mark.parametrize("header", ["origin", "referer", "host"])
-def test_nonsense_is_foreign(header, text):
-    """And raises nothing."""
+def test_an_invalid_origin_is_refused(header, text):
+    """Without an exception."""
     headers = {**HEADERS, "cookie": "a=b", header: text}
     if header != "origin":
         headers["origin"] = "https://shop.example" if header == "host" else ""
@@ -188,7 +188,10 @@ def test_nonsense_is_foreign(header, text):
         ["https://"],
     ],
 )
-def test_a_list_of_anything_else_is_no_list_of_origins(origins):
-    """A wildcard least of all."""
-    with pytest.raises(ImproperlyConfigured, match=r"^Collector: allowed_origins must hold "):
+def test_anything_but_a_list_of_exact_origins_is_refused(origins):
+    """Wildcards are not allowed."""
+    message = (
+        r"^Collector: allowed_origins( must be a list|\[0\] must be an origin as browsers write)"
+    )
+    with pytest.raises(ImproperlyConfigured, match=message):
         Collector(allowed_origins=origins)

@@ -1,4 +1,4 @@
-"""Visitors who object: what is left out of every output, and what is not even taken."""
+"""Visitors who opt out: anonymous and dropped events."""
 
 import json
 from pathlib import Path
@@ -13,6 +13,7 @@ from eventtracking.backends.memory import MemoryBackend
 from eventtracking.backends.segment import SegmentBackend
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.processors.request_context import RequestContext
+from eventtracking.request import CallbackVisitor, EnvironFacts, RequestScope, TrustedProxies
 from eventtracking.serialization import encode
 from eventtracking.tracker import Tracker
 from eventtracking.web.collector import Collector
@@ -23,7 +24,7 @@ DNT = {"dnt": "1"}
 PERSONAL = ("ana", "203.0.113.9", "server-session", "11.22", "visitor-17", "ana@example.com")
 
 
-def everything(event):
+def as_text(event):
     return encode(event).decode()
 
 
@@ -57,8 +58,8 @@ def sent(site, headers, **members):
         ({"gpc": "off", "dnt": "off"}, {**GPC, **DNT}, "off"),
     ],
 )
-def test_the_two_signals_are_two_options_and_the_stronger_wish_counts(options, signals, mode):
-    """Global Privacy Control is honoured unless told otherwise."""
+def test_each_signal_has_an_option_and_the_stricter_one_counts(options, signals, mode):
+    """By default, only Global Privacy Control has an effect."""
     site = Site(**options)
     [result] = sent(site, signals)
 
@@ -66,12 +67,12 @@ def test_the_two_signals_are_two_options_and_the_stronger_wish_counts(options, s
         assert (result, site.events) == ("opted_out", [])
         return
     assert result == "accepted"
-    told = [word for word in PERSONAL if word in everything(site.events[0])]
-    assert told == ([] if mode == "anonymous" else [*PERSONAL])
+    revealed = [word for word in PERSONAL if word in as_text(site.events[0])]
+    assert revealed == ([] if mode == "anonymous" else [*PERSONAL])
 
 
-def test_an_anonymous_event_is_still_an_event():
-    """What happened, where, and with which program."""
+def test_an_anonymous_event_keeps_its_other_data():
+    """Its position, its page, its course and its user agent."""
     site = Site()
     sent(site, GPC, page="https://shop.example/courses/a/b/c/x")
     [event] = site.events
@@ -89,19 +90,37 @@ def test_an_anonymous_event_is_still_an_event():
     ]
 
 
-def test_what_the_application_entered_about_a_person_is_left_out_as_well():
-    """It cannot know about the signal."""
+def test_contexts_of_the_application_are_anonymized():
+    """The application does not know about the signal."""
     site = Site()
     with site.tracker.context("login", {"user_id": 7, "email": PERSONAL[-1], "tenant": "acme"}):
         sent(site, GPC)
     context = site.events[0]["context"]
 
     assert context["tenant"] == "acme"
-    assert not any(word in everything(site.events[0]) for word in PERSONAL)
+    assert not any(word in as_text(site.events[0]) for word in PERSONAL)
 
 
-def test_the_next_request_is_somebody_again():
-    """The wish is that of one request."""
+def test_the_facts_are_those_of_the_current_request_by_default():
+    """They are anonymized as facts that the caller gives."""
+    facts = EnvironFacts(
+        lambda: {"REMOTE_ADDR": "203.0.113.9", "HTTP_USER_AGENT": "UA"},
+        visitor=CallbackVisitor(None, user=lambda _: (7, "ana")),
+        trusted_proxies=TrustedProxies(),
+    )
+    site = Site()
+    with RequestScope(facts):
+        site.send(an_event(), facts=None)
+        site.send(an_event(), headers={**HEADERS, **GPC}, facts=None)
+
+    assert [
+        (event["context"]["username"], event["context"]["ip"], event["context"]["agent"])
+        for event in site.events
+    ] == [("ana", "203.0.113.9", "UA"), ("", "", "UA")]
+
+
+def test_a_signal_applies_to_one_request():
+    """The next one without it has a user again."""
     site = Site()
     sent(site, GPC)
     sent(site, {})
@@ -109,21 +128,21 @@ def test_the_next_request_is_somebody_again():
     assert [event["context"]["username"] for event in site.events] == ["", "ana"]
 
 
-def test_old_forms_heed_the_signals_too():
-    """Their answer does not change."""
+def test_the_signals_apply_to_legacy_forms():
+    """Their response does not change."""
     anonymous, dropping = Site(), Site(gpc="drop")
     form = {**FORM, **GPC}
     body = b"event_type=a&event=%7B%22username%22%3A%22ana%22%7D"
 
     assert anonymous.post(body, form).body == b"success"
     assert dropping.post(body, form).body == b"success"
-    assert not any(word in everything(anonymous.events[0]) for word in PERSONAL)
+    assert not any(word in as_text(anonymous.events[0]) for word in PERSONAL)
     assert anonymous.events[0]["context"]["username"] == ""
     assert (dropping.events, dropping.collector.stats()["refused"]) == ([], {"opted_out": 1})
 
 
-def test_no_output_tells_who_it_was(tmp_path, caplog, fake_destinations):
-    """Over five backends, from one request: files, memory and the network."""
+def test_no_backend_gets_the_identity_of_an_anonymous_visitor(tmp_path, caplog, fake_destinations):
+    """With five backends: files, memory and network."""
     caplog.set_level("INFO", "tracking")
     path = tmp_path / "tracking.log"
     memory = MemoryBackend()
@@ -155,8 +174,8 @@ def test_no_output_tells_who_it_was(tmp_path, caplog, fake_destinations):
     assert [word for word in PERSONAL for output in outputs if word in output] == []
 
 
-def test_addresses_are_shortened_where_the_site_wants_that():
-    """By the processor that adds them, for browsers as for all the rest."""
+def test_addresses_can_be_anonymized_for_all_visitors():
+    """By the processor that adds them, as for other events."""
     site = Site(processors=[RequestContext(anonymize_ip=True)])
     site.send(an_event(), facts=FACTS)
 
@@ -164,9 +183,9 @@ def test_addresses_are_shortened_where_the_site_wants_that():
 
 
 @pytest.mark.parametrize("option", ["gpc", "dnt"])
-@pytest.mark.parametrize("choice", ["on", "", None, True, 1])
-def test_a_wish_has_three_meanings(option, choice):
-    """Anything else is a slip."""
-    message = f"^Collector: {option} must be one of off, anonymous, drop, got "
+@pytest.mark.parametrize("mode", ["on", "", None, True, 1])
+def test_a_signal_has_one_of_three_effects(option, mode):
+    """Other values are refused."""
+    message = f"^Collector: {option} must be one of 'off', 'anonymous', 'drop', got "
     with pytest.raises(ImproperlyConfigured, match=message):
-        Collector(**{option: choice})
+        Collector(**{option: mode})

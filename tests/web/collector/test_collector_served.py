@@ -1,4 +1,4 @@
-"""The collector behind real servers, asked over HTTP: WSGI, ASGI and Django."""
+"""The collector behind real servers, over HTTP: WSGI, ASGI and Django."""
 
 import gzip
 import http.client
@@ -42,8 +42,8 @@ def post(site, body, path="/event", method="POST", **headers):
     return response, text
 
 
-def test_a_page_of_events_reaches_the_log_once(site):
-    """Batches and forms, sent again and again, to whichever process takes them."""
+def test_events_that_are_sent_repeatedly_are_logged_once(site):
+    """In batches and forms, by any of the processes."""
     now = datetime.now(UTC)
     event = an_event(
         id="e-1",
@@ -64,7 +64,7 @@ def test_a_page_of_events_reaches_the_log_once(site):
         assert second == {"id": "e-2", "status": "refused", "reason": "reserved_name"}
     form = {"Content_Type": "application/x-www-form-urlencoded"}
     assert post(site, b"event_type=play_video&event=5&page=", **form)[1] == b"success"
-    arrived, old = site.events()
+    arrived, legacy = site.events()
 
     assert statuses == ["accepted"] + ["duplicate"] * 5
     assert (arrived["name"], arrived["data"]) == ("video.played", {"position": 3})
@@ -75,16 +75,16 @@ def test_a_page_of_events_reaches_the_log_once(site):
     assert context["user_id"] != 666
     assert context["course_id"] == "a/b/c"
     skew = datetime.fromisoformat(arrived["timestamp"]) - (now - timedelta(minutes=5))
-    # However long the machine took over it: an hour it was not.
+    # Even a slow machine does not need an hour.
     assert timedelta(0) <= skew < timedelta(minutes=30)
-    assert (old["name"], old["data"]) == ("play_video", 5)
+    assert (legacy["name"], legacy["data"]) == ("play_video", 5)
 
 
-def test_statuses_come_through_whatever_the_size_of_the_body(site):
-    """Also for a body that is refused before it is read."""
+def test_clients_receive_the_status_for_bodies_of_any_size(site):
+    """Even if the request is refused before its body is read."""
     big = b"a" * 900_000
     plain, form = "text/html", "application/x-www-form-urlencoded"
-    asked = [
+    responses = [
         (post(site, encoded()), 200),
         (post(site, encoded().ljust(65_536)), 200),
         (post(site, encoded().ljust(65_537)), 413),
@@ -101,24 +101,25 @@ def test_statuses_come_through_whatever_the_size_of_the_body(site):
         (post(site, encoded(), Origin="https://friend.example"), 200),
     ]
 
-    assert [answer.status for (answer, _), _ in asked] == [status for _, status in asked]
-    friend = asked[-1][0][0]
+    statuses = [response.status for (response, _), _ in responses]
+    assert statuses == [status for _, status in responses]
+    friend = responses[-1][0][0]
     assert friend.getheader("Access-Control-Allow-Origin") == "https://friend.example"
     assert "Origin" in friend.getheader("Vary")
 
 
-def test_the_client_is_served_and_kept(site):
-    """With its type, and not sent again to whoever has it."""
+def test_the_client_is_served_and_cached(site):
+    """With its media type, and not sent again if the browser has it."""
     response, script = post(site, None, "/event/eventtracking.js", "GET")
     etag = response.getheader("ETag")
-    again, nothing = post(site, None, "/event/eventtracking.js", "GET", If_None_Match=etag)
+    cached, nothing = post(site, None, "/event/eventtracking.js", "GET", If_None_Match=etag)
 
     assert (response.status, response.getheader("Content-Type")) == (
         200,
         "text/javascript; charset=utf-8",
     )
     assert b"eventtracking" in script
-    assert (again.status, nothing) == (304, b"")
+    assert (cached.status, nothing) == (304, b"")
     assert post(site, None, "/event/other.js", "GET")[0].status in (200, 404)
 
 
@@ -126,8 +127,8 @@ def test_the_client_is_served_and_kept(site):
     "site", [each for each in SITES if each[0] in CHUNKS], indirect=True, ids="-".join
 )
 @pytest.mark.parametrize(("size", "status"), [(60_000, 200), (200_000, 413)])
-def test_a_body_in_chunks_has_the_same_limit(site, size, status):
-    """It says no length."""
+def test_a_chunked_body_has_the_same_limit(site, size, status):
+    """It has no declared length."""
     connection = site.connection()
     body = encoded(an_event()).ljust(size)
     parts = (body[at : at + 8_192] for at in range(0, size, 8_192))
@@ -137,14 +138,14 @@ def test_a_body_in_chunks_has_the_same_limit(site, size, status):
         "Transfer-Encoding": "chunked",
     }
     connection.request("POST", "/event", parts, headers, encode_chunked=True)
-    answered = connection.getresponse().status
+    received = connection.getresponse().status
     connection.close()
 
-    assert answered == status
+    assert received == status
 
 
-def test_a_client_that_goes_away_in_its_body_leaves_the_server_working(site):
-    """What came of it is no event."""
+def test_a_client_that_disconnects_within_its_body_does_not_affect_others(site):
+    """Nothing is emitted for it."""
     head = f"POST /event HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\nOrigin: http://127.0.0.1:{site.port}\r\n"
     with socket.create_connection(("127.0.0.1", site.port), timeout=300) as gone:
         gone.sendall(f"{head}Content-Type: text/plain\r\nContent-Length: 500\r\n\r\n{{".encode())
@@ -154,8 +155,8 @@ def test_a_client_that_goes_away_in_its_body_leaves_the_server_working(site):
     assert [event["name"] for event in site.events()] == ["after"]
 
 
-def test_a_crowd_of_pages_each_has_its_own_events(site):
-    """Fifty at once, over connections that are kept and over new ones."""
+def test_the_events_of_fifty_concurrent_pages_have_their_own_facts(site):
+    """On reused connections and on new ones."""
 
     def visit(user):
         connection = site.connection()
@@ -168,7 +169,7 @@ def test_a_crowd_of_pages_each_has_its_own_events(site):
                 )
                 assert connection.getresponse().read().count(b"accepted") == 1
             except http.client.RemoteDisconnected:
-                # A server that keeps no connections closed this one; the client opens another.
+                # This server does not reuse connections, so the client opens another one.
                 connection.close()
         connection.close()
 

@@ -1,4 +1,4 @@
-"""What a browser may not claim: forty attempts, and the server's word stands in each."""
+"""Forty attempts of a browser to forge the facts of the server."""
 
 import json
 
@@ -21,7 +21,7 @@ FORGED = {
     "agent": "forged",
 }
 
-SERVERS = {
+SERVER = {
     "user_id": 7,
     "username": "ana",
     "session": "server-session",
@@ -37,7 +37,7 @@ def raw(event):
     return b'{"sent_at":"2026-01-02T03:04:05Z","events":[' + event + b"]}"
 
 
-CLAIMS = {
+BATCHES = {
     "in the context": encoded(an_event(context=FORGED)),
     "in the event": encoded(an_event(**FORGED)),
     "in the data": encoded(an_event(data=FORGED)),
@@ -96,16 +96,16 @@ NAMES = [
 def check(site):
     [event] = site.events
     context = event["context"]
-    assert {name: context[name] for name in SERVERS} == SERVERS
+    assert {name: context[name] for name in SERVER} == SERVER
     assert event["timestamp"].year > 2000
     assert not context["received_at"].startswith("1999")
     assert set(event) == {"name", "timestamp", "data", "context"}
     assert all(name.isascii() and name.islower() for name in context)
 
 
-@pytest.mark.parametrize("body", CLAIMS.values(), ids=CLAIMS)
-def test_the_servers_word_stands_over_a_batch(body):
-    """Whatever it claims, and by whatever name."""
+@pytest.mark.parametrize("body", BATCHES.values(), ids=BATCHES)
+def test_a_batch_cannot_override_the_facts_of_the_server(body):
+    """With any field, under any name."""
     site = Site()
 
     assert site.post(body).status == 200
@@ -113,8 +113,8 @@ def test_the_servers_word_stands_over_a_batch(body):
 
 
 @pytest.mark.parametrize("body", FORMS.values(), ids=FORMS)
-def test_the_servers_word_stands_over_a_form(body):
-    """Likewise."""
+def test_a_form_cannot_override_the_facts_of_the_server(body):
+    """With any field, under any name."""
     site = Site()
 
     assert site.post(body, FORM).status == 200
@@ -122,8 +122,8 @@ def test_the_servers_word_stands_over_a_form(body):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_of_the_server_is_refused(name):
-    """In any case, any width, and in letters that look the same."""
+def test_a_reserved_name_is_refused(name):
+    """In any case and width, and in letters that look the same."""
     site = Site(reserved_prefixes=["edx.", "/admin"])
 
     assert site.results(an_event(name)) == ["reserved_name"]
@@ -146,8 +146,8 @@ def test_a_name_of_the_server_is_refused(name):
         "\u8996\u8074",
     ],
 )
-def test_a_name_that_begins_in_another_alphabet_is_the_servers(name):
-    """No list of letters that look alike is ever complete."""
+def test_a_name_that_begins_in_another_alphabet_is_reserved(name):
+    """If there are reserved prefixes, because no list of look-alike letters is complete."""
     assert Site(reserved_prefixes=["edx."]).results(an_event(name)) == ["reserved_name"]
     assert Site().results(an_event(name)) == ["accepted"]
 
@@ -162,18 +162,18 @@ def test_a_name_that_begins_in_another_alphabet_is_the_servers(name):
         "shop.\u8996\u8074",
     ],
 )
-def test_other_names_are_not(name):
-    """A prefix is where a name begins."""
+def test_other_names_are_not_reserved(name):
+    """A prefix counts at the beginning of a name only."""
     assert Site(reserved_prefixes=["edx."]).results(an_event(name)) == ["accepted"]
 
 
-def test_there_were_forty_attempts():
-    """And each of them is a test above."""
-    assert len(CLAIMS) + len(FORMS) + len(NAMES) == 40
+def test_there_are_forty_attempts():
+    """Each of them is a test case above."""
+    assert len(BATCHES) + len(FORMS) + len(NAMES) == 40
 
 
-def test_what_the_application_entered_is_not_the_pages_to_change():
-    """A context of the server wins over the page's as well."""
+def test_a_page_cannot_override_a_context_of_the_application():
+    """The context of the page is in `page_context`."""
     site = Site()
     with site.tracker.context("request", {"tenant": "acme", "event_source": "server"}):
         site.send(an_event(context={"tenant": "evil"}))
@@ -183,8 +183,8 @@ def test_what_the_application_entered_is_not_the_pages_to_change():
     assert context["page_context"] == {"tenant": "evil"}
 
 
-def test_legacy_readers_see_the_servers_word_too():
-    """The processor for them lifts what stands at the top, and only that."""
+def test_a_page_cannot_override_the_legacy_fields():
+    """The legacy processor copies only fields of the server."""
     site = Site(processors=[RequestContext(), LegacyFieldMappingProcessor()])
     site.send(an_event(context=FORGED, data={"username": "root"}))
     [event] = site.events
@@ -198,8 +198,8 @@ def test_legacy_readers_see_the_servers_word_too():
     assert event["time"].year > 2000
 
 
-def test_headers_claim_nothing():
-    """The collector asks the facts of the request, and those know whom to believe."""
+def test_headers_cannot_override_the_facts():
+    """The collector uses the address that the tracking middleware determined."""
     site = Site()
     headers = {
         **HEADERS,

@@ -1,4 +1,4 @@
-"""The form that pages of Open edX send: what it becomes, and that its answer never changes."""
+"""The form that pages of Open edX send, and its response, which never changes."""
 
 from urllib.parse import urlencode
 
@@ -9,13 +9,13 @@ PAGE = "https://h/courses/a/b/c/x"
 
 
 def posted(site, facts=FACTS, headers=FORM, **fields):
-    answer = site.post(urlencode(fields).encode(), headers, facts)
-    assert (answer.status, answer.body) == (200, b"success")
+    response = site.post(urlencode(fields).encode(), headers, facts)
+    assert (response.status, response.body) == (200, b"success")
     return site.events[-1] if site.events else None
 
 
-def test_a_form_becomes_an_event_in_the_context_of_the_platform():
-    """The one that its documentation shows."""
+def test_a_form_becomes_an_event_with_the_context_of_open_edx():
+    """As in the documentation of the platform."""
     event = posted(
         Site(processors=[]), event_type="play_video", event='{"id": "v1", "n": 3}', page=PAGE
     )
@@ -34,8 +34,8 @@ def test_a_form_becomes_an_event_in_the_context_of_the_platform():
     assert event["timestamp"].isoformat() == received_at
 
 
-def test_the_facts_of_the_request_are_there_too():
-    """And are the server's."""
+def test_the_event_has_the_facts_about_the_request():
+    """They are those of the server."""
     context = posted(Site(), event_type="a", page=PAGE)["context"]
 
     assert (context["user_id"], context["session"]) == (7, "server-session")
@@ -53,7 +53,7 @@ def test_the_facts_of_the_request_are_there_too():
         ("[1, 2]", [1, 2]),
         ('["username"]', ["username"]),
         ("null", {}),
-        ("no json", "no json"),
+        ("not json", "not json"),
         ("{", "{"),
         ("NaN", "NaN"),
         ("1e999", "1e999"),
@@ -62,14 +62,14 @@ def test_the_facts_of_the_request_are_there_too():
         ('{"username": "ana"}', {"username": "ana"}),
     ],
 )
-def test_the_event_is_any_json_or_else_text(text, data):
-    """Scalars and lists are no errors."""
+def test_the_data_is_any_json_or_text(text, data):
+    """Scalars and lists are valid."""
     assert posted(Site(), event_type="a", event=text)["data"] == data
 
 
 @pytest.mark.parametrize("fields", [{}, {"event_type": ""}])
-def test_a_form_without_a_name_is_unknown(fields):
-    """As ever: none of the fields is required."""
+def test_a_form_without_a_name_is_an_unknown_event(fields):
+    """No field is required."""
     event = posted(Site(), **fields)
 
     assert (event["name"], event["data"]) == ("unknown", {})
@@ -77,8 +77,8 @@ def test_a_form_without_a_name_is_unknown(fields):
     assert event["context"]["course_id"] == ""
 
 
-def test_a_course_may_be_named():
-    """Then the page is not searched, and a key that is none is no course."""
+def test_a_form_may_name_the_course():
+    """The page is not searched then, and an invalid key means no course."""
     key = "course-v1:O+C+R"
 
     named = posted(Site(), page=PAGE, courserun_key=key)
@@ -97,13 +97,13 @@ def test_a_course_may_be_named():
         (None, "anonymous"),
     ],
 )
-def test_the_username_tells_nobody_from_nothing_known(facts, username):
-    """Empty if nobody is logged in, "anonymous" if the site knows no users."""
+def test_the_username_of_an_anonymous_visitor(facts, username):
+    """It is empty if nobody is logged in, and "anonymous" if that is not known."""
     assert posted(Site(processors=[]), facts, event_type="a")["context"]["username"] == username
 
 
-def test_an_event_that_is_refused_is_answered_alike_and_counted():
-    """An old page could do nothing about it."""
+def test_a_refused_form_gets_the_same_response_and_is_counted():
+    """Old pages expect no other response."""
     site = Site(reserved_prefixes=["edx."], max_event_bytes=100)
 
     assert posted(site, event_type="edx.course.enrollment.activated") is None
@@ -112,8 +112,8 @@ def test_an_event_that_is_refused_is_answered_alike_and_counted():
 
 
 @pytest.mark.parametrize("text", ["\ud800", "%ff", "%ED%A0%80"])
-def test_a_query_that_is_no_text_raises_nothing(text):
-    """Whoever made the facts may have decoded it in any way."""
+def test_a_query_that_is_not_valid_text_is_accepted(text):
+    """A server may have decoded it in any way."""
     site = Site(page_close_by_get=True)
     facts = {**FACTS, "query": f"event_type=page_close&event={text}&page={text}"}
 
@@ -124,18 +124,18 @@ def test_a_query_that_is_no_text_raises_nothing(text):
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_a_form_that_cannot_be_taken_now_is_503(method):
-    """Success would be a lie, and it is no matter of the event: a page may come again."""
+def test_a_form_is_unavailable_if_the_tracker_is_closed(method):
+    """The page may send it again."""
     site = Site(page_close_by_get=True)
     site.tracker.close()
     facts = {**FACTS, "query": "event_type=page_close"}
-    answer = site.collector(method, FORM, b"event_type=page_close", facts)
+    response = site.collector(method, FORM, b"event_type=page_close", facts)
 
-    assert (answer.status, answer.body) == (503, b'{"error":"closed"}')
+    assert (response.status, response.body) == (503, b'{"error":"closed"}')
     assert site.refused() == {"closed": 1}
 
 
-def test_of_two_fields_by_one_name_the_last_counts():
+def test_the_last_of_two_fields_with_one_name_counts():
     """As in Django."""
     site = Site()
     site.post(b"event_type=a&event_type=b", FORM)
@@ -143,8 +143,8 @@ def test_of_two_fields_by_one_name_the_last_counts():
     assert site.events[0]["name"] == "b"
 
 
-def test_a_form_with_very_many_fields_is_400():
-    """They are not even looked at."""
+def test_a_form_with_too_many_fields_is_refused():
+    """The limit is a hundred."""
     site = Site()
 
     assert site.post(b"&".join([b"a=b"] * 101), FORM).status == 400
@@ -152,18 +152,18 @@ def test_a_form_with_very_many_fields_is_400():
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "", "post", "TRACE"])
-def test_nothing_happens_but_by_post(method):
-    """The answer says what is possible."""
+def test_other_methods_than_post_are_not_allowed(method):
+    """The response has the allowed methods."""
     site = Site()
-    answer = site.collector(method, HEADERS, b"", {**FACTS, "query": "event_type=page_close"})
+    response = site.collector(method, HEADERS, b"", {**FACTS, "query": "event_type=page_close"})
 
-    assert answer.status == 405
-    assert dict(answer.headers)["Allow"] == "POST, OPTIONS"
+    assert response.status == 405
+    assert dict(response.headers)["Allow"] == "POST, OPTIONS"
     assert site.events == []
 
 
-def test_the_old_page_close_comes_by_get_where_that_is_switched_on():
-    """And nothing else does, nor from a foreign page."""
+def test_the_event_page_close_may_be_sent_with_get_if_that_is_enabled():
+    """Other events may not, and neither may pages of other sites."""
     site = Site(page_close_by_get=True)
     facts = {**FACTS, "query": "event_type=page_close&event=&page=https%3A%2F%2Fh%2Fc"}
     other = {**FACTS, "query": "event_type=play_video"}

@@ -1,4 +1,4 @@
-"""The middleware for WSGI, called as a server calls it."""
+"""The WSGI tracking middleware, called as by a server."""
 
 import io
 from wsgiref.util import FileWrapper, setup_testing_defaults
@@ -17,79 +17,81 @@ def environ(**variables):
     return variables
 
 
-def here(name="path"):
+def current_fact(name="path"):
     current = current_request()
     return None if current is None else current[name]
 
 
-def asked(name, variables, **options):
-    """Return a fact, as the application behind the middleware sees it."""
+def fact(name, variables, **options):
+    """Return a fact as the application inside the middleware sees it."""
     seen = []
 
     def app(environ, start_response):
-        seen.append(here(name))
+        seen.append(current_fact(name))
         return []
 
     TrackMiddleware(app, **options)(variables, None)
-    assert here() is None
+    assert current_fact() is None
     return seen[0]
 
 
-def test_an_application_knows_its_request_while_it_answers():
-    """And nobody knows it afterwards."""
-    assert asked("path", environ(PATH_INFO="/a")) == "/a"
+def test_an_application_knows_its_request_while_it_serves_it():
+    """There is no current request afterwards."""
+    assert fact("path", environ(PATH_INFO="/a")) == "/a"
 
 
 def test_a_path_is_text():
-    """WSGI has its bytes, dressed as latin-1."""
-    assert asked("path", environ(PATH_INFO="/ü".encode().decode("latin-1"))) == "/ü"
-    assert asked("path", environ(PATH_INFO="/\xff")) == "/\ufffd"
+    """WSGI decodes its bytes as latin-1."""
+    assert fact("path", environ(PATH_INFO="/ü".encode().decode("latin-1"))) == "/ü"
+    assert fact("path", environ(PATH_INFO="/\xff")) == "/\ufffd"
 
 
-def test_headers_survive_as_latin_1():
-    """As WSGI hands them over."""
-    assert asked("agent", environ(HTTP_USER_AGENT="caf\xe9")) == "café"
+def test_headers_are_decoded_as_latin_1():
+    """As in WSGI."""
+    assert fact("agent", environ(HTTP_USER_AGENT="caf\xe9")) == "café"
 
 
-def test_the_user_is_that_of_the_server():
-    """Unless a function knows better."""
+def test_the_username_is_that_of_the_server():
+    """Unless a function returns the user."""
     variables = environ(REMOTE_USER="ana")
 
-    assert (asked("username", variables), asked("user_id", variables)) == ("ana", "")
-    assert asked("username", environ()) == ""
-    assert asked("user_id", variables, user=lambda environ: (environ["REMOTE_USER"], "x")) == "ana"
+    assert (fact("username", variables), fact("user_id", variables)) == ("ana", "")
+    assert fact("username", environ()) == ""
+    assert fact("user_id", variables, user=lambda environ: (environ["REMOTE_USER"], "x")) == "ana"
 
 
-def test_a_session_is_what_a_function_says():
+def test_the_session_is_the_result_of_a_function():
     """It is given the environ."""
     session = {"session": lambda environ: environ["HTTP_COOKIE"][-3:]}
 
-    assert asked("session", environ(HTTP_COOKIE="id=abc"), **session) == "abc"
-    assert asked("session", environ()) == ""
+    assert fact("session", environ(HTTP_COOKIE="id=abc"), **session) == "abc"
+    assert fact("session", environ()) == ""
 
 
-def test_trusted_proxies_are_believed():
-    """Others are not."""
+def test_headers_of_trusted_proxies_are_believed():
+    """Those of other peers are not."""
     variables = environ(REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="203.0.113.9")
 
-    assert asked("ip", variables) == "10.0.0.1"
-    assert asked("ip", variables, trusted_proxies=["10.0.0.1"]) == "203.0.113.9"
+    assert fact("ip", variables) == "10.0.0.1"
+    assert fact("ip", variables, trusted_proxies=["10.0.0.1"]) == "203.0.113.9"
 
 
-def test_a_wrong_option_is_explained():
+def test_a_wrong_option_is_refused():
     """When the program starts."""
-    with pytest.raises(ImproperlyConfigured, match=r"^TrackMiddleware: trusted_proxies must hold"):
+    with pytest.raises(
+        ImproperlyConfigured, match=r"^TrackMiddleware: trusted_proxies\[0\] must be"
+    ):
         TrackMiddleware(None, trusted_proxies=["nonsense"])
 
 
-def test_applications_that_mount_others_do_not_change_the_path():
-    """They move what they matched out of it."""
+def test_changes_of_the_path_do_not_affect_the_facts():
+    """An application that mounts another moves the matched part to `SCRIPT_NAME`."""
     seen = []
 
     def app(environ, start_response):
         environ["SCRIPT_NAME"], environ["PATH_INFO"] = "/mount", "/rest"
         environ["REMOTE_USER"] = "late"
-        seen.extend([here(), here("username")])
+        seen.extend([current_fact(), current_fact("username")])
         return []
 
     TrackMiddleware(app)(environ(PATH_INFO="/mount/rest"), None)
@@ -97,20 +99,20 @@ def test_applications_that_mount_others_do_not_change_the_path():
     assert seen == ["/mount/rest", "late"]
 
 
-def test_a_generator_knows_its_request_and_only_while_it_runs():
+def test_a_generator_knows_its_request_only_while_it_runs():
     """From its first line to its `finally`."""
     seen = []
 
     def app(environ, start_response):
         try:
             for part in (b"1", b"2"):
-                seen.append(here())
+                seen.append(current_fact())
                 yield part
         finally:
-            seen.append(here())
+            seen.append(current_fact())
 
     body = TrackMiddleware(app)(environ(PATH_INFO="/a"), None)
-    parts = [(part, here()) for part in body]
+    parts = [(part, current_fact()) for part in body]
     body.close()
 
     assert parts == [(b"1", None), (b"2", None)]
@@ -118,7 +120,7 @@ def test_a_generator_knows_its_request_and_only_while_it_runs():
 
 
 def test_a_body_that_is_closed_early_closes_within_its_request():
-    """The client went away."""
+    """The client disconnected."""
     seen = []
 
     def app(environ, start_response):
@@ -126,17 +128,17 @@ def test_a_body_that_is_closed_early_closes_within_its_request():
             yield b"1"
             yield b"2"
         finally:
-            seen.append(here())
+            seen.append(current_fact())
 
     body = TrackMiddleware(app)(environ(PATH_INFO="/a"), None)
     next(iter(body))
     body.close()
 
-    assert (seen, here()) == (["/a"], None)
+    assert (seen, current_fact()) == (["/a"], None)
 
 
-def test_a_body_is_closed_exactly_as_the_server_closes_it():
-    """Whether it was read or not."""
+def test_a_body_is_closed_when_the_server_closes_it():
+    """Even if it was never read."""
     closed = []
 
     class Body:
@@ -144,7 +146,7 @@ def test_a_body_is_closed_exactly_as_the_server_closes_it():
             return iter([b"1"])
 
         def close(self):
-            closed.append(here())
+            closed.append(current_fact())
 
     body = TrackMiddleware(lambda *_: Body())(environ(PATH_INFO="/a"), None)
     assert closed == []
@@ -154,15 +156,15 @@ def test_a_body_is_closed_exactly_as_the_server_closes_it():
 
 
 @pytest.mark.parametrize("body", [[], [b"1"], (b"1",), FileWrapper(io.BytesIO(b"1"))])
-def test_a_finished_body_is_handed_on_as_it_is(body):
-    """Servers count the parts of a list, and send a file the fast way."""
+def test_a_finished_body_is_passed_on_unchanged(body):
+    """Servers count the parts of a list, and send a file efficiently."""
     variables = environ(**{"wsgi.file_wrapper": FileWrapper})
 
     assert TrackMiddleware(lambda *_: body)(variables, None) is body
 
 
-def test_an_error_passes_through_and_leaves_nothing_behind():
-    """In the application and in the body."""
+def test_an_error_ends_the_request():
+    """In the application and in the body. It is not caught."""
 
     def app(environ, start_response):
         raise LookupError
@@ -178,11 +180,11 @@ def test_an_error_passes_through_and_leaves_nothing_behind():
     with pytest.raises(LookupError):
         next(body)
 
-    assert here() is None
+    assert current_fact() is None
 
 
-def test_an_error_after_the_start_may_start_again():
-    """`start_response` is the server's own, `exc_info` and all."""
+def test_an_application_may_start_a_response_again_after_an_error():
+    """`start_response` is that of the server, and accepts `exc_info`."""
     started = []
 
     def app(environ, start_response):
@@ -196,8 +198,8 @@ def test_an_error_after_the_start_may_start_again():
 
 
 @pytest.mark.parametrize("is_lazy", [False, True])
-def test_the_middleware_keeps_to_the_protocol(is_lazy):
-    """On both sides, as the validator of the standard library has it."""
+def test_the_middleware_follows_the_protocol(is_lazy):
+    """On both sides, according to the validator of the standard library."""
 
     def app(environ, start_response):
         start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
@@ -211,6 +213,6 @@ def test_the_middleware_keeps_to_the_protocol(is_lazy):
     assert b"".join(parts) == b"ok"
 
 
-def test_its_repr_shows_what_it_is_around():
-    """For an operator who looks at a stack of middleware."""
+def test_the_repr_shows_the_application():
+    """It helps an operator who inspects a stack of middleware."""
     assert repr(TrackMiddleware(print)) == f"<TrackMiddleware of {print!r}>"

@@ -1,4 +1,4 @@
-"""The middleware for ASGI, called as a server calls it."""
+"""The ASGI tracking middleware, called as by a server."""
 
 import asyncio
 
@@ -22,28 +22,28 @@ def scope(**parts):
     }
 
 
-def here(name="path"):
+def current_fact(name="path"):
     current = current_request()
     return None if current is None else current[name]
 
 
-def asked(name, connection, **options):
-    """Return a fact, as the application behind the middleware sees it."""
+def fact(name, connection, **options):
+    """Return a fact as the application inside the middleware sees it."""
     seen = []
 
     async def app(scope, receive, send):
-        seen.append(here(name))
+        seen.append(current_fact(name))
 
     async def serve():
         await TrackMiddleware(app, **options)(connection, None, None)
-        assert here() is None
+        assert current_fact() is None
 
     asyncio.run(serve())
     return seen[0]
 
 
 def test_facts_come_from_the_scope():
-    """Under the names that they have everywhere."""
+    """They have the same names as in WSGI."""
     connection = scope(
         method="PUT",
         path="/ü",
@@ -52,7 +52,7 @@ def test_facts_come_from_the_scope():
     )
     names = ("method", "path", "query", "ip", "host", "agent", "accept_language", "referer")
 
-    assert [asked(name, connection) for name in names] == [
+    assert [fact(name, connection) for name in names] == [
         "PUT",
         "/ü",
         "utm_source=mail",
@@ -64,12 +64,12 @@ def test_facts_come_from_the_scope():
     ]
 
 
-def test_a_connection_without_addresses_has_none():
-    """Through a Unix socket, say."""
-    assert asked("ip", scope(client=None)) == ""
-    assert asked("host", scope(server=None)) == ""
+def test_a_connection_without_addresses_has_empty_facts():
+    """For example, through a Unix socket."""
+    assert fact("ip", scope(client=None)) == ""
+    assert fact("host", scope(server=None)) == ""
     connection = scope(client=None, headers=[(b"x-forwarded-for", b"203.0.113.9")])
-    assert asked("ip", connection, trusted_proxies=["unix"]) == "203.0.113.9"
+    assert fact("ip", connection, trusted_proxies=["unix"]) == "203.0.113.9"
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ def test_a_connection_without_addresses_has_none():
         ("/a", None, "/a"),
     ],
 )
-def test_the_path_begins_where_the_application_is_mounted(path, root, expected):
+def test_the_path_is_relative_to_the_mounted_application(path, root, expected):
     """As in WSGI."""
-    assert asked("path", scope(path=path, root_path=root)) == expected
+    assert fact("path", scope(path=path, root_path=root)) == expected
 
 
-def test_repeated_headers_are_one():
-    """Cookies and proxies may come in several lines."""
+def test_repeated_headers_are_joined():
+    """There may be several lines of cookies or of proxies."""
     connection = scope(
         client=("10.0.0.1", 1),
         headers=[
@@ -101,53 +101,53 @@ def test_repeated_headers_are_one():
         ],
     )
 
-    assert asked("client_id", connection) == "1.2"
-    assert asked("ip", connection, trusted_proxies=["10.0.0.1"]) == "203.0.113.9"
+    assert fact("client_id", connection) == "1.2"
+    assert fact("ip", connection, trusted_proxies=["10.0.0.1"]) == "203.0.113.9"
 
 
-def test_a_header_cannot_pose_as_another():
-    """Proxies remove the one with hyphens, and let the one with underscores through."""
+def test_a_header_with_underscores_is_ignored():
+    """Proxies remove the header with hyphens, but forward the one with underscores."""
     connection = scope(client=("10.0.0.1", 1), headers=[(b"x_forwarded_for", b"198.51.100.66")])
 
-    assert asked("ip", connection, trusted_proxies=["10.0.0.1"]) == "10.0.0.1"
+    assert fact("ip", connection, trusted_proxies=["10.0.0.1"]) == "10.0.0.1"
 
 
-def test_session_and_user_are_what_functions_say():
-    """They are given the scope, as it is by then: frameworks put their user there."""
+def test_session_and_user_are_the_results_of_functions():
+    """They are given the current scope, to which frameworks add the user."""
     options = {"session": lambda scope: scope["path"], "user": lambda scope: scope["user"]}
 
-    assert asked("session", scope(), **options) == "/a"
-    assert asked("user_id", scope(user=(7, "ana")), **options) == 7
-    assert (asked("session", scope()), asked("username", scope())) == ("", "")
+    assert fact("session", scope(), **options) == "/a"
+    assert fact("user_id", scope(user=(7, "ana")), **options) == 7
+    assert (fact("session", scope()), fact("username", scope())) == ("", "")
 
 
-def test_what_frameworks_change_in_the_scope_does_not_change_the_facts():
-    """A mounted application has another root."""
+def test_changes_of_the_scope_do_not_affect_the_facts():
+    """A framework changes the root path for a mounted application."""
     seen = []
 
     async def app(scope, receive, send):
         scope["root_path"] = "/a"
-        seen.append(here())
+        seen.append(current_fact())
 
     asyncio.run(TrackMiddleware(app)(scope(path="/a/b"), None, None))
 
     assert seen == ["/a/b"]
 
 
-def test_a_websocket_is_a_request_too():
-    """It begins with one."""
-    assert asked("method", {**scope(type="websocket"), "method": "GET"}) == "GET"
+def test_a_websocket_is_a_request():
+    """It begins with a GET request."""
+    assert fact("method", {**scope(type="websocket"), "method": "GET"}) == "GET"
     connection = scope(type="websocket")
     del connection["method"]
-    assert asked("method", connection) == "GET"
+    assert fact("method", connection) == "GET"
 
 
-def test_the_life_of_the_server_is_no_request():
-    """It passes through, untouched."""
+def test_the_lifespan_of_the_server_is_not_a_request():
+    """It passes through unchanged."""
     seen = []
 
     async def app(*given):
-        seen.extend([given, here()])
+        seen.extend([given, current_fact()])
 
     asyncio.run(TrackMiddleware(app)({"type": "lifespan"}, 1, 2))
 
@@ -155,8 +155,8 @@ def test_the_life_of_the_server_is_no_request():
 
 
 @pytest.mark.parametrize("error", [LookupError, asyncio.CancelledError])
-def test_an_error_passes_through_and_leaves_nothing_behind(error):
-    """Being cancelled, when the client goes away, is one of them."""
+def test_an_error_ends_the_request(error):
+    """It is not caught. A cancellation, when the client disconnects, is an error too."""
 
     async def app(scope, receive, send):
         raise error
@@ -164,17 +164,17 @@ def test_an_error_passes_through_and_leaves_nothing_behind(error):
     async def serve():
         with pytest.raises(error):
             await TrackMiddleware(app)(scope(), None, None)
-        return here()
+        return current_fact()
 
     assert asyncio.run(serve()) is None
 
 
-def test_a_wrong_option_is_explained():
+def test_a_wrong_option_is_refused():
     """When the program starts."""
     with pytest.raises(ImproperlyConfigured, match=r"^TrackMiddleware: trusted_proxies must be"):
         TrackMiddleware(None, trusted_proxies="10.0.0.1")
 
 
-def test_its_repr_shows_what_it_is_around():
-    """For an operator who looks at a stack of middleware."""
+def test_the_repr_shows_the_application():
+    """It helps an operator who inspects a stack of middleware."""
     assert repr(TrackMiddleware(print)) == f"<TrackMiddleware of {print!r}>"

@@ -1,4 +1,4 @@
-"""Whose address counts, when anybody can write a header."""
+"""The address of the client, although anybody can write a header."""
 
 import ipaddress
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.request import TrustedProxies
-from eventtracking.request.client_address import address_of, anonymized
+from eventtracking.request.client_address import anonymize_ip, parse_address
 
 PROXY = "10.0.0.1"
 CLIENT = "203.0.113.9"
@@ -74,7 +74,7 @@ proxies = TrustedProxies(["10.0.0.0/8", "fd00::/8"])
     ],
 )
 def test_x_forwarded_for_is_walked_from_the_right(header, expected):
-    """What the trusted proxies wrote counts, and what the client wrote never does."""
+    """Only the addresses that trusted proxies wrote count, never those of the client."""
     assert proxies.client_ip(PROXY, x_forwarded_for=header) == expected
 
 
@@ -111,19 +111,19 @@ def test_x_forwarded_for_is_walked_from_the_right(header, expected):
     ],
 )
 def test_forwarded_is_walked_from_the_right(header, expected):
-    """Quotation marks, ports and parameters included, as RFC 7239 has them."""
+    """With quotation marks, ports and parameters, as RFC 7239 defines them."""
     assert proxies.client_ip(PROXY, forwarded=header) == expected
 
 
 @pytest.mark.parametrize("header", [FAKE, f"for={FAKE}", f'for="{FAKE}"', "10.0.0.1"])
-def test_headers_of_whoever_is_not_trusted_count_for_nothing(header):
-    """Everybody can write them."""
+def test_headers_of_an_untrusted_peer_are_ignored(header):
+    """Anybody can write them."""
     for trusted in (TrustedProxies(), proxies):
         assert trusted.client_ip(CLIENT, forwarded=header, x_forwarded_for=header) == CLIENT
 
 
 def test_forwarded_wins_over_x_forwarded_for():
-    """Even if nothing can be made of it: a proxy that writes it means it."""
+    """Even if it is malformed, because a proxy wrote it."""
     both = {"x_forwarded_for": FAKE}
 
     assert proxies.client_ip(PROXY, forwarded=f"for={CLIENT}", **both) == CLIENT
@@ -132,13 +132,13 @@ def test_forwarded_wins_over_x_forwarded_for():
 
 
 @pytest.mark.parametrize("peer", ["", "testserver", "unix:", "/run/app.sock"])
-def test_a_peer_without_an_address_is_shown_as_it_is(peer):
-    """And believed nothing."""
+def test_a_peer_without_an_address_is_returned_unchanged(peer):
+    """Its headers are ignored."""
     assert proxies.client_ip(peer, x_forwarded_for=FAKE) == peer
 
 
-def test_the_peer_of_a_unix_socket_can_be_trusted_by_name():
-    """It has no address; nginx and gunicorn on one machine often talk that way."""
+def test_a_peer_on_a_unix_socket_can_be_trusted():
+    """It has no address. nginx and gunicorn often use one on the same machine."""
     unix = TrustedProxies(["unix", "10.0.0.0/8"])
 
     assert unix.client_ip("", x_forwarded_for=f"{FAKE}, {CLIENT}, 10.8.8.8") == CLIENT
@@ -154,8 +154,8 @@ def test_the_peer_of_a_unix_socket_can_be_trusted_by_name():
         ("2001:DB8::0009", "2001:db8::9"),
     ],
 )
-def test_the_peer_has_one_spelling(peer, expected):
-    """A socket for both kinds of addresses shows the same visitor in two ways."""
+def test_the_address_of_the_peer_is_normalized(peer, expected):
+    """A dual-stack socket shows the same client with two addresses."""
     assert TrustedProxies().client_ip(peer) == expected
 
 
@@ -176,14 +176,28 @@ def test_the_peer_has_one_spelling(peer, expected):
         ["fe80::/129"],
     ],
 )
-def test_what_is_no_list_of_addresses_and_networks_is_refused(trusted):
-    """With the option and the value, when the program starts."""
-    with pytest.raises(ImproperlyConfigured, match=r"^TRUSTED must (be a list|hold)"):
-        TrustedProxies(trusted, option="TRUSTED")
+def test_anything_but_a_list_of_addresses_and_networks_is_refused(trusted):
+    """When the program starts, with the option and the value."""
+    message = r"^TRUSTED(\[0\] must be an address, a network such as|" " must be a list, got)"
+    with pytest.raises(ImproperlyConfigured, match=message):
+        TrustedProxies(trusted, owner="", option="TRUSTED")
+
+
+def test_all_wrong_proxies_are_reported():
+    """Each with the cause."""
+    with pytest.raises(ImproperlyConfigured) as raised:
+        TrustedProxies(["10.0.0.1/8", "10.0.0.1", True])
+
+    expected = "an address, a network such as '10.0.0.0/8', or 'unix'"
+    cause = "10.0.0.1/8 has host bits set"
+    assert str(raised.value).splitlines() == [
+        f"TrustedProxies: proxies[0] must be {expected}, got '10.0.0.1/8': {cause}",
+        f"TrustedProxies: proxies[2] must be {expected}, got True: an address is text",
+    ]
 
 
 def test_addresses_and_networks_may_be_objects():
-    """A settings module may have made them."""
+    """A settings module may create them."""
     trusted = TrustedProxies([ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_address("fd00::1")])
 
     assert trusted.client_ip(PROXY, x_forwarded_for=f"{CLIENT}, fd00::1") == CLIENT
@@ -201,14 +215,14 @@ def test_addresses_and_networks_may_be_objects():
         ("somewhere", ""),
     ],
 )
-def test_an_anonymous_address_has_lost_its_end(ip, expected):
-    """What is no address could be anything, and is left out."""
-    assert anonymized(ip) == expected
+def test_the_end_of_an_anonymized_address_is_zero(ip, expected):
+    """Text that is not an address is left out, because it may be anything."""
+    assert anonymize_ip(ip) == expected
 
 
 @given(st.text(alphabet='for="[]:.,;_%1fF 0/\\\t', max_size=80), st.booleans())
-def test_nothing_a_client_writes_gets_past_the_hop_that_a_proxy_wrote(junk, is_new):
-    """Whatever stands to the left, the last address that a proxy vouches for is the result."""
+def test_a_client_cannot_change_the_address_that_a_proxy_wrote(junk, is_new):
+    """Any text to the left of it is ignored."""
     header = f"{junk}, for={CLIENT}" if is_new else f"{junk}, {CLIENT}"
     named = {"forwarded" if is_new else "x_forwarded_for": header}
 
@@ -216,16 +230,16 @@ def test_nothing_a_client_writes_gets_past_the_hop_that_a_proxy_wrote(junk, is_n
 
 
 @given(st.text(max_size=60))
-def test_an_address_is_an_address_or_nothing(text):
-    """No text makes the reading fail."""
-    address = address_of(text)
+def test_any_text_is_parsed_without_an_error(text):
+    """The result is an address or nothing."""
+    address = parse_address(text)
 
     assert address is None or str(ipaddress.ip_address(str(address))) == str(address)
 
 
 @pytest.mark.parametrize("piece", [",", '"', '",', "for=", ";", "10.8.8.8,", "[:", '""', ":", "."])
-def test_a_header_of_a_megabyte_is_no_way_to_stop_a_server(piece):
-    """Reading it is linear: with anything worse, this test would not come to its end."""
+def test_a_long_header_is_parsed_in_linear_time(piece):
+    """With a megabyte and anything worse, this test would not end."""
     header = piece * (1_000_000 // len(piece))
 
     assert proxies.client_ip(CLIENT, forwarded=header, x_forwarded_for=header) == CLIENT

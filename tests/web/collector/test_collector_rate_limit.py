@@ -1,4 +1,4 @@
-"""How often a client may ask, and what it is told when that was too often."""
+"""The rate limit of each client, and the response when it is exceeded."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from core_fakes import Clock, in_threads
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventtracking.web.collector.rates import MAX_CLIENTS, RateLimit
+from eventtracking.web.collector.rate_limit import MAX_CLIENTS, RateLimit
 
 
 def limited(clock, rate=20, burst=100):
@@ -17,11 +17,11 @@ def limited(clock, rate=20, burst=100):
 
 
 def allowed(limit, ip, number):
-    return sum(limit.wait(ip) == 0 for _ in range(number))
+    return sum(limit.seconds_to_wait(ip) == 0 for _ in range(number))
 
 
-def test_a_client_may_make_a_burst_and_then_so_many_a_second():
-    """The one beside it is not touched."""
+def test_a_client_may_make_a_burst_and_then_a_number_of_requests_per_second():
+    """Other clients are not affected."""
     clock = Clock()
     limit = limited(clock)
 
@@ -33,33 +33,33 @@ def test_a_client_may_make_a_burst_and_then_so_many_a_second():
     assert allowed(limit, "203.0.113.1", 150) == 100
 
 
-def test_a_client_is_told_when_to_come_again():
-    """In whole seconds, and at least one."""
+def test_the_response_has_the_seconds_to_wait():
+    """A whole number, at least one."""
     clock = Clock()
     site = Site(rate=0.1, burst=1, clock=clock)
 
     assert site.post(encoded()).status == 200
-    answer = site.post(encoded())
+    response = site.post(encoded())
     clock.now += 9.5
-    nearly = site.post(encoded())
+    later = site.post(encoded())
 
-    assert (answer.status, dict(answer.headers)["Retry-After"]) == (429, "10")
-    assert (nearly.status, dict(nearly.headers)["Retry-After"]) == (429, "1")
+    assert (response.status, dict(response.headers)["Retry-After"]) == (429, "10")
+    assert (later.status, dict(later.headers)["Retry-After"]) == (429, "1")
     clock.now += 0.5
     assert site.post(encoded()).status == 200
     assert site.refused() == {"rate_limited": 2}
 
 
-def test_requests_count_and_not_events():
-    """A batch is there to be filled; a form is one as well."""
+def test_requests_are_counted_and_not_events():
+    """A batch of a hundred events counts once."""
     site = Site(rate=1, burst=2, clock=Clock())
 
     assert [site.post(encoded(*[{"name": "a"}] * 100)).status for _ in range(3)] == [200, 200, 429]
     assert len(site.events) == 200
 
 
-def test_who_has_no_right_to_send_takes_nothing_from_who_has():
-    """A foreign page cannot spend what its visitor may send; a preflight costs nothing."""
+def test_a_page_of_another_site_cannot_use_up_the_requests_of_its_visitor():
+    """Neither can preflights."""
     site = Site(rate=1, burst=1, clock=Clock())
     for _ in range(5):
         site.post(encoded(), {**HEADERS, "origin": "https://evil.example"})
@@ -68,8 +68,8 @@ def test_who_has_no_right_to_send_takes_nothing_from_who_has():
     assert site.post(encoded()).status == 200
 
 
-def test_a_network_of_ipv6_is_one_client():
-    """A household, or one machine, has all of its addresses."""
+def test_an_ipv6_network_is_one_client():
+    """A household, or a single machine, may use all of its addresses."""
     limit = limited(Clock())
 
     assert allowed(limit, "2001:db8:0:1::1", 80) == 80
@@ -80,43 +80,42 @@ def test_a_network_of_ipv6_is_one_client():
     assert allowed(limit, "fe80::1%eth0", 150) == 100
 
 
-def test_ten_thousand_requests_of_five_thousand_clients_are_counted_right():
-    """And no more clients are remembered than there is room for."""
+def test_requests_of_many_clients_are_counted_separately():
+    """Ten thousand requests of five thousand clients."""
     clock = Clock()
     limit = limited(clock, rate=1, burst=1)
-    waits = [limit.wait(f"203.0.{number // 250}.{number % 250}") for number in range(5_000)] + [
-        limit.wait(f"203.0.{number // 250}.{number % 250}") for number in range(5_000)
-    ]
+    clients = [f"203.0.{number // 250}.{number % 250}" for number in range(5_000)]
+    waits = [limit.seconds_to_wait(client) for client in clients * 2]
 
     assert waits.count(0) == 5_000
     assert len(limit.clients) == 5_000
 
 
-def test_so_many_clients_are_remembered():
-    """Whoever made a burst, and waits until nearly as many others came, may make no other."""
+def test_the_last_clients_are_remembered():
+    """None of them may make another burst."""
     limit = limited(Clock(), burst=1)
     for number in range(2 * MAX_CLIENTS):
-        limit.wait(f"10.{number // 65_536}.{number // 256 % 256}.{number % 256}")
+        limit.seconds_to_wait(f"10.{number // 65_536}.{number // 256 % 256}.{number % 256}")
     late = range(MAX_CLIENTS, 2 * MAX_CLIENTS)
-    waits = [limit.wait(f"10.{n // 65_536}.{n // 256 % 256}.{n % 256}") for n in late]
+    waits = [limit.seconds_to_wait(f"10.{n // 65_536}.{n // 256 % 256}.{n % 256}") for n in late]
 
     assert all(waits)
 
 
-def test_memory_is_bounded_whoever_comes():
-    """Who asks all the time is not forgotten meanwhile."""
+def test_the_number_of_remembered_clients_is_bounded():
+    """An active client is not forgotten meanwhile."""
     limit = limited(Clock(), burst=3)
     counted = 0
     for number in range(40_000):
-        limit.wait(f"10.{number // 65_536}.{number // 256 % 256}.{number % 256}")
-        counted += limit.wait("203.0.113.1") == 0
+        limit.seconds_to_wait(f"10.{number // 65_536}.{number // 256 % 256}.{number % 256}")
+        counted += limit.seconds_to_wait("203.0.113.1") == 0
         assert len(limit.clients) <= 2 * MAX_CLIENTS
 
     assert counted == 3
 
 
-def test_a_clock_that_jumps_gives_nothing_away():
-    """Back or forth: never more than a burst, and the limit works on."""
+def test_a_clock_that_jumps_allows_at_most_a_burst():
+    """In both directions. The limit works afterwards."""
     clock = Clock()
     limit = limited(clock)
     assert allowed(limit, "a", 100) == 100
@@ -133,12 +132,12 @@ def test_a_clock_that_jumps_gives_nothing_away():
     st.integers(1, 50),
     st.floats(0.1, 100),
 )
-def test_no_trace_of_requests_gets_more_than_burst_and_rate(trace, burst, rate):
-    """Over any stretch of time."""
+def test_no_sequence_of_requests_exceeds_burst_and_rate(sequence, burst, rate):
+    """Over any period."""
     clock = Clock()
     limit = limited(clock, rate, burst)
     start, passed = clock.now, 0
-    for pause, number in trace:
+    for pause, number in sequence:
         clock.now += pause
         passed += allowed(limit, "a", number)
 
@@ -146,7 +145,7 @@ def test_no_trace_of_requests_gets_more_than_burst_and_rate(trace, burst, rate):
 
 
 def test_threads_share_the_limit():
-    """None of them gets a token twice, however they take turns."""
+    """No token is used twice, however the threads are scheduled."""
     limit = limited(Clock(), burst=2_000)
     counts = []
     interval = sys.getswitchinterval()
@@ -160,28 +159,29 @@ def test_threads_share_the_limit():
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_fork_takes_no_lock_along():
-    """One that a thread of the parent held would stay held for ever."""
+def test_a_forked_child_does_not_inherit_a_held_lock():
+    """The thread that holds it exists only in the parent."""
     limit = limited(Clock(), burst=1)
     limit._lock.acquire(timeout=5)
     child = os.fork()
     if not child:
-        os._exit(0 if (limit.wait("a"), limit.wait("a") > 0) == (0, True) else 1)
+        first, second = limit.seconds_to_wait("a"), limit.seconds_to_wait("a")
+        os._exit(0 if first == 0 < second else 1)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     limit._lock.release()
 
 
-def test_there_may_be_no_limit():
-    """Where a proxy in front sees to it."""
+def test_the_limit_can_be_disabled():
+    """For example, if a proxy has one."""
     site = Site(rate=None)
 
     assert {site.post(encoded()).status for _ in range(500)} == {200}
 
 
 @pytest.mark.parametrize("facts", [None, {}, {"ip": ""}])
-def test_clients_that_nobody_can_tell_apart_are_one(facts):
-    """Behind a Unix socket without trusted proxies, say."""
+def test_clients_without_an_address_share_one_limit(facts):
+    """For example, behind a Unix socket without trusted proxies."""
     site = Site(rate=1, burst=2, clock=Clock())
 
     assert [site.post(encoded(), facts=facts).status for _ in range(3)] == [200, 200, 429]
