@@ -27,7 +27,7 @@ class SegmentDelivery(NetworkBackend):
     ) -> None:
         super().__init__(destination, **delivery)
         self._segment = destination
-        self.way = f"host={destination.host!r} outbox={self._options.outbox!r}"
+        self.way = f"host={destination.host!r} outbox={self.outbox!r}"
 
     def call(
         self,
