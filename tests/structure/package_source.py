@@ -41,6 +41,7 @@ INTERNAL = (
     "eventtracking.backends.timeouts",
     "eventtracking.commands",
     "eventtracking.destinations",
+    "eventtracking.locks",
     "eventtracking.redaction",
 )
 
