@@ -87,7 +87,7 @@ class GoogleAnalyticsBackend(NetworkBackend):
         )
         client = HttpClient(
             endpoint,
-            who=_WHO,
+            owner=_WHO,
             option="endpoint",
             headers={"Content-Type": "application/json"},
             secret_query={"measurement_id": measurement_id, "api_secret": api_secret},

@@ -16,15 +16,9 @@ from eventtracking.delivery.destination import (
     Retry,
     Split,
 )
+from eventtracking.delivery.failures import NoAnswer, NotSent, failure
 from eventtracking.delivery.http.client import HttpClient
-from eventtracking.delivery.http.outcomes import (
-    Answer,
-    NoAnswer,
-    NotSent,
-    at_most_once,
-    failure,
-    meaning,
-)
+from eventtracking.delivery.http.outcomes import Answer, at_most_once, meaning
 from eventtracking.delivery.losses import OnLoss
 from eventtracking.delivery.network_backend import NetworkBackend
 from eventtracking.delivery.options import DeliveryOptions

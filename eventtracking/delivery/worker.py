@@ -26,6 +26,7 @@ from eventtracking.delivery.destination import (
     Retry,
     Split,
 )
+from eventtracking.delivery.failures import failure
 from eventtracking.delivery.losses import Losses
 from eventtracking.delivery.options import DeliveryOptions, batch_limits
 from eventtracking.delivery.outbox.protocol import Outbox
@@ -323,19 +324,15 @@ class Worker:
                 outcome: Outcome = said
             else:
                 # Forgotten: nobody knows what became of it, and it must not be sent in a rush.
-                outcome = self._failure(part, OSError(f"deliver() returned {said!r}"))
+                outcome = self._failed(part, OSError(f"deliver() returned {said!r}"))
         except Exception as error:
-            outcome = self._failure(part, error)
+            outcome = self._failed(part, error)
         if isinstance(outcome, Retry | Pause | Split):
             self._outbox.release(part)
         return outcome
 
-    def _failure(self, part: Sequence[Record], error: Exception) -> Outcome:
-        """Return what an exception of `deliver` means."""
-        reason = f"{type(error).__name__}: {error}"
-        if not self._destination.idempotent:
-            return Reject([record.id for record in part], reason)
-        return Retry(reason=reason) if isinstance(error, OSError) else Split(reason)
+    def _failed(self, part: Sequence[Record], error: Exception) -> Outcome:
+        return failure(error, part, idempotent=self._destination.idempotent)
 
     def _arrived(self, records: Sequence[Record]) -> None:
         self._backoff.reset()

@@ -27,7 +27,7 @@ class Hook(Destination):
     limits = LIMITS
 
     def __init__(self, url, *, idempotent=True):
-        self.client = HttpClient(url, who="Hook", option="url")
+        self.client = HttpClient(url, owner="Hook", option="url")
         self.idempotent = idempotent
 
     def encode(self, event, /):

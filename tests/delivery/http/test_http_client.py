@@ -60,7 +60,7 @@ def trusted(authority, tmp_path, monkeypatch):
 
 @contextmanager
 def client(url, **options):
-    own = HttpClient(url, who="Test", option="url", **options)
+    own = HttpClient(url, owner="Test", option="url", **options)
     try:
         yield own
     finally:
@@ -343,7 +343,7 @@ def test_who_hangs_up_before_all_was_sent_has_not_taken_it():
     with listener(hanging_up(200)) as url, client(url) as own, pytest.raises(NoAnswer) as caught:
         post(own, body)
 
-    assert "it took what it had not read" in str(caught.value)
+    assert "accepted a request that it had not read" in str(caught.value)
 
 
 def test_an_answer_to_a_request_that_is_too_large_is_read():
@@ -503,7 +503,7 @@ def test_no_key_is_in_any_log_line_text_or_exception(spoken):
     with sink(script) as there:
         own = HttpClient(
             f"{there.url}/{in_path}?token={third}",
-            who="Test",
+            owner="Test",
             option="url",
             headers={"Authorization": f"Bearer {key}"},
             secret_query={"api_secret": other},
@@ -571,7 +571,7 @@ def test_the_keys_of_basic_authentication_are_hidden_in_plain_text_too():
 def test_what_is_no_url_is_refused_when_the_client_is_built(url):
     """With whose option it is, and what one looks like."""
     with pytest.raises(ImproperlyConfigured, match="Test: url must be a URL such as 'https://"):
-        HttpClient(url, who="Test", option="url")
+        HttpClient(url, owner="Test", option="url")
 
 
 def test_a_password_in_a_url_is_refused_and_not_shown():
@@ -579,7 +579,7 @@ def test_a_password_in_a_url_is_refused_and_not_shown():
     [key] = keys(1)
     for url in (f"https://user:{key}@example.com/", f"ftp://example.com?key={key}"):
         with pytest.raises(ImproperlyConfigured, match="without a user name") as caught:
-            HttpClient(url, who="Test", option="url")
+            HttpClient(url, owner="Test", option="url")
 
         assert key.split("/")[0] not in str(caught.value)
         assert "example.com" in str(caught.value)
@@ -602,14 +602,14 @@ def test_a_password_in_a_url_is_refused_and_not_shown():
 def test_headers_that_would_break_a_request_are_refused_when_the_client_is_built(headers):
     """A key read from a file often ends with a newline."""
     with pytest.raises(ImproperlyConfigured, match=r"Test: .*header"):
-        HttpClient("http://127.0.0.1", who="Test", option="url", headers=headers)
+        HttpClient("http://127.0.0.1", owner="Test", option="url", headers=headers)
 
 
 def test_without_urllib3_the_error_says_how_to_install_it(monkeypatch):
     """Importing our modules still works."""
     monkeypatch.setitem(sys.modules, "urllib3", None)
     with pytest.raises(ImproperlyConfigured, match=r"pip install 'eventtracking\[http\]'"):
-        HttpClient("http://127.0.0.1", who="Test", option="url")
+        HttpClient("http://127.0.0.1", owner="Test", option="url")
 
 
 def test_a_proxy_of_the_environment_is_used(monkeypatch):
@@ -687,7 +687,7 @@ def test_a_proxy_that_cannot_be_used_is_refused_when_the_client_is_built(monkeyp
     """Going around it would be worse."""
     monkeypatch.setenv("ALL_PROXY", proxy)
     with pytest.raises(ImproperlyConfigured, match=r"ALL_PROXY must be a URL .* NO_PROXY"):
-        HttpClient("http://events.invalid", who="Test", option="url")
+        HttpClient("http://events.invalid", owner="Test", option="url")
 
 
 @pytest.mark.parametrize("secure", [False, True])
