@@ -130,7 +130,7 @@ def _purge(folder: Any, options: argparse.Namespace) -> int:
         dead=options.dead,
         waiting=options.waiting,
         older_than=options.older_than,
-        really=options.yes,
+        dry_run=not options.yes,
     )
     if not options.yes:
         raise UsageError(f"this deletes {number} event(s) for good: add --yes to do it")

@@ -1,8 +1,8 @@
 """
 Deliver events over a network: batches, retries, an outbox, and a count of every event.
 
-A backend for a new receiver is a `Destination`, which says how an event is written and sent,
-and a subclass of `NetworkBackend`, which does the rest.
+A backend for a new service consists of a `Destination`, which encodes and sends events, and a
+subclass of `NetworkBackend`, which does the rest.
 """
 
 from eventtracking.delivery.destination import (

@@ -1,7 +1,7 @@
 """The options that every network backend has: their defaults, and the errors of wrong values."""
 
 import pytest
-from reception import LIMITS, Reception, event
+from fake_destination import LIMITS, FakeDestination, event
 
 from eventtracking._options import NON_EMPTY_TEXT, Options
 from eventtracking.delivery import DeliveryOptions, Limits, NetworkBackend
@@ -33,7 +33,7 @@ from eventtracking.exceptions import ImproperlyConfigured
 def test_a_wrong_option_is_refused_with_its_name_its_value_and_the_cure(options, problem):
     """When the backend is built, not when the first event is sent."""
     with pytest.raises(ImproperlyConfigured) as error:
-        NetworkBackend(Reception(), **options)
+        NetworkBackend(FakeDestination(), **options)
 
     assert str(error.value).startswith(f"NetworkBackend: {problem}")
 
@@ -44,20 +44,20 @@ def test_an_unknown_option_is_refused_with_the_nearest_name():
         ImproperlyConfigured,
         match=r"NetworkBackend has no option 'batch_event'\. Did you mean 'batch_events'\?",
     ):
-        NetworkBackend(Reception(), batch_event=5)
+        NetworkBackend(FakeDestination(), batch_event=5)
 
 
 @pytest.mark.parametrize(
     ("path", "cause"),
     [
-        ("reception_losses.nothing", "module 'reception_losses' has no 'nothing'."),
-        ("reception_losses.noted", "it is a list"),
+        ("loss_callback.nothing", "module 'loss_callback' has no 'nothing'."),
+        ("loss_callback.losses", "it is a list"),
     ],
 )
 def test_the_path_of_a_loss_callback_must_lead_to_a_callable(path, cause):
     """The reason is part of the message."""
     with pytest.raises(ImproperlyConfigured) as error:
-        NetworkBackend(Reception(), on_loss=path)
+        NetworkBackend(FakeDestination(), on_loss=path)
 
     assert str(error.value).startswith(
         "NetworkBackend: on_loss must be a callable, the dotted path of one, or None, "
@@ -65,14 +65,14 @@ def test_the_path_of_a_loss_callback_must_lead_to_a_callable(path, cause):
     )
 
 
-def test_a_loss_callback_may_be_named_by_its_path(carrying):
+def test_a_loss_callback_may_be_named_by_its_path(new_backend):
     """A settings file cannot hold a function."""
-    backend = carrying(on_loss="reception_losses.note")
+    backend = new_backend(on_loss="loss_callback.note")
     backend.send(event("a", refused=True))
 
-    import reception_losses
+    import loss_callback
 
-    assert reception_losses.noted.pop()[1:] == ("a", "rejected")
+    assert loss_callback.losses.pop()[1:] == ("a", "rejected")
 
 
 def test_a_backend_reports_its_own_and_the_delivery_options_in_one_error():

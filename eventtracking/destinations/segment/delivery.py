@@ -20,7 +20,7 @@ class SegmentDelivery(NetworkBackend):
         delivery: The options of `NetworkBackend`.
     """
 
-    _who = "SegmentBackend"
+    _owner = "SegmentBackend"
 
     def __init__(
         self, destination: SegmentDestination, **delivery: Unpack[DeliveryOptions]
@@ -44,6 +44,6 @@ class SegmentDelivery(NetworkBackend):
             if kind == "track":
                 fields = {**fields, "event": required_name(fields["event"])}
         except EventLost as refusal:
-            self._refuse(name, refusal)
+            self._lose(name, refusal)
         else:
             self.put(name, self._segment.message(kind, fields, who, context))
