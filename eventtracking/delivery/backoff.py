@@ -1,4 +1,4 @@
-"""The delay before a request is repeated: random, increasing, and at least what a server asks."""
+"""The delay before a request is repeated: random, increasing, and as long as a server asks."""
 
 from __future__ import annotations
 

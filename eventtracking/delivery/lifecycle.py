@@ -24,13 +24,13 @@ class ManagedBackend(Protocol):
         """Start without events and without a thread, in a forked child."""
 
     def start_flush(self, timeout: float) -> None:
-        """Start to deliver what waits, for up to *timeout* seconds, and return at once."""
+        """Start to deliver waiting events, for up to *timeout* seconds, and return at once."""
 
     def flush(self, timeout: float) -> bool:
-        """Deliver what waits, for up to *timeout* seconds; tell whether nothing is left."""
+        """Deliver waiting events, for up to *timeout* seconds; tell whether nothing is left."""
 
     def shut_down(self, timeout: float) -> None:
-        """Deliver what waits for the last time, for up to *timeout* seconds."""
+        """Deliver waiting events for the last time, for up to *timeout* seconds."""
 
 
 def register(backend: ManagedBackend) -> None:

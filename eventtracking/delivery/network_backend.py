@@ -111,7 +111,7 @@ class NetworkBackend:
 
     def flush(self, timeout: float | None = None) -> bool:
         """
-        Deliver what waits, for up to *timeout* seconds; tell whether nothing is left.
+        Deliver waiting events, for up to *timeout* seconds; tell whether nothing is left.
 
         With an outbox on disk, this includes the events that ended processes left, and those
         that `eventtracking outbox retry` made wait again.
@@ -121,7 +121,7 @@ class NetworkBackend:
 
     def close(self, timeout: float | None = None) -> bool:
         """
-        Deliver what waits, for up to *timeout* seconds, and stop.
+        Deliver waiting events, for up to *timeout* seconds, and stop.
 
         The events that are left remain in an outbox on disk, for the next process. In memory
         they are lost, counted as `closed`. Events that other processes left are not looked
@@ -152,11 +152,11 @@ class NetworkBackend:
         self._worker.forget()
 
     def start_flush(self, timeout: float) -> None:
-        """Start to deliver what waits, for up to *timeout* seconds, and return at once."""
+        """Start to deliver waiting events, for up to *timeout* seconds, and return at once."""
         self._worker.start_flush(timeout)
 
     def shut_down(self, timeout: float) -> None:
-        """Deliver what waits, for up to *timeout* seconds, at the exit of the program."""
+        """Deliver waiting events, for up to *timeout* seconds, at the exit of the program."""
         # Events in files are safe there, even those that a later exit hook emits.
         if self._outbox.is_durable:
             self._worker.flush(timeout)

@@ -74,7 +74,7 @@ class DeliveryOptions(TypedDict, total=False):
     """Seconds after which an undelivered event is dropped, counted as `expired`. `None`: never."""
 
     on_full: Annotated[OnFull, _Option("drop_newest", one_of(*get_args(OnFull)))]
-    """What to do when there is no room. `"block"` makes `emit` wait for room, for up to
+    """The reaction to a full outbox. `"block"` makes `emit` wait for room, for up to
     `block_timeout` seconds."""
 
     block_timeout: Annotated[float, _Option(1.0, _DURATION)]

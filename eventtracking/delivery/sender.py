@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 _PROBE_SECONDS = 60.0
 _PAUSE_LOG_SECONDS = 3600.0
 
-# How often a thread that waits for the circuit breaker looks at it.
+# How often a thread that waits checks the circuit breaker.
 _BREAKER_SECONDS = 0.25
 
 _WAIT_SECONDS = 30.0

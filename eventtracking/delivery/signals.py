@@ -33,7 +33,7 @@ def install_signal_handlers(signals: Iterable[int] = (signal.SIGTERM,)) -> None:
 
 
 class _DeliveringHandler:
-    """A signal handler that delivers, and then does what *previous* would have done."""
+    """A signal handler that delivers, and then runs *previous*."""
 
     def __init__(self, previous: object) -> None:
         self._previous = previous

@@ -94,13 +94,13 @@ class Worker:
         self._schedule.wake()
 
     def start_flush(self, timeout: float) -> None:
-        """Start to deliver what waits, for up to *timeout* seconds, and return at once."""
+        """Start to deliver waiting events, for up to *timeout* seconds, and return at once."""
         self._schedule.start_flush(timeout)
         if self._outbox.pending:
             self.wake()
 
     def flush(self, timeout: float) -> bool:
-        """Deliver what waits, for up to *timeout* seconds; tell whether nothing is left."""
+        """Deliver waiting events, for up to *timeout* seconds; tell whether nothing is left."""
         if self.is_current():
             # The worker itself waits for the callback of the application that called this.
             return not self._outbox.pending
@@ -145,7 +145,7 @@ class Worker:
                 # `threading.Thread` takes locks, which a signal handler may have interrupted.
                 _thread.start_new_thread(self._run, ())
             except RuntimeError:
-                # The program exits. `close` or the next process delivers what waits.
+                # The program exits. `close` or the next process delivers.
                 self.is_running = False
 
     def _run(self) -> None:
@@ -173,7 +173,7 @@ class Worker:
     def _wait_for_event(self) -> None:
         """Wait for an event if there is none."""
         self.is_idle = True
-        # Checked after `is_idle` is set: a thread that adds an event does it the other way round.
+        # Checked after `is_idle` is set: a thread that adds an event does both in reverse.
         if not self._outbox.pending and not self._schedule.is_over:
             self._schedule.rest(_IDLE_SECONDS)
         self.is_idle = False

@@ -1,4 +1,4 @@
-"""The route to a server: its URL, and the proxy on the way."""
+"""The route to a server: its URL, and a proxy if there is one."""
 
 from __future__ import annotations
 

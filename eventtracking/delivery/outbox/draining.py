@@ -1,4 +1,4 @@
-"""The command `eventtracking outbox deliver`: send what waits on disk, and show the progress."""
+"""The command `eventtracking outbox deliver`: send the events on disk, and show the progress."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Delivered(NamedTuple):
 
 def deliver(seconds: float) -> Iterator[Delivered]:
     """
-    Deliver what waits in the outboxes of all backends of this process, and yield the results.
+    Deliver the waiting events of all backends of this process, and yield the results.
 
     Events of a running program are left to that program.
 

@@ -70,7 +70,7 @@ def release(outbox: _Outbox) -> None:
 
 
 def _problem(path: str, status: os.stat_result) -> str:
-    """Return what is wrong with the folder and how to fix it, or `""`."""
+    """Return the problem of the folder and the command that fixes it, or `""`."""
     if status.st_uid != os.geteuid():
         return f"it belongs to user {status.st_uid}; run: chown {os.geteuid()} {path}"
     if stat.S_IMODE(status.st_mode) & (stat.S_IWGRP | stat.S_IWOTH):

@@ -266,14 +266,14 @@ def read_waiting(path: str) -> Iterator[Record | None]:
 def segment_names(folder: str) -> Iterator[str]:
     """Yield the names of the segment files in *folder*. Stale temporary files are deleted."""
     # A folder that cannot be read counts as empty. Writing to it reports the error.
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if found := _NAME.fullmatch(entry.name):
+    with suppress(OSError), os.scandir(folder) as items:
+        for item in items:
+            if found := _NAME.fullmatch(item.name):
                 if not found[1]:
-                    yield entry.name
-                elif time.time() - int(entry.name[:20]) / 1e9 > _STALE_SECONDS:
+                    yield item.name
+                elif time.time() - int(item.name[:20]) / 1e9 > _STALE_SECONDS:
                     with suppress(OSError):
-                        os.unlink(entry.path)
+                        os.unlink(item.path)
 
 
 def total_bytes(folder: str) -> int:

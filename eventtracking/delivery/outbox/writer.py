@@ -1,4 +1,4 @@
-"""Write records to an outbox on disk, and keep in memory what cannot be written yet."""
+"""Write records to an outbox on disk, and keep those in memory that cannot be written yet."""
 
 from __future__ import annotations
 

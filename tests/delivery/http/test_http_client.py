@@ -249,7 +249,7 @@ def test_a_chunked_answer_is_read():
 
 
 @pytest.mark.parametrize(
-    "said",
+    "raw",
     [
         b"",
         b"SSH-2.0-OpenSSH_9.6\r\n",
@@ -263,12 +263,12 @@ def test_a_chunked_answer_is_read():
         b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000 + b"\r\n\r\n",
         b"x" * 300_000,
     ],
-    ids=lambda said: f"{said[:40]!r} {len(said)}",
+    ids=lambda raw: f"{raw[:40]!r} {len(raw)}",
 )
-def test_an_invalid_answer_counts_as_no_answer(said):
+def test_an_invalid_answer_counts_as_no_answer(raw):
     """Incomplete answers, other protocols, and headers without an end."""
     with (
-        sink(default=said) as server,
+        sink(default=raw) as server,
         client(server.url) as http_client,
         pytest.raises(NoAnswer) as caught,
     ):
