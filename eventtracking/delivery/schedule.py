@@ -1,4 +1,4 @@
-"""The times that the threads of a worker share: when to hurry, to rest, and to stop."""
+"""The times that the threads of a worker share: when to flush, to rest, and to stop."""
 
 from __future__ import annotations
 

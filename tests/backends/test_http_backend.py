@@ -201,7 +201,7 @@ def test_no_key_is_shown(caplog):
         url = f"{there.url}/hook?token={key}"
         backend = HttpBackend(url, headers={"X-Api-Key": other})
         backend.send(event())
-        backend.hurry(PATIENCE)
+        backend.start_flush(PATIENCE)
         deadline = time.monotonic() + PATIENCE
         while "refuses events" not in caplog.text and time.monotonic() < deadline:
             time.sleep(0.01)

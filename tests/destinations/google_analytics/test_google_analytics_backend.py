@@ -235,7 +235,7 @@ def test_a_refused_connection_is_tried_again(sending):
         # Bound, and not listening: nobody else gets the port, and who connects is refused.
         backend = sending(f"http://127.0.0.1:{taken.getsockname()[1]}")
         backend.send(event())
-        until(lambda: backend._worker._backoff._failures)
+        until(lambda: backend._worker._sender._backoff._failures)
 
         assert books(backend)["pending"] == 1
         assert books(backend)["lost"] == {}
@@ -412,7 +412,7 @@ def test_the_secret_is_in_no_log_repr_or_exception(sending, caplog):
         until(lambda: "refuses events" in caplog.text)
     gone = sending(server.url)
     gone.send(event())
-    until(lambda: gone._worker._backoff._failures)
+    until(lambda: gone._worker._sender._backoff._failures)
     with pytest.raises(ImproperlyConfigured) as error:
         sending(server.url, names={"a": "b c"})
 
