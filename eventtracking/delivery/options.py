@@ -11,7 +11,7 @@ from eventtracking._options import PATH, Options, Rule, number, one_of, optional
 from eventtracking.delivery.destination import Limits
 from eventtracking.delivery.losses import OnLoss
 
-OnFull = Literal["drop_newest", "drop_oldest", "block"]
+_OnFull = Literal["drop_newest", "drop_oldest", "block"]
 
 # With this many events in a batch, the cost of the request is small compared to theirs.
 _BATCH_EVENTS = 500
@@ -73,7 +73,7 @@ class DeliveryOptions(TypedDict, total=False):
     max_age: Annotated[float | None, _Option(None, optional(_POSITIVE_DURATION))]
     """Seconds after which an undelivered event is dropped, counted as `expired`. `None`: never."""
 
-    on_full: Annotated[OnFull, _Option("drop_newest", one_of(*get_args(OnFull)))]
+    on_full: Annotated[_OnFull, _Option("drop_newest", one_of(*get_args(_OnFull)))]
     """The reaction to a full outbox. `"block"` makes `emit` wait for room, for up to
     `block_timeout` seconds."""
 
