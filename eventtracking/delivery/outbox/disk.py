@@ -106,8 +106,7 @@ class DiskOutbox:
     @property
     def pending(self) -> int:
         """The number of events that wait or are being sent, those that were found included."""
-        in_memory = len(self._writer.backlog) + len(self._window)
-        return in_memory + self._segments.unread + self._left
+        return self.backlog + len(self._window) + self._segments.unread + self._left
 
     @property
     def backlog(self) -> int:
@@ -123,7 +122,7 @@ class DiskOutbox:
 
     def peek(self, max_events: int, max_bytes: int) -> list[Record]:
         """Return the oldest unsettled events."""
-        if self._writer.backlog:
+        if self.backlog:
             self._writer.write_backlog()
         with self._exclusive() as is_allowed:
             if is_allowed and not self._window:
