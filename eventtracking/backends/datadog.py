@@ -169,7 +169,7 @@ def _http(who: str, api_key: Any, site: Any, endpoint: str | None, room: str) ->
         raise _wrong(who, "site", "a site such as 'datadoghq.com'", site)
     url = f"https://{room}.{site}" if endpoint is None else endpoint
     headers = {"DD-API-KEY": api_key, "Content-Type": "application/json"}
-    return HttpClient(url, who=who, option="endpoint", headers=headers)
+    return HttpClient(url, owner=who, option="endpoint", headers=headers)
 
 
 def _wrong(who: str, option: str, expected: str, value: Any) -> ImproperlyConfigured:

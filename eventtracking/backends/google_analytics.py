@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Unpack
 
 from eventtracking.delivery import DeliveryOptions, HttpClient, NetworkBackend
+from eventtracking.delivery.options import batch_limits
 from eventtracking.destinations.google_analytics.clients import Clients, UserId
 from eventtracking.destinations.google_analytics.destination import MeasurementProtocol
 from eventtracking.destinations.google_analytics.events import MAX_AGE_SECONDS, Events
@@ -86,7 +87,7 @@ class GoogleAnalyticsBackend(NetworkBackend):
         )
         client = HttpClient(
             endpoint,
-            who=_WHO,
+            owner=_WHO,
             option="endpoint",
             headers={"Content-Type": "application/json"},
             secret_query={"measurement_id": measurement_id, "api_secret": api_secret},
@@ -95,7 +96,7 @@ class GoogleAnalyticsBackend(NetworkBackend):
         delivery.setdefault("max_age", MAX_AGE_SECONDS)
         super().__init__(destination, **delivery)
         # As the operator wants it, where that is less than Google takes.
-        destination.most = self._options.within(destination.limits)
+        destination.most = batch_limits(self._options, destination.limits)
 
 
 def _check_stream(measurement_id: str, api_secret: str, pseudonym_secret: str | None) -> None:

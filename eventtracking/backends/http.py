@@ -124,7 +124,7 @@ class HttpBackend(NetworkBackend):
         kind = f"{body}+json" if body.startswith("cloudevents") else "json"
         # One among the headers is the user's, and wins.
         said = {"Content-Type": f"application/{kind}", **(headers or {})}
-        client = HttpClient(url, who="HttpBackend", option="url", headers=said)
+        client = HttpClient(url, owner="HttpBackend", option="url", headers=said)
         super().__init__(
             HttpDestination(client, body, source, compress=compress, idempotent=idempotent),
             **delivery,

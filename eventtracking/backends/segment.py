@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Unpack
 
+from eventtracking._options import Options
 from eventtracking.delivery import DeliveryOptions
-from eventtracking.delivery.options import check
+from eventtracking.delivery.options import check_delivery_options
 from eventtracking.destinations.segment.client import ClientCalls
 from eventtracking.destinations.segment.delivery import SegmentDelivery
 from eventtracking.destinations.segment.destination import LIMITS, SegmentDestination
@@ -55,7 +56,9 @@ class SegmentBackend:
         integrations: Mapping[str, Any] | None = None,
         **delivery: Unpack[DeliveryOptions],
     ) -> None:
-        check("SegmentBackend", delivery, LIMITS)
+        checked = Options("SegmentBackend")
+        check_delivery_options(checked, delivery, LIMITS)
+        checked.raise_problems()
         integrations = {} if integrations is None else integrations
         options = {"host": host, "compress": compress, "integrations": integrations}
         self._calls: SegmentDelivery | ClientCalls

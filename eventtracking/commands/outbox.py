@@ -145,7 +145,7 @@ def _purge(folder: OutboxFolder, options: argparse.Namespace) -> None:
         dead=options.dead,
         waiting=options.waiting,
         older_than=options.older_than,
-        really=options.yes,
+        dry_run=not options.yes,
     )
     if not options.yes:
         raise UsageError(f"this deletes {number} event(s) for good: add --yes to do it")

@@ -1,8 +1,8 @@
 """
 Deliver events over a network: batches, retries, an outbox, and a count of every event.
 
-A backend for a new receiver is a `Destination`, which says how an event is written and sent,
-and a subclass of `NetworkBackend`, which does the rest.
+A backend for a new service consists of a `Destination`, which encodes and sends events, and a
+subclass of `NetworkBackend`, which does the rest.
 """
 
 from eventtracking.delivery.destination import (
@@ -16,15 +16,9 @@ from eventtracking.delivery.destination import (
     Retry,
     Split,
 )
+from eventtracking.delivery.failures import NoAnswer, NotSent, failure
 from eventtracking.delivery.http.client import HttpClient
-from eventtracking.delivery.http.outcomes import (
-    Answer,
-    NoAnswer,
-    NotSent,
-    at_most_once,
-    failure,
-    meaning,
-)
+from eventtracking.delivery.http.outcomes import Answer, at_most_once, meaning
 from eventtracking.delivery.losses import OnLoss
 from eventtracking.delivery.network_backend import NetworkBackend
 from eventtracking.delivery.options import DeliveryOptions

@@ -1,30 +1,30 @@
-"""When to try again: back off at random, and not before a receiver asks for it, up to an hour."""
+"""The delay before a request is repeated: random, increasing, and as long as a server asks."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
 
-# No wait is shorter than the first figure, or longer than the second.
-_SHORTEST_SECONDS = 0.5
-_LONGEST_SECONDS = 60.0
+_MIN_SECONDS = 0.5
+_MAX_SECONDS = 60.0
 
-# A receiver that asks for more is asked again sooner: it may have meant milliseconds.
-_LONGEST_ASKED_SECONDS = 3600.0
+# A server that asks for a longer delay gets a request sooner: it may have meant milliseconds.
+_MAX_REQUESTED_SECONDS = 3600.0
 
-# By up to this share of what a receiver asked for, its many senders come later, each
-# at a moment of its own.
+# A delay that a server asks for is extended by up to this share, at random, so that its many
+# clients do not return at once.
 _SPREAD = 0.1
 
-# Not the generator that the host may have seeded, and that forked children share.
+# Not the generator of the `random` module, which the application may have seeded and which
+# forked children share.
 _chance = random.SystemRandom().random
 
 
 class Backoff:
     """
-    The waits between attempts: each up to twice as long as the last could be, at random.
+    Exponential backoff with full jitter.
 
-    This "full jitter" keeps the many processes that a recovering receiver meets apart; see
+    The randomness keeps the clients of a server that recovers apart; see
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 
     Args:
@@ -36,13 +36,18 @@ class Backoff:
         self._failures = 0
 
     def reset(self) -> None:
-        """Begin with short waits again: something arrived."""
+        """Start again with short delays, after a success."""
         self._failures = 0
 
-    def seconds(self, asked: float | None = None) -> float:
-        """Return how long to wait now, at least the *asked* seconds, and longer next time."""
+    def next_delay(self, requested: float | None = None) -> float:
+        """
+        Return the seconds to wait after a failure. The next delay may be longer.
+
+        Args:
+            requested: The seconds that the server asked to wait.
+        """
         self._failures = min(self._failures + 1, 16)
-        ceiling = min(_LONGEST_SECONDS, _SHORTEST_SECONDS * 2.0**self._failures)
+        ceiling = min(_MAX_SECONDS, _MIN_SECONDS * 2.0**self._failures)
         share = self._chance()
-        wait = _SHORTEST_SECONDS + share * (ceiling - _SHORTEST_SECONDS)
-        return max(wait, min(asked or 0.0, _LONGEST_ASKED_SECONDS) * (1 + share * _SPREAD))
+        delay = _MIN_SECONDS + share * (ceiling - _MIN_SECONDS)
+        return max(delay, min(requested or 0.0, _MAX_REQUESTED_SECONDS) * (1 + share * _SPREAD))

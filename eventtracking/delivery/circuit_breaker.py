@@ -1,103 +1,104 @@
-"""When a destination may be asked, for all threads that carry events to it."""
+"""The circuit breaker of a destination, for all threads that send to it."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-# A thread holds the lock for microseconds. Whoever waits longer has met one that will not
-# come back, and goes on without it.
-_LOCK_SECONDS = 5.0
+from eventtracking.locks import held
 
 
-class Gate:
+class CircuitBreaker:
     """
-    Let everybody pass until there is trouble; then one thread asks for all, when it is time.
+    Stop sending while a destination fails, and let one thread probe it.
 
-    Who asks is the first that met the trouble. The others wait until it has passed: a
-    destination that is down, or refuses our key, learns nothing from eight requests.
+    The breaker is closed as long as requests succeed. A failure opens it for some time. Then
+    it is half-open: one thread, the first that met the failure, sends a probe, and the
+    others wait. A success of that thread closes the breaker.
 
     Args:
-        clock: Monotonic seconds.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self.forget()
+
+    def forget(self) -> None:
+        """Start closed: at first, and in a forked child."""
         self._lock = threading.Lock()
-        self.is_closed = False
-        """Whether there is trouble."""
+        self.is_open = False
+        """Whether the destination fails."""
 
-        # Which thread asks for all; 0: none yet.
-        self._asker = 0
-        # Nobody asks before the first; before the second, only once somebody hurries.
-        self._not_before = self._patient_until = 0.0
-        self._hurries = 0
+        # The thread that probes; 0: none yet.
+        self._prober = 0
+        # No probe before the first time; before the second, only after another flush.
+        self._open_until = self._patient_until = 0.0
+        self._flushes = 0
 
-    def take(self) -> bool:
-        """Have this thread ask for all, unless another one does; tell whether it does."""
-        with self._alone():
-            return self._take()
+    def claim_probe(self) -> bool:
+        """Make this thread the one that probes, unless another does; tell whether it is."""
+        with held(self._lock):
+            return self._claim()
 
-    def close(self, seconds: float, *, hurries: int | None = None) -> None:
+    def open(self, seconds: float, *, flushes: int | None = None) -> None:
         """
-        Let nobody pass for so many seconds, and then one.
+        Let no thread send for *seconds*, and then this one.
 
-        With *hurries*, how often somebody hurried so far, the next time ends it as well.
+        Args:
+            seconds: The time until the next probe.
+            flushes: The number of flushes so far. Another flush ends the time early. `None`:
+                nothing does.
         """
-        with self._alone():
-            self._take()
+        with held(self._lock):
+            self._claim()
             until = self._clock() + seconds
-            if hurries is None:
-                self._not_before = max(self._not_before, until)
+            if flushes is None:
+                self._open_until = max(self._open_until, until)
             else:
-                self._patient_until, self._hurries = until, hurries
-            self.is_closed = True
+                self._patient_until, self._flushes = until, flushes
+            self.is_open = True
 
-    def seconds(self, hurries: int) -> float:
-        """Return how long this thread has to wait, at least, if somebody hurried that often."""
-        # Nearly always it is open: without what a lock costs.
-        return self._seconds(hurries) if self.is_closed else 0.0
-
-    def open(self) -> bool:
-        """Let everybody pass, if this thread asked for all; tell whether that is news."""
-        if not self.is_closed:
+    def close(self) -> bool:
+        """Let all threads send, if this one probed; tell whether they could not before."""
+        if not self.is_open:
             return False
-        with self._alone():
-            # What was on its way before may have been told to wait meanwhile.
-            if self._asker != threading.get_ident() or self._clock() < self._not_before:
+        with held(self._lock):
+            # A request that began before the breaker was opened proves nothing.
+            if self._prober != threading.get_ident() or self._clock() < self._open_until:
                 return False
-            self.is_closed, self._asker, self._patient_until = False, 0, 0.0
+            self.is_open, self._prober, self._patient_until = False, 0, 0.0
             return True
 
-    def leave(self) -> None:
-        """Let another thread ask for all: this one ends."""
-        with self._alone():
-            if self._asker == threading.get_ident():
-                self._asker = 0
+    def wait_seconds(self, flushes: int) -> float:
+        """
+        Return how long this thread has to wait at least; 0 if it may send.
 
-    def _seconds(self, hurries: int) -> float:
-        with self._alone():
-            # Another thread may have opened it meanwhile.
-            if not self.is_closed:
+        Args:
+            flushes: The number of flushes so far.
+        """
+        # It is nearly always closed, and then needs no lock.
+        return self._wait_seconds(flushes) if self.is_open else 0.0
+
+    def release_probe(self) -> None:
+        """Let another thread probe, because this one ends."""
+        with held(self._lock):
+            if self._prober == threading.get_ident():
+                self._prober = 0
+
+    def _wait_seconds(self, flushes: int) -> float:
+        with held(self._lock):
+            # Another thread may have closed it meanwhile.
+            if not self.is_open:
                 return 0.0
-            if not self._take():
+            if not self._claim():
                 return float("inf")
-            until = self._not_before
-            if hurries == self._hurries:
+            until = self._open_until
+            if flushes == self._flushes:
                 until = max(until, self._patient_until)
             return max(0.0, until - self._clock())
 
-    def _take(self) -> bool:
-        self._asker = self._asker or threading.get_ident()
-        return self._asker == threading.get_ident()
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        has_lock = self._lock.acquire(timeout=_LOCK_SECONDS)
-        try:
-            yield
-        finally:
-            if has_lock:
-                self._lock.release()
+    def _claim(self) -> bool:
+        self._prober = self._prober or threading.get_ident()
+        return self._prober == threading.get_ident()

@@ -1,4 +1,4 @@
-"""What a destination is: how an event is written for it, and what became of a batch."""
+"""The interface of a destination: how an event is encoded and sent, and how that ended."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from eventtracking.types import Event
 
 
 class Record(NamedTuple):
-    """An event on its way to one destination."""
+    """An event that is to be delivered to one destination."""
 
     id: str
-    """Never changes, however often the event is sent: a receiver may de-duplicate by it."""
+    """Stays the same however often the event is sent, so that a receiver can drop repeats."""
 
     time: float
-    """When it was accepted, in seconds since the epoch."""
+    """The time at which the event was accepted, in seconds since the epoch."""
 
     name: str
     payload: bytes
-    """What `Destination.encode` made of the event: one JSON value, without a newline."""
+    """The result of `Destination.encode`: one JSON value, without a newline."""
 
 
 class Limits(NamedTuple):
-    """How much a destination takes at once. Sizes are bytes of `Record.payload`."""
+    """The limits of a destination. Sizes are bytes of `Record.payload`."""
 
     batch_events: int
     batch_bytes: int
@@ -36,22 +36,22 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ok:
-    """Every event of the batch arrived."""
+    """All events of the batch arrived."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """None of them arrived, and the same batch may arrive later."""
+    """No event of the batch arrived. The same batch is sent again later."""
 
     after: float | None = None
-    """Seconds that the destination asked to wait; `None` if it did not say."""
+    """The seconds that the destination asks to wait; `None` if it does not say."""
 
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The batch is refused, and nothing says which event is to blame, or it is too large."""
+    """The batch was refused because of one of its events, which is not known, or its size."""
 
     reason: str
     status: int | None = None
@@ -59,7 +59,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """The events with these ids are refused for good; the others of the batch arrived."""
+    """The events with these ids were refused for good. The others of the batch arrived."""
 
     ids: Collection[str]
     reason: str
@@ -68,46 +68,46 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Nothing can arrive before somebody mends the settings: a wrong key, a wrong address."""
+    """No event can arrive until an operator corrects the settings, such as a wrong key."""
 
     reason: str
     status: int | None = None
 
 
 Outcome: TypeAlias = Ok | Retry | Split | Reject | Pause
-"""What became of a batch."""
+"""The outcome of sending a batch."""
 
 
 class Destination(ABC):
     """
-    One kind of receiver: how an event is written for it, and how a batch gets there.
+    A receiver of events: how an event is encoded for it, and how a batch is sent to it.
 
-    Waiting, batching, retrying and counting are done by whoever carries the events
-    (`NetworkBackend`). A destination keeps nothing but its connections.
+    `NetworkBackend` waits, batches, retries and counts. A destination keeps nothing but its
+    connections.
     """
 
     label: str
-    """Its name in log messages, such as `"Segment"`."""
+    """The name in log messages, such as `"Segment"`."""
 
     limits: Limits
 
     idempotent = True
     """
-    Whether the receiver drops repeats of an id. If not, no event is sent a second time
-    once its first byte may have gone out: such a batch is rejected, not retried.
+    Whether the receiver drops repeats of an id. If not, an event is not sent again once a
+    byte of it may have gone out: its batch is rejected, not retried.
     """
 
     connections = 1
-    """How many `batches` may be on their way at once; above 1, `deliver` runs in threads."""
+    """The most batches that are sent at once. Above 1, `deliver` runs in several threads."""
 
     identity = ""
     """
-    What tells it apart from another one of its class, without showing a key. An outbox is
-    for one of them; `HttpClient.identity` is that for whoever sends by one.
+    Differs between two destinations of one class that must not share an outbox. It shows no
+    key. A destination that uses `HttpClient` has `HttpClient.identity`.
     """
 
     window_events: int | None = None
-    """How many events `batches` is given to choose from; `None`: one batch of them."""
+    """The number of events from which `batches` chooses; `None`: one batch."""
 
     @abstractmethod
     def encode(self, event: Event, /) -> bytes:
@@ -115,48 +115,47 @@ class Destination(ABC):
         Return *event* as one JSON value without a newline. Runs in the thread that emits.
 
         Raises:
-            EventLost: If this destination cannot take the event; it is counted and said.
+            EventLost: If this destination cannot take the event, which is counted and logged.
         """
 
     @abstractmethod
     def deliver(self, batch: Sequence[Record], timeout: float, /) -> Outcome:
         """
-        Send *batch*, within *timeout* seconds, and tell what became of it.
+        Send *batch* within *timeout* seconds, and return the outcome.
 
-        Runs in the thread of the worker. What it raises counts as `Retry` if it is an
-        `OSError`, else as `Split`, for an event that cannot be sent must stand alone.
+        Runs in a thread of the worker. `eventtracking.delivery.failure` turns any exception
+        into an outcome.
         """
 
     def batches(self, records: Sequence[Record], /) -> Iterable[Sequence[Record]]:
-        """Divide *records*, the oldest that wait, into what may travel together."""
+        """Divide *records*, the oldest that wait, into batches."""
         return [records]
 
     def forget(self) -> None:  # noqa: B027  # not every destination has connections
         """Drop connections without closing them: in a forked child they are the parent's."""
 
     def close(self) -> None:  # noqa: B027  # as above
-        """Close connections. Safe to call twice; a later `deliver` may open new ones."""
+        """Close connections. Safe to call twice. A later `deliver` may open new ones."""
 
 
 def new_id() -> str:
-    """Return an id that no other event of any process has: at most 40 characters."""
-    return f"{_ids.origin}-{next(_ids.numbers):x}"
+    """Return an id that is unique among all processes, of at most 40 characters."""
+    return f"{_ids.prefix}-{next(_ids.numbers):x}"
 
 
 def renew_ids() -> None:
-    """Make ids that no other process makes: called in a forked child."""
+    """Make the ids of a forked child differ from those of its parent."""
     _ids.renew()
 
 
 class _Ids:
-    """Ids of one process: random in their first part, counted in the second."""
+    """The ids of one process: a random prefix and a counter."""
 
     def __init__(self) -> None:
         self.renew()
 
     def renew(self) -> None:
-        """Begin anew."""
-        self.origin = os.urandom(12).hex()
+        self.prefix = os.urandom(12).hex()
         self.numbers = count()
 
 

@@ -1,4 +1,4 @@
-"""What becomes of waiting events when a process forks, or ends."""
+"""Forks and exits: a forked child starts without events, and a program delivers its last ones."""
 
 from __future__ import annotations
 
@@ -13,74 +13,74 @@ from weakref import WeakSet
 from eventtracking.delivery.destination import renew_ids
 
 
-class Watched(Protocol):
-    """What is told of forks and of the end."""
+class ManagedBackend(Protocol):
+    """A backend that is told of forks and of the exit of the program."""
 
     @property
     def exit_timeout(self) -> float:
-        """How many seconds the end of the program may wait for it."""
+        """The seconds that the exit of the program may wait for this backend."""
 
-    def start_anew(self) -> None:
-        """Begin without events and without a thread, in a forked child."""
+    def reset_after_fork(self) -> None:
+        """Start without events and without a thread, in a forked child."""
 
-    def hurry(self, timeout: float) -> None:
-        """Deliver what waits, in a thread of its own, for so many seconds."""
+    def start_flush(self, timeout: float) -> None:
+        """Start to deliver waiting events, for up to *timeout* seconds, and return at once."""
 
     def flush(self, timeout: float) -> bool:
-        """Wait until that is done, for up to so many seconds."""
+        """Deliver waiting events, for up to *timeout* seconds; tell whether nothing is left."""
 
-    def finish(self, timeout: float) -> None:
-        """Do so for the last time, and say what is lost."""
-
-
-def watch(backend: Watched) -> None:
-    """Tell *backend* of forks and of the end, for as long as it lives."""
-    _watched.add(backend)
+    def shut_down(self, timeout: float) -> None:
+        """Deliver waiting events for the last time, for up to *timeout* seconds."""
 
 
-def watched() -> list[Watched]:
-    """Return the backends of this process that are told."""
-    return [*_watched]
+def register(backend: ManagedBackend) -> None:
+    """Tell *backend* of forks and of the exit, for as long as it is referenced."""
+    _backends.add(backend)
+
+
+def backends() -> list[ManagedBackend]:
+    """Return the registered backends of this process."""
+    return [*_backends]
 
 
 def flush_all() -> None:
-    """Have every backend deliver what waits, all at once, each within its `exit_timeout`."""
-    _each(lambda backend, timeout: backend.flush(timeout))
+    """Flush all backends at once, each within its `exit_timeout`."""
+    _in_parallel(lambda backend, timeout: backend.flush(timeout))
 
 
-def finish_all() -> None:
-    """Do so for the last time, and say what is lost: the program ends."""
-    _each(lambda backend, timeout: backend.finish(timeout))
+def shut_down_all() -> None:
+    """Shut down all backends at once, each within its `exit_timeout`."""
+    _in_parallel(lambda backend, timeout: backend.shut_down(timeout))
 
 
-def _each(call: Callable[[Watched, float], object]) -> None:
+def reset_after_fork() -> None:
+    """Reset all backends in a forked child. Python calls this, except under uWSGI."""
+    renew_ids()
+    for backend in _backends:
+        backend.reset_after_fork()
+
+
+def _in_parallel(call: Callable[[ManagedBackend, float], object]) -> None:
     start = time.monotonic()
-    backends = watched()
-    for backend in backends:
-        backend.hurry(backend.exit_timeout)
-    for backend in backends:
+    all_backends = backends()
+    for backend in all_backends:
+        backend.start_flush(backend.exit_timeout)
+    for backend in all_backends:
         call(backend, max(0.0, start + backend.exit_timeout - time.monotonic()))
 
 
-def in_child() -> None:
-    """Begin anew with every backend, in a forked child. Most forks call this by themselves."""
-    renew_ids()
-    for backend in _watched:
-        backend.start_anew()
-
-
 def _after_fork() -> None:
-    in_child()
-    # A child of `multiprocessing` runs none of our exit hooks, only its own. Those that
-    # are there now are its parent's: it drops them, and then asks for new ones.
+    reset_after_fork()
+    # A child of `multiprocessing` does not run the hooks of `atexit`, but finalizers of its
+    # own. It drops those that it inherited, and then calls this function for new ones.
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
         util.register_after_fork(
-            _watched, lambda _: util.Finalize(None, finish_all, exitpriority=0)
+            _backends, lambda _: util.Finalize(None, shut_down_all, exitpriority=0)
         )
 
 
-_watched: WeakSet[Watched] = WeakSet()
+_backends: WeakSet[ManagedBackend] = WeakSet()
 
 os.register_at_fork(after_in_child=_after_fork)
-atexit.register(finish_all)
+atexit.register(shut_down_all)

@@ -1,4 +1,4 @@
-"""Say what was lost: to the books, to the log once a minute, and to whoever asked."""
+"""Count lost events, log them once a minute, and report each to the application's callback."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from eventtracking.stats import LOSS_REASONS, Counters, LogThrottle, count_of, l
 logger = logging.getLogger(__name__)
 
 OnLoss: TypeAlias = Callable[[str, str, str], object]
-"""Called with the id, the name and the reason of an event that is lost."""
+"""Called with the id, the name and the reason of each lost event."""
 
 
 class Losses:
     """
-    Count what is lost on the way to one destination, and tell of it.
+    The lost events of one destination.
 
     Args:
-        label: The destination's name, for the log.
-        counters: Where it is counted.
-        on_loss: Called for each lost event. What it raises is logged, once a minute.
+        label: The name of the destination, for the log.
+        counters: Count the events.
+        on_loss: Called for each event. Its exceptions are logged, once a minute.
     """
 
     def __init__(self, label: str, counters: Counters, on_loss: OnLoss | None = None) -> None:
@@ -30,14 +30,14 @@ class Losses:
         self._counters = counters
         self._on_loss = on_loss
         self._throttle = LogThrottle()
-        # How many of each reason the log has told of.
-        self._told: dict[str, int] = {}
+        # The number of losses that were logged, by reason.
+        self._logged: dict[str, int] = {}
 
     def lose(self, reason: str, records: Sequence[Record], explanation: str = "") -> None:
         """
         Count *records* as lost for *reason*.
 
-        One that is not among `eventtracking.stats.LOSS_REASONS` counts as `backend_error`.
+        A reason outside of `eventtracking.stats.LOSS_REASONS` counts as `backend_error`.
         """
         if not records:
             return
@@ -48,7 +48,7 @@ class Losses:
             log_safely(
                 logger.warning,
                 'Lost %s event(s) on the way to %s, such as "%s": %s%s',
-                self._untold(reason),
+                self._count_unlogged(reason),
                 self._label,
                 records[0].name,
                 reason,
@@ -56,17 +56,17 @@ class Losses:
             )
         if self._on_loss is not None:
             for record in records:
-                self._tell(self._on_loss, record, reason)
+                self._call(self._on_loss, record, reason)
 
-    def _untold(self, reason: str) -> int:
-        """Return how many were lost for *reason* since this was last asked."""
+    def _count_unlogged(self, reason: str) -> int:
+        """Return the number of events lost for *reason* since the last log message."""
         total = count_of(self._counters.losses[reason])
-        told = self._told.get(reason, 0)
-        self._told[reason] = total
-        # A forked child counts from zero again.
-        return total - told if total > told else total
+        logged = self._logged.get(reason, 0)
+        self._logged[reason] = total
+        # In a forked child the counter has started again at zero.
+        return total - logged if total > logged else total
 
-    def _tell(self, on_loss: OnLoss, record: Record, reason: str) -> None:
+    def _call(self, on_loss: OnLoss, record: Record, reason: str) -> None:
         try:
             on_loss(record.id, record.name, reason)
         except Exception as error:

@@ -1,49 +1,44 @@
-"""What a backend needs to send over a network: it takes events, and a worker carries them."""
+"""A backend that sends over a network: it takes events, and a worker delivers them."""
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
 import time
 from os import getpid
-from typing import Unpack
+from typing import Unpack, cast
 
-from eventtracking.delivery import lifecycle, options
+from eventtracking._options import Options
+from eventtracking.delivery import lifecycle, uwsgi
 from eventtracking.delivery.destination import Destination, Record, new_id
-from eventtracking.delivery.losses import Losses
-from eventtracking.delivery.options import CheckedOptions, DeliveryOptions
+from eventtracking.delivery.losses import Losses, OnLoss
+from eventtracking.delivery.options import DeliveryOptions, check_delivery_options, complete
 from eventtracking.delivery.outbox.disk import DiskOutbox
+from eventtracking.delivery.outbox.interface import Outbox
 from eventtracking.delivery.outbox.memory import MemoryOutbox
-from eventtracking.delivery.outbox.protocol import Outbox
+from eventtracking.delivery.overflow import Overflow
 from eventtracking.delivery.worker import Worker
 from eventtracking.exceptions import EventLost
 from eventtracking.serialization import plain
 from eventtracking.stats import Counters
 from eventtracking.types import BackendStats, Event
 
-logger = logging.getLogger(__name__)
+# The time limit of `flush()` and `close()` without an argument.
+_DEFAULT_TIMEOUT_SECONDS = 10.0
 
-# `flush()` and `close()` without a time-out wait no longer than this.
-_PATIENCE_SECONDS = 10.0
-
-# How much of an outbox on disk may wait in memory, while the disk cannot be written to.
-_MEMORY_BYTES = 10_000_000
-
-# How often a blocked `emit` looks for room.
-_LOOK_SECONDS = 0.01
+# The most bytes that wait in memory while an outbox on disk cannot be written to.
+_MAX_BACKLOG_BYTES = 10_000_000
 
 
 class NetworkBackend:
     """
-    Take events for a destination, keep them until they arrived, and count every one.
+    Accept events for a destination, keep them until they arrive, and count every one.
 
-    `send` encodes the event and puts it into the outbox; it waits for no network. A
+    `send` encodes an event and adds it to the outbox, without waiting for the network. A
     thread, started by the first event, delivers. A backend for a new destination is a
-    subclass that builds a `Destination` and hands it to this constructor.
+    subclass that passes a `Destination` to this constructor.
 
     Args:
-        destination: How events are written and sent.
+        destination: How events are encoded and sent.
         delivery: The options of `eventtracking.delivery.DeliveryOptions`.
 
     Raises:
@@ -53,150 +48,125 @@ class NetworkBackend:
     read_only = True
     sends_over_network = True
 
-    # Whose options these are, for errors, where a backend hides this one behind itself.
-    _who = ""
+    # The class that has the options, for errors, if a backend delegates to this one.
+    _owner = ""
 
     def __init__(self, destination: Destination, **delivery: Unpack[DeliveryOptions]) -> None:
-        who = self._who or type(self).__name__
-        checked = options.check(who, delivery, destination.limits)
+        owner = self._owner or type(self).__name__
+        checked = Options(owner)
+        check_delivery_options(checked, delivery, destination.limits)
+        checked.raise_problems()
+        options = complete(delivery)
+        # `complete` has imported the callback if a path was given.
+        on_loss = cast(OnLoss | None, options["on_loss"])
         self._destination = destination
         self._event_bytes = destination.limits.event_bytes
-        self._options = checked
+        self._options = options
         self._closed = False
-        # uWSGI forks without telling Python, unless it is told to tell.
-        self._forks_unseen = "uwsgi" in sys.modules
+        self._may_fork_unseen = uwsgi.hides_forks()
         self._pid = getpid()
         self._counters = Counters()
-        self._losses = Losses(destination.label, self._counters, checked.on_loss)
-        self._outbox = _outbox(who, checked, self._losses, self._counters, destination)
-        self._worker = Worker(destination, self._outbox, self._losses, self._counters, checked)
-        lifecycle.watch(self)
+        self._losses = Losses(destination.label, self._counters, on_loss)
+        self._outbox = _outbox(owner, options, self._losses, self._counters, destination)
+        self._worker = Worker(destination, self._outbox, self._losses, self._counters, options)
+        self._overflow = Overflow(self._outbox, self._worker, self._losses, options)
+        lifecycle.register(self)
 
     @property
     def outbox(self) -> str | os.PathLike[str] | None:
         """The folder in which events wait; `None` if they wait in memory."""
-        return self._options.outbox
+        return self._options["outbox"]
 
     @property
     def exit_timeout(self) -> float:
-        """How many seconds the end of the program may wait for this backend."""
-        return self._options.exit_timeout
+        """The seconds that the exit of the program may wait for this backend."""
+        return self._options["exit_timeout"]
 
     def send(self, event: Event, /) -> None:
-        """Take *event*. What the destination refuses is counted; what it raises beside is not."""
+        """Take *event*. An event that the destination cannot take is counted as lost."""
         try:
             payload = self._destination.encode(event)
         except EventLost as refusal:
-            self._refuse(_name_of(event), refusal)
+            self._lose(_name_of(event), refusal)
         else:
             self.put(_name_of(event), payload)
 
     def put(self, name: str, payload: bytes) -> None:
-        """Take *payload*, which the destination would send for an event called *name*."""
-        if self._forks_unseen and self._pid != getpid():
-            lifecycle.in_child()
+        """Take *payload*, the encoded form of an event called *name*."""
+        if self._may_fork_unseen and self._pid != getpid():
+            lifecycle.reset_after_fork()
         next(self._counters.accepted)
-        # As `Record(...)`, in half the time.
+        # Does the same as `Record(...)` in half the time.
         record = _new(Record, (new_id(), time.time(), name, payload))
         if len(payload) > self._event_bytes:
             self._losses.lose("too_large", [record], f"{len(payload)} bytes")
         elif self._closed:
             self._losses.lose("closed", [record])
         else:
-            if not (self._outbox.put(record) or self._make_room(record)):
+            if not (self._outbox.put(record) or self._overflow.put(record)):
                 self._losses.lose("queue_full", [record])
-            # If there was no room, too: it may be full of what other processes left.
-            if self._worker.sleeps:
+            # Even if there was no room: events that other processes left may take it up.
+            if self._worker.is_idle:
                 self._worker.wake()
 
     def flush(self, timeout: float | None = None) -> bool:
         """
-        Deliver what waits, for up to *timeout* seconds; tell whether nothing is left.
+        Deliver waiting events, for up to *timeout* seconds; tell whether nothing is left.
 
-        With an outbox on disk, that is also what ended processes left there, and what
-        `eventtracking outbox retry` let wait again.
+        With an outbox on disk, this includes the events that ended processes left, and those
+        that `eventtracking outbox retry` made wait again.
         """
-        self._outbox.look()
-        return self._worker.flush(_PATIENCE_SECONDS if timeout is None else timeout)
+        self._outbox.scan()
+        return self._worker.flush(_DEFAULT_TIMEOUT_SECONDS if timeout is None else timeout)
 
     def close(self, timeout: float | None = None) -> bool:
         """
-        Deliver what waits, for up to *timeout* seconds, and stop.
+        Deliver waiting events, for up to *timeout* seconds, and stop.
 
-        What is left then stays in the outbox if that is on disk, for the next process;
-        in memory it is lost, counted as `closed`. What other processes left is not looked
-        for: a backend may have been built only to be checked.
+        The events that are left remain in an outbox on disk, for the next process. In memory
+        they are lost, counted as `closed`. Events that other processes left are not looked
+        for, because a backend may be built only to check its options.
 
         Returns:
-            Whether nothing was left.
+            Whether nothing is left.
         """
         if self._closed:
             return not self._outbox.pending
         self._closed = True
-        finished = self._worker.close(_PATIENCE_SECONDS if timeout is None else timeout)
+        is_empty = self._worker.close(_DEFAULT_TIMEOUT_SECONDS if timeout is None else timeout)
         lost = self._outbox.close()
         self._losses.lose("closed", lost, "only in memory" if lost else "")
         self._destination.close()
-        return finished and not lost
+        return is_empty and not lost
 
     def stats(self) -> BackendStats:
-        """Return the books: `accepted`, `sent`, `pending`, and `lost` by reason."""
+        """Return the statistics: `accepted`, `sent`, `pending`, and `lost` by reason."""
         return self._counters.stats(pending=self._outbox.pending)
 
-    def start_anew(self) -> None:
-        """Begin without events and without a thread, in a forked child."""
+    def reset_after_fork(self) -> None:
+        """Start without events and without a thread, in a forked child."""
         self._pid = getpid()
         self._counters.reset()
         self._destination.forget()
         self._outbox.forget()
         self._worker.forget()
 
-    def hurry(self, timeout: float) -> None:
-        """Deliver what waits for the next *timeout* seconds, while the caller does other things."""
-        self._worker.hurry(timeout)
+    def start_flush(self, timeout: float) -> None:
+        """Start to deliver waiting events, for up to *timeout* seconds, and return at once."""
+        self._worker.start_flush(timeout)
 
-    def adopt(self, timeout: float) -> None:
-        """Deliver what other processes left in the outbox, in the same way as `hurry`."""
-        self._worker.hurry(timeout)
-        self._worker.wake()
-
-    def rests(self) -> bool:
-        """Tell whether there is nothing to deliver, as far as can be seen from here."""
-        return self._worker.sleeps and not self._outbox.pending
-
-    def finish(self, timeout: float) -> None:
-        """Deliver what waits when the program ends, for up to *timeout* seconds."""
-        # What is in files is safe there, and so is what a later exit hook emits.
-        if self._outbox.durable:
+    def shut_down(self, timeout: float) -> None:
+        """Deliver waiting events, for up to *timeout* seconds, at the exit of the program."""
+        # Events in files are safe there, even those that a later exit hook emits.
+        if self._outbox.is_durable:
             self._worker.flush(timeout)
         else:
             self.close(timeout)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} outbox={self._options.outbox!r}>"
+        return f"<{type(self).__name__} outbox={self.outbox!r}>"
 
-    def _make_room(self, record: Record) -> bool:
-        """Do what `on_full` says; tell whether *record* is kept."""
-        if self._options.on_full == "drop_oldest":
-            while dropped := self._outbox.drop_oldest():
-                self._losses.lose("queue_full", dropped)
-                if self._outbox.put(record):
-                    return True
-        elif self._options.on_full == "block":
-            return self._wait_for_room(record)
-        return False
-
-    def _wait_for_room(self, record: Record) -> bool:
-        deadline = time.monotonic() + self._options.block_timeout
-        # The worker would wait for itself.
-        while time.monotonic() < deadline and not self._worker.is_current():
-            self._worker.wake()
-            time.sleep(_LOOK_SECONDS)
-            if self._outbox.put(record):
-                return True
-        return False
-
-    def _refuse(self, name: str, refusal: EventLost) -> None:
+    def _lose(self, name: str, refusal: EventLost) -> None:
         next(self._counters.accepted)
         record = Record(new_id(), time.time(), name, b"")
         self._losses.lose(refusal.reason, [record], str(refusal))
@@ -206,30 +176,29 @@ _new = tuple.__new__
 
 
 def _outbox(
-    who: str,
-    checked: CheckedOptions,
+    owner: str,
+    options: DeliveryOptions,
     losses: Losses,
     counters: Counters,
     destination: Destination,
 ) -> Outbox:
-    if checked.outbox is None:
-        return MemoryOutbox(
-            max_events=checked.max_pending_events, max_bytes=checked.max_pending_bytes
-        )
+    max_bytes = options["max_pending_bytes"]
+    if options["outbox"] is None:
+        return MemoryOutbox(max_events=options["max_pending_events"], max_bytes=max_bytes)
     kind = f"{type(destination).__qualname__} {destination.idempotent}"
     return DiskOutbox(
-        checked.outbox,
+        options["outbox"],
         losses=losses,
         counters=counters,
-        max_bytes=checked.max_outbox_bytes,
+        max_bytes=options["max_outbox_bytes"],
         idempotent=destination.idempotent,
-        max_memory_bytes=min(checked.max_pending_bytes, _MEMORY_BYTES),
-        who=who,
+        max_memory_bytes=min(max_bytes, _MAX_BACKLOG_BYTES),
+        owner=owner,
         identity=f"{kind} {destination.identity}",
     )
 
 
 def _name_of(event: Event) -> str:
     name = event.get("name")
-    # A name may be anything, and its `str()` may raise.
+    # A name may be any object, and its `str()` may raise.
     return name if type(name) is str else str(plain(name))

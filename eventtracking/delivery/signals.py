@@ -1,4 +1,4 @@
-"""Deliver what waits in memory when a signal ends the program."""
+"""Deliver the events in memory when a signal ends the program."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ import signal
 from collections.abc import Iterable
 from types import FrameType
 
-from eventtracking.delivery.lifecycle import finish_all, flush_all
+from eventtracking.delivery.lifecycle import flush_all, shut_down_all
 
 
 def install_signal_handlers(signals: Iterable[int] = (signal.SIGTERM,)) -> None:
     """
-    Deliver what waits, within each backend's `exit_timeout`, when one of *signals* comes.
+    Deliver waiting events, within each backend's `exit_timeout`, at the first of *signals*.
 
-    The handler that was there runs afterwards; where there was none, the program ends by
-    the signal, as it would have. An outbox on disk needs none of this.
+    Afterwards the previous handler runs. If there was none, the signal ends the program, as
+    it would have done. Backends with an outbox on disk do not need this.
 
-    Call it in the main thread, after the program has set handlers of its own. Forked
-    children have it too. Calling it twice changes nothing.
+    Call it in the main thread, after the program has set its own handlers. Forked children
+    inherit the handlers. Calling it twice has no further effect.
 
     Raises:
-        ValueError: If this is not the main thread, or a signal cannot be handled, or is
-            handled already by something that is not Python (uWSGI does that).
+        ValueError: If this is not the main thread, or a signal cannot be handled, or has a
+            handler that is not written in Python, as under uWSGI.
     """
     for number in signals:
         previous = signal.getsignal(number)
         if previous is None:
             raise ValueError(f"{signal.Signals(number).name} is handled outside of Python")
-        if not isinstance(previous, _Chained):
-            signal.signal(number, _Chained(previous))
+        if not isinstance(previous, _DeliveringHandler):
+            signal.signal(number, _DeliveringHandler(previous))
 
 
-class _Chained:
-    """Deliver, and then do what *previous* would have done."""
+class _DeliveringHandler:
+    """A signal handler that delivers, and then runs *previous*."""
 
     def __init__(self, previous: object) -> None:
         self._previous = previous
@@ -43,6 +43,6 @@ class _Chained:
             flush_all()
             self._previous(number, frame)
         elif self._previous == signal.SIG_DFL:
-            finish_all()
+            shut_down_all()
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)

@@ -1,18 +1,18 @@
-"""What the tests of the way to a destination share."""
+"""Fixtures of the tests of delivery."""
 
 import pytest
-from reception import Reception
+from fake_destination import FakeDestination
 
 from eventtracking.delivery import NetworkBackend
 
 
 @pytest.fixture
-def carrying():
-    """Return a function that builds a backend for a destination; it is closed afterwards."""
+def new_backend():
+    """Return a function that builds a backend for a destination. It is closed afterwards."""
     built = []
 
     def build(destination=None, **options):
-        backend = NetworkBackend(destination or Reception(), **options)
+        backend = NetworkBackend(destination or FakeDestination(), **options)
         built.append(backend)
         return backend
 

@@ -1,7 +1,7 @@
 """
-What tests of the outbox on disk share: outboxes with their books, and programs that die.
+Outboxes on disk with their statistics, and programs that use one.
 
-A program imports this module too, so both sides agree on what an event looks like.
+The programs import this module too, so that they and the tests agree on the events.
 """
 
 import json
@@ -23,7 +23,8 @@ HERE = Path(__file__).parent
 # Nothing takes that long, on the busiest machine. It ends a test that would hang.
 HANG_SECONDS = 300
 
-ANY = 10**9
+# More events, and more bytes, than any test has.
+UNLIMITED = 10**9
 
 
 def record(number, writer="w", size=20):
@@ -33,26 +34,31 @@ def record(number, writer="w", size=20):
     return Record(f"{writer}-{number}", 1000.0 + number, "thing.done", payload)
 
 
+def many(number, **options):
+    """Return the first *number* events of a writer."""
+    return [record(each, **options) for each in range(number)]
+
+
 def number_of(payload):
-    """Return `(writer, number)` of a payload that arrived, once it is sure to be as it was."""
+    """Return the writer and the number of a *payload* that arrived, which must be unchanged."""
     found = json.loads(payload)
     writer, number = found["writer"], found["number"]
     assert payload == record(number, writer, len(found["filling"])).payload
     return writer, number
 
 
-class Kept:
-    """An outbox, its books, and who was told of losses."""
+class CountedOutbox:
+    """An outbox on disk, its counters, and the losses that it reported."""
 
     def __init__(self, folder, **options):
         self.counters = Counters()
         self.lost = []
         losses = Losses("Test", self.counters, lambda *loss: self.lost.append(loss))
-        options = {"max_bytes": ANY, **options}
+        options = {"max_bytes": UNLIMITED, **options}
         self.outbox = DiskOutbox(folder, losses=losses, counters=self.counters, **options)
 
     def put(self, *records):
-        """Put *records* in as a backend does; return which were kept."""
+        """Put *records* in as a backend does; return those that were accepted."""
         kept = []
         for each in records:
             next(self.counters.accepted)
@@ -62,11 +68,11 @@ class Kept:
                 self.counters.lose("queue_full")
         return kept
 
-    def deliver(self, most=ANY, *, window=100):
-        """Deliver up to *most* events, as a worker does, and return them."""
+    def deliver(self, limit=UNLIMITED, *, window=100):
+        """Deliver up to *limit* events, as a worker does, and return them."""
         delivered = []
-        while len(delivered) < most:
-            batch = self.outbox.peek(min(window, most - len(delivered)), ANY)
+        while len(delivered) < limit:
+            batch = self.outbox.peek(min(window, limit - len(delivered)), UNLIMITED)
             if not batch:
                 break
             self.settle(batch)
@@ -74,22 +80,30 @@ class Kept:
         return delivered
 
     def settle(self, batch):
-        """Say that *batch* arrived."""
-        self.outbox.begin(batch)
+        """Count *batch* as sent."""
+        self.outbox.mark_sending(batch)
         for _ in range(self.outbox.settle(batch)):
             next(self.counters.sent)
 
-    def die(self):
-        """Give the files up as the end of a process does, without a word."""
+    def kill(self):
+        """Close the files as the kernel does when the process is killed."""
         self.outbox.forget()
-        folders._owners.discard(self.outbox)
+        folders.release(self.outbox)
 
-    def books(self):
-        """Return the books, which must be even."""
-        books = self.counters.stats(pending=self.outbox.pending)
-        kept = books["sent"] + books["pending"] + sum(books["lost"].values())
-        assert books["accepted"] == kept, books
-        return books
+    def stats(self):
+        """Return the statistics, in which every accepted event must be counted."""
+        stats = self.counters.stats(pending=self.outbox.pending)
+        settled = stats["sent"] + stats["pending"] + sum(stats["lost"].values())
+        assert stats["accepted"] == settled, stats
+        return stats
+
+
+def never_adopting(folder):
+    """Return an outbox in *folder* that will not adopt the files of others."""
+    counted = CountedOutbox(folder, clock=lambda: 0.0)
+    # Its next scan is due later, and its clock stands still.
+    counted.outbox.peek(1, 1)
+    return counted
 
 
 def ids(records):
@@ -98,17 +112,18 @@ def ids(records):
 
 
 def files(folder):
-    """Return the journals in *folder*, the oldest first."""
-    return sorted(Path(folder, name) for name in segment_file.names(str(folder)))
+    """Return the segment files in *folder*, the oldest first."""
+    return sorted(Path(folder, name) for name in segment_file.segment_names(str(folder)))
 
 
 def left_behind(folder, *records, **options):
-    """Leave a journal with *records* in *folder*, as a killed process does; return its path."""
-    kept = Kept(folder, **options)
-    kept.put(*records)
-    (own,) = kept.outbox._writer.journals
-    kept.die()
-    return Path(own.path)
+    """Leave a segment with *records* in *folder*, as a killed process does; return its path."""
+    before = files(folder)
+    counted = CountedOutbox(folder, **options)
+    counted.put(*records)
+    counted.kill()
+    (path,) = set(files(folder)) - set(before)
+    return path
 
 
 def start(program, *args):
@@ -135,7 +150,7 @@ def run(program, *args, status=0):
 
 
 def forked(work):
-    """Run *work* in a forked child, and return how the child ended."""
+    """Run *work* in a forked child, and return the child's exit code."""
     child = os.fork()
     if not child:
         status = 1

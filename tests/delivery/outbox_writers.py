@@ -1,4 +1,4 @@
-"""Writers that emit until they are killed, and the destination that they deliver to."""
+"""Writers that emit until they are killed, and the destination to which they deliver."""
 
 import logging
 import os
@@ -40,7 +40,11 @@ class SinkDestination(Destination):
 
 
 def write_until_killed(folder, port, acknowledged, name):
-    """Emit without end, and note each event once it is accepted. A negative port: no repeats."""
+    """
+    Emit until the process is killed, and note each event that was accepted.
+
+    A negative *port* stands for a destination that keeps repeats.
+    """
     logging.disable()
     log = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     destination = SinkDestination(abs(port), idempotent=port > 0)

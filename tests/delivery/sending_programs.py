@@ -1,4 +1,4 @@
-"""Programs that send to a sink, each a process of its own, and what came of their events."""
+"""Programs that send to a sink, each in its own process, and the events that arrived there."""
 
 import os
 import subprocess
@@ -7,11 +7,11 @@ from collections import Counter
 from pathlib import Path
 from textwrap import dedent
 
-from reception import HANG_SECONDS
+from fake_destination import HANG_SECONDS
 
 HERE = Path(__file__).parent
 
-# What each program begins with: `emit(first, last)`, into a backend that sends to a sink.
+# The beginning of each program. It defines `emit(first, last)`, which sends to a sink.
 PRELUDE = """
 import atexit
 import os
@@ -19,7 +19,7 @@ import signal
 import sys
 import threading
 
-# Registered before ours, so that they run after it.
+# Registered before the exit hook of the library, so that these run after it.
 late = []
 atexit.register(lambda: [hook() for hook in late])
 
@@ -34,14 +34,14 @@ def emit(first, last):
 register_tracker(Tracker({"sink": backend()}))
 """
 
-# Takes over what another program left in its outbox.
+# Delivers what another program left in its outbox.
 COLLECT = (
     "assert tracker.get_tracker().flush(60); emit(-1, 0); assert tracker.get_tracker().close(60)"
 )
 
 
 def backend(**options):
-    """Return the backend that the environment describes, as a program of these tests has it."""
+    """Return the backend that the environment variables of the program describe."""
     from eventtracking.backends.http import HttpBackend
 
     options.setdefault("exit_timeout", float(os.environ.get("EXIT_TIMEOUT", "60")))
@@ -83,12 +83,12 @@ def run(program, sink, outbox="", status=0, **environ):
 
 
 def arrived(sink):
-    """Return how often each event is at *sink*: `{number: times}`, by the ids they came with."""
+    """Return how often each event arrived at *sink*, as `{number: times}`, repeats not counted."""
     by_id = {}
     for request in sink.requests:
         for event in request.json():
             number = event["data"]["number"]
-            # The same id is the same event, come twice.
+            # Two requests with one id must hold the same event.
             assert by_id.setdefault(event["id"], number) == number
     by_id = {key: number for key, number in by_id.items() if number >= 0}
     return Counter(by_id.values())

@@ -1,4 +1,4 @@
-"""Tasks of Celery that send events, over a broker made of files."""
+"""Celery tasks that send events, with a broker made of files."""
 
 import os
 
@@ -26,7 +26,7 @@ tracker.emit("line.written", {"number": 0})
 
 @worker_process_shutdown.connect
 def deliver(**_):
-    """Do what the documentation tells users of Celery with events in memory."""
+    """Flush, as the documentation recommends for events in memory."""
     tracker.get_tracker().flush(5)
 
 

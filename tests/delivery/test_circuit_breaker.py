@@ -1,17 +1,20 @@
-"""When a destination may be asked, by which of several threads."""
+"""The circuit breaker, as several threads meet it."""
 
 import threading
+from functools import partial
 
 import pytest
-from reception import HANG_SECONDS
+from fake_destination import HANG_SECONDS
 
-from eventtracking.delivery.circuit_breaker import Gate
+from eventtracking.delivery import circuit_breaker
+from eventtracking.delivery.circuit_breaker import CircuitBreaker
+from eventtracking.locks import held
 
 NEVER = float("inf")
 
 
 class Clock:
-    """Shows what it is set to."""
+    """A clock that a test sets."""
 
     now = 1000.0
 
@@ -25,13 +28,13 @@ def clock():
 
 
 @pytest.fixture
-def gate(clock):
-    return Gate(clock=clock)
+def breaker(clock):
+    return CircuitBreaker(clock=clock)
 
 
 @pytest.fixture
-def other():
-    """Return a function that runs one in another thread, always the same, and what it returns."""
+def in_other_thread():
+    """Return a function that runs a function in another thread, always the same one."""
     calls, results = [], []
     called, returned, is_over = threading.Semaphore(0), threading.Semaphore(0), []
 
@@ -54,95 +57,97 @@ def other():
     thread.join(HANG_SECONDS)
 
 
-def test_everybody_passes_at_first(gate, other):
-    """There is no trouble."""
-    assert gate.seconds(0) == 0.0
-    assert other(lambda: gate.seconds(0)) == 0.0
-    assert not gate.open()
+def test_a_new_breaker_is_closed(breaker, in_other_thread):
+    """All threads may send."""
+    assert breaker.wait_seconds(0) == 0.0
+    assert in_other_thread(lambda: breaker.wait_seconds(0)) == 0.0
+    assert not breaker.close()
 
 
-def test_who_met_the_trouble_asks_when_it_is_time_and_the_others_wait_for_it(gate, clock, other):
-    """However late it is."""
-    gate.close(60.0)
+def test_the_thread_that_opened_it_probes_and_the_others_wait(breaker, clock, in_other_thread):
+    """However much time has passed."""
+    breaker.open(60.0)
 
-    assert gate.seconds(0) == 60.0
+    assert breaker.wait_seconds(0) == 60.0
     clock.now += 60.0
-    assert gate.seconds(0) == 0.0
-    assert other(lambda: gate.seconds(0)) == NEVER
+    assert breaker.wait_seconds(0) == 0.0
+    assert in_other_thread(lambda: breaker.wait_seconds(0)) == NEVER
 
 
-def test_when_something_passed_everybody_may(gate, clock, other):
-    """The trouble is over, and the next one is another."""
-    gate.close(60.0)
-    clock.now += 60.0
-
-    assert gate.open()
-    assert not gate.is_closed
-    assert other(lambda: gate.seconds(0)) == 0.0
-    assert other(gate.take)
-
-
-def test_what_was_on_its_way_before_opens_nothing(gate, clock, other):
-    """It arrived; that says nothing of what comes after the trouble."""
-    gate.close(60.0)
+def test_a_successful_probe_closes_it(breaker, clock, in_other_thread):
+    """All threads may send, and the next failure may be met by another one."""
+    breaker.open(60.0)
     clock.now += 60.0
 
-    assert not other(gate.open)
-    assert gate.is_closed
+    assert breaker.close()
+    assert not breaker.is_open
+    assert in_other_thread(lambda: breaker.wait_seconds(0)) == 0.0
+    assert in_other_thread(breaker.claim_probe)
 
 
-def test_one_asks_for_all_of_those_that_met_trouble(gate, other):
-    """The first of them."""
-    assert gate.take()
-    assert not other(gate.take)
-    assert gate.take()
-
-
-def test_nobody_asks_before_the_time_that_was_named_to_any_of_them(gate, clock, other):
-    """Not even if somebody hurries, or if another answer was better."""
-    gate.close(1.0, hurries=0)
-    other(lambda: gate.close(60.0))
-
-    assert gate.seconds(1) == 60.0
-    assert not gate.open()
+def test_a_request_that_began_before_the_failure_does_not_close_it(breaker, clock, in_other_thread):
+    """Its success says nothing about later requests."""
+    breaker.open(60.0)
     clock.now += 60.0
-    assert gate.seconds(1) == 0.0
-    assert gate.open()
+
+    assert not in_other_thread(breaker.close)
+    assert breaker.is_open
 
 
-def test_a_shorter_time_takes_nothing_from_a_longer_one(gate, clock, other):
-    """They were named in two answers."""
-    gate.close(60.0)
+def test_one_of_several_failing_threads_probes(breaker, in_other_thread):
+    """The first one."""
+    assert breaker.claim_probe()
+    assert not in_other_thread(breaker.claim_probe)
+    assert breaker.claim_probe()
+
+
+def test_no_thread_probes_before_the_time_that_the_server_named_to_one(
+    breaker, clock, in_other_thread
+):
+    """Not after a flush either, nor after a shorter delay of another thread."""
+    breaker.open(1.0, flushes=0)
+    in_other_thread(lambda: breaker.open(60.0))
+
+    assert breaker.wait_seconds(1) == 60.0
+    assert not breaker.close()
+    clock.now += 60.0
+    assert breaker.wait_seconds(1) == 0.0
+    assert breaker.close()
+
+
+def test_the_longer_of_two_times_counts(breaker, clock, in_other_thread):
+    """The server named them in two answers."""
+    breaker.open(60.0)
     clock.now += 10.0
-    other(lambda: gate.close(5.0))
+    in_other_thread(lambda: breaker.open(5.0))
 
-    assert gate.seconds(0) == 50.0
-
-
-def test_somebody_who_hurries_ends_a_wait_that_nobody_asked_for(gate):
-    """Once each time."""
-    gate.close(60.0, hurries=3)
-
-    assert gate.seconds(3) == 60.0
-    assert gate.seconds(4) == 0.0
-    gate.close(30.0, hurries=4)
-    assert gate.seconds(4) == 30.0
+    assert breaker.wait_seconds(0) == 50.0
 
 
-def test_when_the_thread_that_asks_ends_another_one_does(gate, clock, other):
-    """And nobody asks sooner for that."""
-    gate.close(60.0)
+def test_a_flush_ends_a_delay_that_the_server_did_not_ask_for(breaker):
+    """Each flush ends one."""
+    breaker.open(60.0, flushes=3)
+
+    assert breaker.wait_seconds(3) == 60.0
+    assert breaker.wait_seconds(4) == 0.0
+    breaker.open(30.0, flushes=4)
+    assert breaker.wait_seconds(4) == 30.0
+
+
+def test_another_thread_probes_when_the_first_one_ends(breaker, clock, in_other_thread):
+    """No sooner than the first one would have."""
+    breaker.open(60.0)
     clock.now += 20.0
-    gate.leave()
+    breaker.release_probe()
 
-    assert other(lambda: gate.seconds(0)) == 40.0
-    assert gate.seconds(0) == NEVER
+    assert in_other_thread(lambda: breaker.wait_seconds(0)) == 40.0
+    assert breaker.wait_seconds(0) == NEVER
 
 
-def test_a_thread_that_never_comes_back_holds_nobody_up(gate, monkeypatch):
-    """It may have been killed with the lock in its hands."""
-    monkeypatch.setattr("eventtracking.delivery.circuit_breaker._LOCK_SECONDS", 0.01)
-    gate._lock.acquire()
+def test_a_thread_that_was_killed_with_the_lock_does_not_block_the_others(breaker, monkeypatch):
+    """They continue without the lock."""
+    monkeypatch.setattr(circuit_breaker, "held", partial(held, timeout_seconds=0.01))
+    breaker._lock.acquire()
 
-    gate.close(60.0)
-    assert 0.0 < gate.seconds(0) <= 60.0
+    breaker.open(60.0)
+    assert 0.0 < breaker.wait_seconds(0) <= 60.0

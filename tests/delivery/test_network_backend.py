@@ -1,79 +1,79 @@
-"""What a backend that sends over a network takes, keeps, loses and says."""
+"""The network backend: acceptance, batches, limits, losses, flushing and closing."""
 
 import logging
 import threading
 
 import pytest
+from fake_destination import HANG_SECONDS, FakeDestination, checked_stats, event, send, wait_until
 from outbox_programs import files, left_behind, record
-from reception import HANG_SECONDS, Reception, books, event, send, until
 
 from eventtracking.delivery import Limits, NetworkBackend, Retry
 from eventtracking.delivery.destination import new_id
 from eventtracking.delivery.outbox.segment_header import HEADER_BYTES
-from eventtracking.exceptions import EventLost, ImproperlyConfigured
+from eventtracking.exceptions import EventLost
 
 
-def test_an_event_arrives(carrying):
-    """Nobody has to flush."""
-    there = Reception()
-    backend = carrying(there, flush_interval=0)
+def test_an_event_arrives(new_backend):
+    """Without a flush."""
+    destination = FakeDestination()
+    backend = new_backend(destination, flush_interval=0)
 
     send(backend, "a")
 
-    assert until(lambda: there.names) == ["a"]
+    assert wait_until(lambda: destination.names) == ["a"]
 
 
-def test_events_arrive_in_the_order_they_were_sent(carrying):
-    """Whatever the batches are."""
-    there = Reception()
-    backend = carrying(there, batch_events=7)
+def test_events_arrive_in_the_order_they_were_sent(new_backend):
+    """In batches of any size."""
+    destination = FakeDestination()
+    backend = new_backend(destination, batch_events=7)
     names = [str(number) for number in range(100)]
 
     send(backend, *names)
 
     assert backend.flush(HANG_SECONDS)
-    assert there.names == names
-    assert max(map(len, there.attempts)) == 7
-    assert books(backend) == {"accepted": 100, "sent": 100, "pending": 0, "lost": {}}
+    assert destination.names == names
+    assert max(map(len, destination.attempts)) == 7
+    assert checked_stats(backend) == {"accepted": 100, "sent": 100, "pending": 0, "lost": {}}
 
 
-def test_a_batch_is_no_larger_than_said(carrying):
-    """In bytes, too: what a destination refuses for its size was sent for nothing."""
-    there = Reception()
-    backend = carrying(there, batch_bytes=1000)
+def test_a_batch_is_not_larger_than_the_option_allows(new_backend):
+    """The limit in bytes holds as well as the one in events."""
+    destination = FakeDestination()
+    backend = new_backend(destination, batch_bytes=1000)
 
     for _ in range(10):
         backend.send(event(text="x" * 400))
     backend.flush(HANG_SECONDS)
 
-    assert [len(names) for names in there.attempts] == [2] * 5
+    assert [len(names) for names in destination.attempts] == [2] * 5
 
 
-def test_a_full_batch_leaves_before_the_interval_is_over(carrying):
-    """A thousand events do not wait for one more."""
-    there = Reception()
-    backend = carrying(there, batch_events=3, flush_interval=HANG_SECONDS * 2)
+def test_a_full_batch_is_sent_before_the_flush_interval_is_over(new_backend):
+    """There is nothing to wait for."""
+    destination = FakeDestination()
+    backend = new_backend(destination, batch_events=3, flush_interval=HANG_SECONDS * 2)
 
     send(backend, "a", "b", "c")
 
-    assert until(lambda: there.names) == ["a", "b", "c"]
+    assert wait_until(lambda: destination.names) == ["a", "b", "c"]
 
 
-def test_sending_does_not_wait_for_the_destination(carrying):
-    """It hangs, and `send` returns: each of these would take a second otherwise."""
-    there = Reception()
-    there.gate.clear()
-    backend = carrying(there, flush_interval=0)
+def test_sending_does_not_wait_for_the_destination(new_backend):
+    """It hangs, and `send` returns."""
+    destination = FakeDestination()
+    destination.is_responding.clear()
+    backend = new_backend(destination, flush_interval=0)
 
     send(backend, *"abcdef")
 
-    assert books(backend)["pending"] == 6
-    there.gate.set()
+    assert checked_stats(backend)["pending"] == 6
+    destination.is_responding.set()
     assert backend.flush(HANG_SECONDS)
 
 
-def test_the_same_event_has_another_id_each_time():
-    """And no other process makes the same ones: they begin at random."""
+def test_every_event_has_an_id_of_its_own():
+    """The beginning is random, so that no other process makes the same ids."""
     ids = {new_id() for _ in range(1000)}
 
     assert len(ids) == 1000
@@ -88,175 +88,186 @@ def test_the_same_event_has_another_id_each_time():
         ({"max_pending_events": 3, "on_full": "block", "block_timeout": 0.01}, ["1", "2", "3"], 2),
     ],
 )
-def test_what_there_is_no_room_for_is_counted(carrying, options, sent, lost):
-    """The newest by default, or the oldest: both say `queue_full`."""
-    there = Reception()
-    there.gate.clear()
-    told = []
-    backend = carrying(
-        there, flush_interval=HANG_SECONDS, on_loss=lambda *a: told.append(a), **options
+def test_events_without_room_are_counted(new_backend, options, sent, lost):
+    """The newest by default, or the oldest, in both cases as `queue_full`."""
+    destination = FakeDestination()
+    destination.is_responding.clear()
+    losses = []
+    backend = new_backend(
+        destination, flush_interval=HANG_SECONDS, on_loss=lambda *a: losses.append(a), **options
     )
 
     send(backend, *"12345")
 
-    assert books(backend)["lost"] == {"queue_full": lost}
-    assert [reason for _, _, reason in told] == ["queue_full"] * lost
-    there.gate.set()
+    assert checked_stats(backend)["lost"] == {"queue_full": lost}
+    assert [reason for _, _, reason in losses] == ["queue_full"] * lost
+    destination.is_responding.set()
     assert backend.flush(HANG_SECONDS)
-    assert there.names == sent
+    assert destination.names == sent
 
 
-def test_bytes_are_bounded_as_well(carrying):
-    """A few large events fill the memory as many small ones do."""
-    backend = carrying(max_pending_bytes=10_000, flush_interval=HANG_SECONDS)
+def test_the_memory_is_limited_in_bytes_as_well(new_backend):
+    """A few large events need as much memory as many small ones."""
+    backend = new_backend(max_pending_bytes=10_000, flush_interval=HANG_SECONDS)
 
     for _ in range(20):
         backend.send(event(text="x" * 1000))
 
-    assert books(backend) == {"accepted": 20, "sent": 0, "pending": 9, "lost": {"queue_full": 11}}
+    assert checked_stats(backend) == {
+        "accepted": 20,
+        "sent": 0,
+        "pending": 9,
+        "lost": {"queue_full": 11},
+    }
 
 
-def test_blocking_lets_every_event_through_while_the_destination_keeps_up(carrying):
-    """`emit` is slowed down instead: the host asked for that."""
-    there = Reception()
-    backend = carrying(
-        there, max_pending_events=5, on_full="block", block_timeout=HANG_SECONDS, flush_interval=0
+def test_blocking_loses_no_event_while_the_destination_responds(new_backend):
+    """`emit` waits instead, as the application has asked for."""
+    destination = FakeDestination()
+    backend = new_backend(
+        destination,
+        max_pending_events=5,
+        on_full="block",
+        block_timeout=HANG_SECONDS,
+        flush_interval=0,
     )
 
     send(backend, *map(str, range(50)))
 
     assert backend.flush(HANG_SECONDS)
-    assert there.names == [*map(str, range(50))]
+    assert destination.names == [*map(str, range(50))]
 
 
-def test_what_a_destination_cannot_write_is_counted_and_said_once(carrying, caplog):
-    """The reason is the destination's own."""
-    backend = carrying()
+def test_an_event_that_the_destination_cannot_encode_is_counted_and_logged_once(
+    new_backend, caplog
+):
+    """The destination gives the reason."""
+    backend = new_backend()
 
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             backend.send(event("a.b", refused=True))
 
-    assert books(backend)["lost"] == {"rejected": 3}
+    assert checked_stats(backend)["lost"] == {"rejected": 3}
     assert caplog.messages == [
-        'Lost 1 event(s) on the way to Reception, such as "a.b": rejected (no identity)'
+        'Lost 1 event(s) on the way to Fake, such as "a.b": rejected (no identity)'
     ]
 
 
-def test_a_reason_that_is_on_no_list_is_counted_all_the_same(carrying, caplog):
-    """Dashboards rely on the list; the word of the destination is in the log."""
+def test_an_unknown_loss_reason_counts_as_a_backend_error(new_backend, caplog):
+    """Dashboards rely on the list of reasons. The unknown one is logged."""
 
-    class Choosy(Reception):
+    class ConsentDestination(FakeDestination):
         def encode(self, event, /):
             raise EventLost("no consent")
 
-    backend = carrying(Choosy())
+    backend = new_backend(ConsentDestination())
 
     backend.send(event("a.b"))
 
-    assert books(backend)["lost"] == {"backend_error": 1}
+    assert checked_stats(backend)["lost"] == {"backend_error": 1}
     assert "(no consent)" in caplog.text
 
 
-def test_an_event_larger_than_the_destination_takes_is_counted(carrying):
-    """It would be refused there, and take its neighbours with it."""
-    backend = carrying(Reception(limits=Limits(10, 1000, 200)))
+def test_an_event_that_is_too_large_for_the_destination_is_counted(new_backend):
+    """It would make the destination refuse the whole batch."""
+    backend = new_backend(FakeDestination(limits=Limits(10, 1000, 200)))
 
     backend.send(event(text="x" * 200))
 
-    assert books(backend)["lost"] == {"too_large": 1}
+    assert checked_stats(backend)["lost"] == {"too_large": 1}
 
 
-def test_a_callback_that_fails_stops_nothing(carrying, caplog):
-    """It is the host's code, and the host's bug: said once, not raised."""
-    there = Reception()
+def test_a_failing_loss_callback_does_not_stop_delivery(new_backend, caplog):
+    """The exception is logged, once a minute."""
+    destination = FakeDestination()
 
     def fail(*_):
         raise RuntimeError("callback")
 
-    backend = carrying(there, on_loss=fail)
+    backend = new_backend(destination, on_loss=fail)
     backend.send(event(refused=True))
     send(backend, "a")
 
     assert backend.flush(HANG_SECONDS)
-    assert there.names == ["a"]
-    assert "Reception: on_loss failed" in caplog.messages
+    assert destination.names == ["a"]
+    assert "Fake: on_loss failed" in caplog.messages
 
 
-def test_a_callback_may_flush_and_emit(carrying):
+def test_a_loss_callback_may_flush_and_emit(new_backend):
     """It runs in the worker, which must not wait for itself."""
-    there = Reception()
+    destination = FakeDestination()
     flushed = []
 
     def on_loss(*_):
         flushed.append(backend.flush(HANG_SECONDS))
         send(backend, "from the callback")
 
-    backend = carrying(there, on_loss=on_loss, max_age=0.001)
-    there.script = []
+    backend = new_backend(destination, on_loss=on_loss, max_age=0.001)
+    destination.script = []
     send(backend, "old")
-    until(lambda: flushed)
+    wait_until(lambda: flushed)
 
-    assert backend.flush(HANG_SECONDS) or books(backend)["lost"]
+    assert backend.flush(HANG_SECONDS) or checked_stats(backend)["lost"]
 
 
-def test_closing_delivers_what_waits(carrying):
-    """And then no thread is left."""
-    there = Reception()
-    backend = carrying(there)
+def test_closing_delivers_waiting_events(new_backend):
+    """Afterwards no thread is left."""
+    destination = FakeDestination()
+    backend = new_backend(destination)
     send(backend, "a", "b")
 
     assert backend.close(HANG_SECONDS)
-    assert there.names == ["a", "b"]
+    assert destination.names == ["a", "b"]
     assert backend.close(HANG_SECONDS)
-    assert not backend._worker._runs
+    assert not backend._worker.is_running
 
 
-def test_what_comes_after_closing_is_counted(carrying):
-    """As `closed`; it does not open anything again."""
-    backend = carrying()
+def test_an_event_after_closing_is_counted(new_backend):
+    """As `closed`. The backend stays closed."""
+    backend = new_backend()
     backend.close()
 
     send(backend, "late")
 
-    assert books(backend)["lost"] == {"closed": 1}
+    assert checked_stats(backend)["lost"] == {"closed": 1}
 
 
-def test_closing_says_how_many_events_memory_could_not_deliver(carrying, caplog):
-    """One line, with the number."""
-    there = Reception()
-    there.gate.clear()
-    backend = carrying(there, flush_interval=0)
+def test_closing_logs_how_many_events_in_memory_are_lost(new_backend, caplog):
+    """In one line."""
+    destination = FakeDestination()
+    destination.is_responding.clear()
+    backend = new_backend(destination, flush_interval=0)
     send(backend, *"abcde")
 
     with caplog.at_level(logging.WARNING):
         assert not backend.close(0.05)
 
-    assert books(backend)["lost"] == {"closed": 5}
+    assert checked_stats(backend)["lost"] == {"closed": 5}
     assert caplog.messages == [
-        'Lost 5 event(s) on the way to Reception, such as "a": closed (only in memory)'
+        'Lost 5 event(s) on the way to Fake, such as "a": closed (only in memory)'
     ]
-    there.gate.set()
+    destination.is_responding.set()
 
 
-def test_what_arrives_after_it_was_given_up_is_counted_once(carrying):
-    """The request was under way when the backend closed, and ends well after all."""
-    there = Reception()
-    there.gate.clear()
-    backend = carrying(there, flush_interval=0)
+def test_an_event_that_arrives_after_it_was_given_up_is_counted_once(new_backend):
+    """The request was under way when the backend was closed, and succeeds."""
+    destination = FakeDestination()
+    destination.is_responding.clear()
+    backend = new_backend(destination, flush_interval=0)
     send(backend, "a")
-    until(lambda: there.attempts)
+    wait_until(lambda: destination.attempts)
     backend.close(0)
-    there.gate.set()
-    until(lambda: there.names)
+    destination.is_responding.set()
+    wait_until(lambda: destination.names)
 
-    assert books(backend) == {"accepted": 1, "sent": 0, "pending": 0, "lost": {"closed": 1}}
+    assert checked_stats(backend) == {"accepted": 1, "sent": 0, "pending": 0, "lost": {"closed": 1}}
 
 
-def test_many_threads_lose_nothing(carrying):
-    """Each event arrives once, and each thread's in its order."""
-    there = Reception()
-    backend = carrying(there, flush_interval=0, batch_events=50)
+def test_events_of_many_threads_arrive_once_and_in_order(new_backend):
+    """In the order of each thread."""
+    destination = FakeDestination()
+    backend = new_backend(destination, flush_interval=0, batch_events=50)
 
     def emit(number):
         send(backend, *(f"{number} {count}" for count in range(500)))
@@ -268,32 +279,34 @@ def test_many_threads_lose_nothing(carrying):
         thread.join(HANG_SECONDS)
 
     assert backend.flush(HANG_SECONDS)
-    assert sorted(there.names) == sorted(f"{n} {c}" for n in range(8) for c in range(500))
+    assert sorted(destination.names) == sorted(f"{n} {c}" for n in range(8) for c in range(500))
     for number in range(8):
-        own = [name for name in there.names if name.startswith(f"{number} ")]
+        own = [name for name in destination.names if name.startswith(f"{number} ")]
         assert own == [f"{number} {count}" for count in range(500)]
-    assert books(backend)["sent"] == 4000
+    assert checked_stats(backend)["sent"] == 4000
 
 
-def test_flushing_delivers_what_ended_processes_left(carrying, tmp_path):
-    """Also where nothing was emitted, and however many files there are, even empty ones."""
-    there = Reception()
+def test_a_flush_delivers_the_events_of_ended_processes(new_backend, tmp_path):
+    """Even if nothing was emitted, from many files, some of them empty."""
+    destination = FakeDestination()
     for writer in "abc":
         empty = left_behind(tmp_path, record(0))
         empty.write_bytes(empty.read_bytes()[:HEADER_BYTES])
         left_behind(tmp_path, *[record(each, writer) for each in range(5)])
-    backend = carrying(there, outbox=tmp_path)
+    backend = new_backend(destination, outbox=tmp_path)
 
     assert backend.flush(HANG_SECONDS)
-    assert [each.id for each in there.arrived] == [f"{w}-{n}" for w in "abc" for n in range(5)]
-    assert books(backend)["accepted"] == 15
+    assert [each.id for each in destination.arrived] == [
+        f"{w}-{n}" for w in "abc" for n in range(5)
+    ]
+    assert checked_stats(backend)["accepted"] == 15
     assert files(tmp_path) == []
 
 
-def test_flushing_delivers_what_was_left_since_the_last_look(carrying, tmp_path):
-    """As by `eventtracking outbox retry`, while a program runs."""
-    there = Reception()
-    backend = carrying(there, outbox=tmp_path / "outbox")
+def test_a_flush_delivers_events_left_since_the_last_scan(new_backend, tmp_path):
+    """`eventtracking outbox retry` adds files while a program runs."""
+    destination = FakeDestination()
+    backend = new_backend(destination, outbox=tmp_path / "outbox")
     send(backend, "first")
     assert backend.flush(HANG_SECONDS)
     for number in range(8):
@@ -301,62 +314,25 @@ def test_flushing_delivers_what_was_left_since_the_last_look(carrying, tmp_path)
         left.rename(tmp_path / "outbox" / left.name)
 
     assert backend.flush(HANG_SECONDS)
-    assert [each.id for each in there.arrived[1:]] == [f"w-{number}" for number in range(8)]
+    assert [each.id for each in destination.arrived[1:]] == [f"w-{number}" for number in range(8)]
 
 
-def test_flushing_tells_of_what_ended_processes_left_and_does_not_arrive(carrying, tmp_path):
-    """It is pending."""
+def test_a_flush_counts_undelivered_events_of_ended_processes_as_pending(new_backend, tmp_path):
+    """It tells that events are left."""
     left_behind(tmp_path, record(0))
-    backend = carrying(Reception(Retry(after=HANG_SECONDS)), outbox=tmp_path)
+    backend = new_backend(FakeDestination(Retry(after=HANG_SECONDS)), outbox=tmp_path)
 
     assert not backend.flush(0.05)
-    assert books(backend)["pending"] == 1
+    assert checked_stats(backend)["pending"] == 1
 
 
-def test_building_and_closing_starts_no_thread_and_sends_nothing(tmp_path):
-    """Settings are also read where nothing is ever sent, as by `eventtracking check`."""
+def test_building_and_closing_a_backend_starts_no_thread_and_sends_nothing(tmp_path):
+    """`eventtracking check` does so, for example."""
     left_behind(tmp_path, record(0))
-    there = Reception()
-    backend = NetworkBackend(there, outbox=tmp_path)
+    destination = FakeDestination()
+    backend = NetworkBackend(destination, outbox=tmp_path)
 
-    assert not backend._worker._runs
+    assert not backend._worker.is_running
     assert backend.close()
-    assert not backend._worker._runs
-    assert there.attempts == []
-
-
-@pytest.mark.parametrize(
-    ("options", "complaint"),
-    [
-        ({"batch_event": 5}, "has no option 'batch_event'. Did you mean 'batch_events'?"),
-        ({"batch_events": 0}, "batch_events must be a whole number from 1 to 1000, got 0"),
-        ({"batch_events": 1001}, "batch_events must be a whole number from 1 to 1000, got 1001"),
-        ({"batch_bytes": True}, "batch_bytes must be a whole number from 1 to 500000, got True"),
-        ({"timeout": 0}, "timeout must be seconds, 0.001 or more, got 0"),
-        ({"timeout": float("nan")}, "timeout must be seconds, 0.001 or more, got nan"),
-        ({"flush_interval": "1"}, "flush_interval must be seconds, 0 or more, got '1'"),
-        ({"max_age": -1}, "max_age must be seconds, 0.001 or more, got -1"),
-        ({"max_pending_events": 1.5}, "max_pending_events must be a whole number above 0, got 1.5"),
-        ({"on_full": "explode"}, "on_full must be one of drop_newest, drop_oldest, block, got"),
-        ({"on_loss": 5}, "on_loss must be callable, or the path of a callable, got 5"),
-        ({"outbox": 5}, "outbox must be a folder or None, got 5"),
-    ],
-)
-def test_a_wrong_option_is_told_by_name_value_and_cure(options, complaint):
-    """When it is built, not at night."""
-    with pytest.raises(ImproperlyConfigured) as error:
-        NetworkBackend(Reception(), **options)
-
-    assert f"NetworkBackend{'' if 'no option' in complaint else ':'} {complaint}" in str(
-        error.value
-    )
-
-
-def test_on_loss_may_be_named_in_settings(carrying):
-    """A settings file cannot hold a function."""
-    backend = carrying(on_loss="reception_losses.note")
-    backend.send(event("a", refused=True))
-
-    import reception_losses
-
-    assert reception_losses.noted.pop()[1:] == ("a", "rejected")
+    assert not backend._worker.is_running
+    assert destination.attempts == []

@@ -1,24 +1,24 @@
-"""How the worker meets what a destination answers, and what it raises."""
+"""The worker: outcomes, exceptions, flushes, and several requests at once."""
 
 import logging
 import threading
 
 import pytest
-from reception import HANG_SECONDS, Reception, books, event, send, until
+from fake_destination import HANG_SECONDS, FakeDestination, checked_stats, event, send, wait_until
 
-from eventtracking.delivery import Ok, Pause, Reject, Retry, Split
-from eventtracking.delivery import worker as worker_module
+from eventtracking.delivery import NotSent, Ok, Pause, Reject, Retry, Split
+from eventtracking.delivery import sender as sender_module
 from eventtracking.delivery.backoff import Backoff
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch):
-    """Nothing here tests how long the waits are: test_retry does."""
-    monkeypatch.setattr(Backoff, "seconds", lambda self, asked=None: asked or 0.0)
-    monkeypatch.setattr(worker_module, "_PROBE_SECONDS", 0.0)
+def no_delays(monkeypatch):
+    """Do not wait between attempts. `test_backoff` tests the delays."""
+    monkeypatch.setattr(Backoff, "next_delay", lambda self, requested=None: requested or 0.0)
+    monkeypatch.setattr(sender_module, "_PROBE_SECONDS", 0.0)
 
 
-def test_a_batch_is_sent_again_until_it_arrives(carrying):
+def test_a_batch_is_sent_again_until_it_arrives(new_backend):
     """The same events, with the same ids."""
     tried = []
 
@@ -26,29 +26,31 @@ def test_a_batch_is_sent_again_until_it_arrives(carrying):
         tried.append([record.id for record in batch])
         return Retry(reason="HTTP 500")
 
-    there = Reception(note, note, note)
-    backend = carrying(there)
+    destination = FakeDestination(note, note, note)
+    backend = new_backend(destination)
     send(backend, "a", "b")
 
     assert backend.flush(HANG_SECONDS)
-    assert there.names == ["a", "b"]
-    assert tried == [[record.id for record in there.arrived]] * 3
-    assert books(backend)["sent"] == 2
+    assert destination.names == ["a", "b"]
+    assert tried == [[record.id for record in destination.arrived]] * 3
+    assert checked_stats(backend)["sent"] == 2
 
 
-def test_a_receiver_that_asks_for_time_gets_it(carrying, monkeypatch):
-    """Never earlier than it said."""
-    asked = []
-    monkeypatch.setattr(Backoff, "seconds", lambda self, wanted=None: asked.append(wanted) or 0.0)
-    backend = carrying(Reception(Retry(after=7.0)))
+def test_a_delay_that_the_destination_requests_is_passed_to_the_backoff(new_backend, monkeypatch):
+    """The backoff decides how long to wait."""
+    requested = []
+    monkeypatch.setattr(
+        Backoff, "next_delay", lambda self, seconds=None: requested.append(seconds) or 0.0
+    )
+    backend = new_backend(FakeDestination(Retry(after=7.0)))
     send(backend, "a")
 
     assert backend.flush(HANG_SECONDS)
-    assert asked == [7.0]
+    assert requested == [7.0]
 
 
-class Picky(Reception):
-    """Refuses every batch with a bad event in it."""
+class BadEventDestination(FakeDestination):
+    """Refuses every batch that contains an event called `bad`."""
 
     def deliver(self, batch, timeout, /):
         if any(record.name == "bad" for record in batch):
@@ -58,227 +60,236 @@ class Picky(Reception):
 
 
 @pytest.mark.parametrize("place", [0, 1, 50, 99])
-def test_one_bad_event_takes_no_neighbour_with_it(carrying, place):
-    """It is halved down to, in about as many requests as the size has bits."""
+def test_a_bad_event_does_not_affect_the_other_events_of_its_batch(new_backend, place):
+    """The batch is halved until the event is alone, in a logarithmic number of requests."""
     names = [str(number) for number in range(100)]
     names[place] = "bad"
-    there = Picky()
-    backend = carrying(there)
+    destination = BadEventDestination()
+    backend = new_backend(destination)
     send(backend, *names)
 
     assert backend.flush(HANG_SECONDS)
-    assert there.names == [name for name in names if name != "bad"]
-    assert books(backend)["lost"] == {"rejected": 1}
-    assert len(there.attempts) <= 16
+    assert destination.names == [name for name in names if name != "bad"]
+    assert checked_stats(backend)["lost"] == {"rejected": 1}
+    assert len(destination.attempts) <= 16
 
 
-def test_what_is_rejected_by_id_is_lost_and_the_others_arrived(carrying):
-    """Some destinations tell which one it was."""
-    there = Reception(lambda batch: Reject([batch[1].id], "field x is missing", 422))
-    backend = carrying(there)
+def test_events_rejected_by_id_are_lost_and_the_others_are_sent(new_backend):
+    """Some destinations name the bad event."""
+    destination = FakeDestination(lambda batch: Reject([batch[1].id], "field x is missing", 422))
+    backend = new_backend(destination)
     send(backend, "a", "b", "c")
 
     assert backend.flush(HANG_SECONDS)
-    assert books(backend) == {"accepted": 3, "sent": 2, "pending": 0, "lost": {"rejected": 1}}
+    stats = checked_stats(backend)
+    assert stats == {"accepted": 3, "sent": 2, "pending": 0, "lost": {"rejected": 1}}
 
 
-def test_a_refused_key_keeps_everything_and_says_so_once(carrying, caplog):
-    """It resumes by itself when the key is right."""
-    there = Reception(*[Pause("HTTP 401", 401)] * 5)
-    backend = carrying(there)
+def test_a_refused_key_keeps_all_events_and_is_logged_once(new_backend, caplog):
+    """Delivery resumes without a restart when the key is accepted."""
+    destination = FakeDestination(*[Pause("HTTP 401", 401)] * 5)
+    backend = new_backend(destination)
     send(backend, *"abc")
 
     with caplog.at_level(logging.WARNING):
         assert backend.flush(HANG_SECONDS)
 
-    assert there.names == [*"abc"]
+    assert destination.names == [*"abc"]
     assert caplog.messages == [
-        "Reception refuses events (HTTP 401): 3 wait, and are kept. Mend its settings"
+        "Fake refuses events (HTTP 401): 3 event(s) wait until its settings are corrected"
     ]
 
 
-def test_while_it_is_paused_one_event_asks_for_all(carrying):
-    """A probe costs the destination as little as it can."""
-    there = Reception(Pause("HTTP 403"), Pause("HTTP 403"))
-    backend = carrying(there)
+def test_a_paused_destination_is_probed_with_one_event(new_backend):
+    """A probe costs the destination as little as possible."""
+    destination = FakeDestination(Pause("HTTP 403"), Pause("HTTP 403"))
+    backend = new_backend(destination)
     send(backend, *"abc")
 
     assert backend.flush(HANG_SECONDS)
-    assert there.attempts[:3] == [[*"abc"], ["a"], ["a"]]
-    assert there.names == [*"abc"]
+    assert destination.attempts[:3] == [[*"abc"], ["a"], ["a"]]
+    assert destination.names == [*"abc"]
 
 
-def test_a_destination_that_is_down_is_told_of_once(carrying, caplog):
-    """Not a line for each attempt."""
-    backend = carrying(Reception(*[OSError("refused")] * 4))
+def test_a_destination_that_is_down_is_logged_once(new_backend, caplog):
+    """Not once for each attempt."""
+    backend = new_backend(FakeDestination(*[OSError("refused")] * 4))
     send(backend, "a")
 
     with caplog.at_level(logging.WARNING):
         assert backend.flush(HANG_SECONDS)
 
-    assert caplog.messages == ["Reception cannot be reached (OSError: refused): 1 event(s) wait"]
+    assert caplog.messages == ["Fake cannot be reached (OSError: refused): 1 event(s) wait"]
 
 
-def test_an_exception_of_a_destination_stops_neither_the_thread_nor_the_others(carrying):
-    """The event that makes it fail stands alone in the end."""
+def test_an_exception_of_a_destination_stops_neither_the_thread_nor_the_other_events(new_backend):
+    """The event that causes it is isolated, as after a refusal."""
 
-    class Failing(Picky):
+    class FailingDestination(FakeDestination):
         def deliver(self, batch, timeout, /):
             if any(record.name == "bad" for record in batch):
                 raise ZeroDivisionError("division by zero")
             return super().deliver(batch, timeout)
 
-    there = Failing()
-    backend = carrying(there)
+    destination = FailingDestination()
+    backend = new_backend(destination)
     send(backend, "a", "bad", "b")
 
     assert backend.flush(HANG_SECONDS)
-    assert there.names == ["a", "b"]
-    assert books(backend)["lost"] == {"rejected": 1}
+    assert destination.names == ["a", "b"]
+    assert checked_stats(backend)["lost"] == {"rejected": 1}
 
 
 @pytest.mark.parametrize(("idempotent", "lost"), [(True, {}), (False, {"rejected": 1})])
-def test_a_destination_that_forgets_to_say_what_became_of_a_batch_loses_nothing_silently(
-    carrying, monkeypatch, caplog, idempotent, lost
+def test_a_destination_that_returns_no_outcome_loses_nothing_silently(
+    new_backend, monkeypatch, caplog, idempotent, lost
 ):
-    """The mistake of a first destination: it is told, and not repeated without a pause."""
-    waits = []
-    monkeypatch.setattr(Backoff, "seconds", lambda self, asked=None: waits.append(1) or 0.0)
-    answers = [None, None, Ok()]
-    there = Reception(idempotent=idempotent)
-    there.deliver = lambda batch, timeout: answers.pop(0)
-    backend = carrying(there)
+    """A typical mistake: it is logged, and the batch is not repeated without a delay."""
+    delays = []
+    monkeypatch.setattr(Backoff, "next_delay", lambda self, requested=None: delays.append(1) or 0.0)
+    outcomes = [None, None, Ok()]
+    destination = FakeDestination(idempotent=idempotent)
+    destination.deliver = lambda batch, timeout: outcomes.pop(0)
+    backend = new_backend(destination)
     send(backend, "a")
 
     assert backend.flush(HANG_SECONDS)
-    assert books(backend)["lost"] == lost
-    assert len(waits) == (2 if idempotent else 0)
+    assert checked_stats(backend)["lost"] == lost
+    assert len(delays) == (2 if idempotent else 0)
     assert "deliver() returned None" in caplog.text
 
 
-def test_nothing_is_sent_twice_to_who_cannot_tell(carrying):
-    """An exception may come after the bytes: such a batch is lost, and counted."""
-    there = Reception(OSError("broken pipe"), idempotent=False)
-    backend = carrying(there)
+def test_a_destination_that_keeps_repeats_gets_no_event_twice(new_backend):
+    """The exception may come after the request: the batch is lost, and counted."""
+    destination = FakeDestination(OSError("broken pipe"), idempotent=False)
+    backend = new_backend(destination)
     send(backend, "a")
 
     assert backend.flush(HANG_SECONDS)
-    assert there.attempts == [["a"]]
-    assert books(backend)["lost"] == {"rejected": 1}
+    assert destination.attempts == [["a"]]
+    assert checked_stats(backend)["lost"] == {"rejected": 1}
 
 
-def test_what_is_too_old_is_given_up(carrying):
-    """Also while it is tried again and again."""
-    there = Reception(*[Retry()] * 100_000)
-    backend = carrying(there, max_age=0.05)
+def test_a_request_that_was_not_sent_is_repeated_for_every_destination(new_backend):
+    """No byte of it can have arrived."""
+    destination = FakeDestination(NotSent("connection refused"), idempotent=False)
+    backend = new_backend(destination)
     send(backend, "a")
 
     assert backend.flush(HANG_SECONDS)
-    assert books(backend)["lost"] == {"expired": 1}
+    assert destination.attempts == [["a"], ["a"]]
+    assert checked_stats(backend)["sent"] == 1
 
 
-def test_a_worker_that_died_is_started_again_by_the_next_event(carrying):
-    """Something raised through it that nobody foresaw."""
-    there = Reception(SystemExit())
-    backend = carrying(there, flush_interval=0)
+def test_events_older_than_max_age_are_given_up(new_backend):
+    """Even while they are sent again and again."""
+    destination = FakeDestination(*[Retry()] * 100_000)
+    backend = new_backend(destination, max_age=0.05)
     send(backend, "a")
-    until(lambda: there.attempts)
-    until(lambda: not backend._worker._runs)
+
+    assert backend.flush(HANG_SECONDS)
+    assert checked_stats(backend)["lost"] == {"expired": 1}
+
+
+def test_a_worker_that_ended_is_started_again_by_the_next_event(new_backend):
+    """An unexpected exception ended it."""
+    destination = FakeDestination(SystemExit())
+    backend = new_backend(destination, flush_interval=0)
+    send(backend, "a")
+    wait_until(lambda: destination.attempts)
+    wait_until(lambda: not backend._worker.is_running)
     send(backend, "b")
 
-    assert until(lambda: len(there.names) == 2)
-    assert there.names == ["a", "b"]
+    assert wait_until(lambda: len(destination.names) == 2)
+    assert destination.names == ["a", "b"]
 
 
-def test_flushing_starts_the_worker_again_too(carrying):
-    """There need not be a next event."""
-    there = Reception(SystemExit())
-    backend = carrying(there, flush_interval=0)
+def test_a_worker_that_ended_is_started_again_by_a_flush(new_backend):
+    """There may be no next event."""
+    destination = FakeDestination(SystemExit())
+    backend = new_backend(destination, flush_interval=0)
     send(backend, "a")
-    until(lambda: there.attempts)
-    until(lambda: not backend._worker._runs)
+    wait_until(lambda: destination.attempts)
+    wait_until(lambda: not backend._worker.is_running)
 
     assert backend.flush(HANG_SECONDS)
-    assert there.names == ["a"]
+    assert destination.names == ["a"]
 
 
-def test_flushing_is_bounded_when_the_destination_hangs(carrying):
-    """It says that something is left."""
-    there = Reception()
-    there.gate.clear()
-    backend = carrying(there)
+def test_a_flush_returns_in_time_when_the_destination_hangs(new_backend):
+    """It tells that events are left."""
+    destination = FakeDestination()
+    destination.is_responding.clear()
+    backend = new_backend(destination)
     send(backend, "a")
 
     assert backend.flush(0.05) is False
-    there.gate.set()
+    destination.is_responding.set()
     assert backend.flush(HANG_SECONDS)
 
 
-def test_flushing_without_events_starts_no_thread(carrying):
-    """Most programs flush at their end, whatever happened."""
-    backend = carrying()
+def test_a_flush_without_events_starts_no_thread(new_backend):
+    """Most programs flush at their end, even if nothing was emitted."""
+    backend = new_backend()
 
     assert backend.flush()
-    assert not backend._worker._runs
+    assert not backend._worker.is_running
 
 
-def test_a_flush_tries_at_once_what_would_wait_for_a_minute(carrying, monkeypatch):
-    """At the end of a program there may be no later."""
-    monkeypatch.setattr(Backoff, "seconds", lambda self, asked=None: HANG_SECONDS * 2)
-    there = Reception(Retry())
-    backend = carrying(there, flush_interval=0)
+def test_a_flush_does_not_wait_for_the_delay_after_a_failure(new_backend, monkeypatch):
+    """At the end of a program there may be no later attempt."""
+    monkeypatch.setattr(Backoff, "next_delay", lambda self, requested=None: HANG_SECONDS * 2)
+    destination = FakeDestination(Retry())
+    backend = new_backend(destination, flush_interval=0)
     send(backend, "a")
-    until(lambda: there.attempts)
+    wait_until(lambda: destination.attempts)
 
     assert backend.flush(HANG_SECONDS)
-    assert there.names == ["a"]
+    assert destination.names == ["a"]
 
 
-def test_a_flush_does_not_ask_before_the_time_that_a_receiver_named(carrying):
-    """It said when it wants to be asked."""
-    there = Reception(Retry(after=HANG_SECONDS))
-    backend = carrying(there, flush_interval=0)
+def test_a_flush_waits_for_the_delay_that_the_destination_requested(new_backend):
+    """An earlier request would be refused."""
+    destination = FakeDestination(Retry(after=HANG_SECONDS))
+    backend = new_backend(destination, flush_interval=0)
     send(backend, "a")
-    until(lambda: there.attempts)
+    wait_until(lambda: destination.attempts)
 
     assert backend.flush(0.05) is False
-    assert len(there.attempts) == 1
+    assert len(destination.attempts) == 1
 
 
-def test_where_no_thread_can_start_flushing_delivers_in_the_one_that_calls(carrying, monkeypatch):
-    """As at the end of the interpreter."""
+def test_a_flush_delivers_in_its_own_thread_where_no_other_can_be_started(new_backend, monkeypatch):
+    """As at the exit of the interpreter."""
 
     def refuse(*_):
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
-    there = Reception(Retry(), Ok())
-    backend = carrying(there)
+    destination = FakeDestination(Retry(), Ok())
+    backend = new_backend(destination)
     monkeypatch.setattr("_thread.start_new_thread", refuse)
     backend.send(event("a"))
 
     assert backend.flush(HANG_SECONDS)
-    assert there.names == ["a"] or there.attempts == [["a"], ["a"]]
+    assert destination.names == ["a"] or destination.attempts == [["a"], ["a"]]
 
 
-class Several(Reception):
-    """Takes each event in a request of its own, several at once."""
+class ParallelDestination(FakeDestination):
+    """Takes each event in its own request, four at once."""
 
     connections = 4
     window_events = 100
-
-    def __init__(self, *script, **options):
-        super().__init__(*script, **options)
-        self.meeting = threading.Barrier(self.connections, timeout=HANG_SECONDS)
 
     def batches(self, records, /):
         return [[record] for record in records]
 
 
-class Together(Several):
-    """Answers the first of them once all are on their way, and notes which threads ask."""
+class MeetingDestination(ParallelDestination):
+    """Responds to the first requests once as many as there are connections have come."""
 
     def __init__(self, *script, **options):
         super().__init__(*script, **options)
+        self.meeting = threading.Barrier(self.connections, timeout=HANG_SECONDS)
         self.threads = []
 
     def deliver(self, batch, timeout, /):
@@ -288,32 +299,32 @@ class Together(Several):
         return super().deliver(batch, timeout)
 
 
-def test_several_requests_are_on_their_way_at_once_where_a_destination_takes_them(carrying):
-    """Each of the four waits for the other three: one at a time would never end."""
+def test_several_requests_are_sent_at_once_if_the_destination_allows_it(new_backend):
+    """Each of four waits for the other three, which never come if they are sent one by one."""
 
-    class Meeting(Several):
+    class AlwaysMeetingDestination(MeetingDestination):
         def deliver(self, batch, timeout, /):
             self.meeting.wait()
-            return super().deliver(batch, timeout)
+            return ParallelDestination.deliver(self, batch, timeout)
 
-    there = Meeting()
-    # They are all there before the first leaves.
-    backend = carrying(there, flush_interval=300.0)
+    destination = AlwaysMeetingDestination()
+    # Nothing is sent before all events are there.
+    backend = new_backend(destination, flush_interval=300.0)
     send(backend, *map(str, range(40)))
 
     assert backend.flush(HANG_SECONDS)
-    assert sorted(there.names, key=int) == [*map(str, range(40))]
-    assert books(backend)["sent"] == 40
+    assert sorted(destination.names, key=int) == [*map(str, range(40))]
+    assert checked_stats(backend)["sent"] == 40
 
 
 @pytest.mark.parametrize("outbox", ["", "outbox"])
 @pytest.mark.parametrize("idempotent", [True, False])
-def test_failures_of_some_of_them_lose_nothing_of_the_others(
-    carrying, tmp_path, outbox, idempotent
+def test_failures_of_some_parallel_requests_do_not_affect_the_others(
+    new_backend, tmp_path, outbox, idempotent
 ):
-    """Retries, refusals and losses, mixed, and books that are exact."""
+    """Retries, refusals and losses are mixed, and the statistics are exact."""
 
-    def some(batch):
+    def outcome_of(batch):
         [record] = batch
         number = int(record.name)
         if number % 7 == 0:
@@ -321,63 +332,63 @@ def test_failures_of_some_of_them_lose_nothing_of_the_others(
         return Ok() if number % 3 or record.id in seen else seen.add(record.id) or Retry()
 
     seen = set()
-    there = Several(idempotent=idempotent)
+    destination = ParallelDestination(idempotent=idempotent)
     arrived = []
 
     def deliver(batch, timeout):
-        outcome = some(batch)
+        outcome = outcome_of(batch)
         if isinstance(outcome, Ok):
             arrived.append(int(batch[0].name))
         return outcome
 
-    there.deliver = deliver
-    backend = carrying(there, outbox=tmp_path / outbox if outbox else None)
+    destination.deliver = deliver
+    backend = new_backend(destination, outbox=tmp_path / outbox if outbox else None)
     send(backend, *map(str, range(300)))
 
     assert backend.flush(HANG_SECONDS)
     assert sorted(arrived) == [number for number in range(300) if number % 7]
-    assert books(backend)["lost"] == {"rejected": 43}
+    assert checked_stats(backend)["lost"] == {"rejected": 43}
 
 
-def test_closing_ends_all_of_them(carrying):
-    """Those that wait for a better time as well."""
-    there = Together(*[Retry(after=HANG_SECONDS)] * 100)
-    backend = carrying(there, flush_interval=300.0)
+def test_closing_ends_all_threads(new_backend):
+    """Those that wait for a delay as well."""
+    destination = MeetingDestination(*[Retry(after=HANG_SECONDS)] * 100)
+    backend = new_backend(destination, flush_interval=300.0)
     send(backend, *map(str, range(40)))
-    backend.hurry(HANG_SECONDS)
-    until(lambda: len(there.attempts) == 4)
+    backend.start_flush(HANG_SECONDS)
+    wait_until(lambda: len(destination.attempts) == 4)
 
     assert not backend.close(0)
-    until(lambda: not backend._worker._runs)
-    assert len(there.attempts) == 4
+    wait_until(lambda: not backend._worker.is_running)
+    assert len(destination.attempts) == 4
 
 
-def test_while_it_is_paused_one_of_them_asks_for_all(carrying, monkeypatch):
-    """Not each of them, once a minute."""
-    # So that each of them had its turn, if it asked.
-    monkeypatch.setattr(worker_module, "_PROBE_SECONDS", 0.001)
-    there = Together(*[Pause("HTTP 401", 401)] * 24)
-    backend = carrying(there, flush_interval=300.0)
+def test_a_paused_destination_is_probed_by_one_of_several_threads(new_backend, monkeypatch):
+    """Not by each of them."""
+    # Short, so that each thread would have probed.
+    monkeypatch.setattr(sender_module, "_PROBE_SECONDS", 0.001)
+    destination = MeetingDestination(*[Pause("HTTP 401", 401)] * 24)
+    backend = new_backend(destination, flush_interval=300.0)
     send(backend, *map(str, range(40)))
 
     assert backend.flush(HANG_SECONDS)
-    assert len({*there.threads[4:24]}) == 1
-    assert sorted(there.names, key=int) == [*map(str, range(40))]
+    assert len({*destination.threads[4:24]}) == 1
+    assert sorted(destination.names, key=int) == [*map(str, range(40))]
 
 
-def test_none_of_them_asks_before_the_time_that_a_receiver_named_to_one(carrying):
-    """What was on its way already arrives; nothing else is sent."""
+def test_a_delay_that_was_requested_of_one_thread_holds_for_all(new_backend):
+    """Requests under way are completed; no other is sent."""
     closed = threading.Event()
-    there = Together(
+    destination = MeetingDestination(
         Retry(after=HANG_SECONDS * 2), *[lambda _: closed.wait(HANG_SECONDS) and Ok()] * 3
     )
-    backend = carrying(there, flush_interval=300.0)
+    backend = new_backend(destination, flush_interval=300.0)
     send(backend, *map(str, range(40)))
-    backend.hurry(HANG_SECONDS)
-    until(lambda: backend._worker._gate.is_closed)
+    backend.start_flush(HANG_SECONDS)
+    wait_until(lambda: backend._worker._sender._breaker.is_open)
     closed.set()
-    until(lambda: len(there.arrived) >= 3)
+    wait_until(lambda: len(destination.arrived) >= 3)
 
     assert backend.flush(0.05) is False
-    assert len(there.attempts) == 4
-    assert books(backend)["sent"] == 3
+    assert len(destination.attempts) == 4
+    assert checked_stats(backend)["sent"] == 3

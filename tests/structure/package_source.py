@@ -42,6 +42,7 @@ INTERNAL = (
     "eventtracking.commands",
     "eventtracking.destinations",
     "eventtracking.django.request_facts",
+    "eventtracking.locks",
     "eventtracking.redaction",
     "eventtracking.truncation",
     "eventtracking.web.middleware",

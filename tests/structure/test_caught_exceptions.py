@@ -4,7 +4,7 @@ import ast
 
 from package_source import functions, inside, modules
 
-# The three places on an event's way (Tracker.emit, RoutingBackend, and the worker of a
+# The three places on an event's way (Tracker.emit, RoutingBackend, and the sender of a
 # delivery), and what guards one call of somebody else's code: a leaf, a class, a method.
 REASONS = {
     (
@@ -27,8 +27,8 @@ REASONS = {
     ("eventtracking.backends.routing", "_attribute"): "a property of a backend runs anything",
     ("eventtracking.backends.routing", "_Branch._own_stats"): "stats() of one backend",
     ("eventtracking.backends.routing", "_Branch.finish"): "flush() and close() of one backend",
-    ("eventtracking.delivery.losses", "Losses._tell"): "on_loss is the host's; events go on",
-    ("eventtracking.delivery.worker", "Worker._deliver"): "one bad event must not stop the rest",
+    ("eventtracking.delivery.losses", "Losses._call"): "on_loss belongs to the application",
+    ("eventtracking.delivery.sender", "Sender._deliver"): "one bad event must not stop the rest",
     ("eventtracking.django.request_events", "_data"): "a request that Django refuses to read",
     ("eventtracking.request.visitor", "CallbackVisitor.session"): "raises again, but only once",
     ("eventtracking.request.visitor", "CallbackVisitor.user"): "raises again, but only once",

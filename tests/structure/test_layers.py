@@ -14,6 +14,7 @@ LAYERS = {
     "eventtracking.types": 0,
     "eventtracking._imports": 0,
     "eventtracking._options": 0,
+    "eventtracking.locks": 0,
     "eventtracking.event": 1,
     "eventtracking.serialization": 1,
     "eventtracking.locator": 1,

@@ -1,1 +1,1 @@
-"""Post to servers: one client, its connections, and what an answer means."""
+"""Send batches over HTTP: a client, its connections, and the meaning of an answer."""

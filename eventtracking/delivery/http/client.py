@@ -1,9 +1,8 @@
-"""Send one HTTP request, bounded in time, and know whether a byte of it went out."""
+"""Send HTTP requests within a time limit, and know whether a byte of each went out."""
 
 from __future__ import annotations
 
 import gzip
-import re
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -15,60 +14,61 @@ from urllib.parse import urljoin
 
 from eventtracking import __version__
 from eventtracking._imports import require
-from eventtracking.delivery.http.key_masking import Echoes
-from eventtracking.delivery.http.outcomes import Answer, NoAnswer, NotSent, printable
-from eventtracking.delivery.http.routes import route
-from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking._options import Options
+from eventtracking.delivery.failures import NoAnswer, NotSent
+from eventtracking.delivery.http.headers import check_headers, lower_names
+from eventtracking.delivery.http.key_masking import KeyMask
+from eventtracking.delivery.http.outcomes import Answer, printable
+from eventtracking.delivery.http.routes import check_url, find_route
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
 
     from eventtracking.delivery.http.connections import Connection
 
-# No answer that means something to us is longer.
-_MOST_ANSWER_BYTES = 64 * 1024
+# No useful answer is longer.
+_MAX_ANSWER_BYTES = 64 * 1024
 
-_MOST_REDIRECTS = 3
+_MAX_REDIRECTS = 3
 
 # More connections than any destination uses at once.
-_MOST_KEPT = 32
+_MAX_IDLE_CONNECTIONS = 32
 
-# The fastest. A level more costs a core what it saves the wire.
-_COMPRESSION = 1
+# The fastest level. The next one costs more processor time than it saves on the network.
+_COMPRESSION_LEVEL = 1
 
-# From here on a status says that nothing was taken.
+# A server that answers with a lower status claims to have taken the request.
 _NOT_TAKEN = 300
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+_EMPTY: Mapping[str, str] = MappingProxyType({})
 
 _HEADERS = {
     "user-agent": f"eventtracking/{__version__}",
-    # What is not asked for need not be unpacked, nor can it be a bomb.
+    # An answer that is not compressed cannot be a decompression bomb.
     "accept-encoding": "identity",
 }
-
-# Whoever could set these could make one request look like two.
-_OUR_HEADERS = {"connection", "content-length", "transfer-encoding"}
 
 
 class HttpClient:
     """
-    Post to one server, over connections that are kept for the next request.
+    Post to one server, over connections that are kept for later requests.
 
-    Several threads may post at once, each over a connection of its own.
+    Several threads may post at once, each over its own connection.
 
     Certificates are verified against those of the system (`SSL_CERT_FILE` and
-    `SSL_CERT_DIR` name others). Proxies are those of the environment: `HTTP_PROXY`,
-    `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`. A new connection is made every five minutes,
+    `SSL_CERT_DIR` name others). Proxies are taken from the environment: `HTTP_PROXY`,
+    `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`. Connections are replaced after five minutes,
     so that a new address of the host is noticed.
 
     Args:
-        url: Scheme, host, port and what all paths begin with. A query in it is treated as
-            *secret_query* is.
-        who: Whose option it is, for error messages.
-        option: Its name, for error messages.
-        headers: Sent with each request. Values in them are in no log, repr or exception.
-        secret_query: Added to the query on the wire only, so that nothing can show it.
+        url: Scheme, host, port and the beginning of all paths. Its query is treated like
+            *secret_query*.
+        owner: The class that has the option, for error messages.
+        option: The name of the option, for error messages.
+        headers: The headers of every request. Their values appear in no log message, `repr`
+            or exception.
+        secret_query: Is added to the query only on the connection, so that it appears
+            nowhere else.
 
     Raises:
         ImproperlyConfigured: If an option is wrong, or `urllib3` is not installed.
@@ -78,28 +78,33 @@ class HttpClient:
         self,
         url: str,
         *,
-        who: str,
+        owner: str,
         option: str,
-        headers: Mapping[str, str] = _NOTHING,
-        secret_query: Mapping[str, str] = _NOTHING,
+        headers: Mapping[str, str] = _EMPTY,
+        secret_query: Mapping[str, str] = _EMPTY,
     ) -> None:
-        self._route = route(url, secret_query, who=who, option=option)
-        self._headers = _HEADERS | _checked(headers, who)
+        options = Options(owner)
+        check_url(options, option, url)
+        check_headers(options, headers)
+        options.raise_problems()
+        self._route = find_route(url, secret_query, owner=owner)
+        self._headers = _HEADERS | lower_names(headers)
         require("urllib3", extra="http")
         from eventtracking.delivery.http import connections
 
         self._failures = connections.FAILURES
         self._connector = connections.Connector(self._route)
-        self._begin = ""
+        # An HTTP proxy needs the whole URL.
+        self._prefix = ""
         if self._route.proxy and self._route.scheme == "http":
-            self._begin = self._route.origin
-            self._headers |= _lower(self._route.proxy_headers)
-        secrets = self._headers | _lower(self._route.proxy_headers)
-        self._echoes = Echoes(secrets, self._route.path, self._route.secret_query)
-        # No lock: whoever takes a connection out has it alone, and puts it back.
+            self._prefix = self._route.origin
+            self._headers |= lower_names(self._route.proxy_headers)
+        secrets = self._headers | lower_names(self._route.proxy_headers)
+        self._mask = KeyMask(secrets, self._route.path, self._route.secret_query)
+        # No lock: a thread takes a connection out, uses it alone, and puts it back.
         self._idle: deque[Connection] = deque()
         self._busy: set[Connection] = set()
-        # Counts `close`, after which nothing is put back.
+        # The number of calls of `close`. A connection older than the last is not put back.
         self._closings = 0
 
     def post(
@@ -108,7 +113,7 @@ class HttpClient:
         body: bytes,
         *,
         timeout: float,
-        headers: Mapping[str, str] = _NOTHING,
+        headers: Mapping[str, str] = _EMPTY,
         compress: bool = False,
     ) -> Answer:
         """
@@ -117,43 +122,43 @@ class HttpClient:
         A redirect is followed if it leads to the same server and keeps the method.
 
         Args:
-            path: What follows the URL of this client.
-            body: What to send.
-            timeout: Seconds from connecting to the last byte of the answer. Looking up the
-                name of the host is bounded by the system's resolver only.
-            headers: Sent with this request, beside those of the client.
-            compress: Whether to send *body* with gzip.
+            path: The path after the URL of this client.
+            body: The content of the request.
+            timeout: Seconds from connecting to the last byte of the answer. The lookup of the
+                host's address is limited only by the system's resolver.
+            headers: Headers of this request, in addition to those of the client.
+            compress: Whether to compress *body* with gzip.
 
         Raises:
             NotSent: If not a byte of the request went out.
-            NoAnswer: If something may have gone out, and no whole answer came back.
+            NoAnswer: If some of it may have gone out, and no complete answer came back.
         """
         deadline = time.monotonic() + timeout
-        headers = self._headers | _lower(headers)
+        headers = self._headers | lower_names(headers)
         if compress:
-            body = gzip.compress(body, _COMPRESSION, mtime=0)
+            body = gzip.compress(body, _COMPRESSION_LEVEL, mtime=0)
             headers["content-encoding"] = "gzip"
         start = self._route.path
         target: str | None = start.removesuffix("/") + path if path else start or "/"
-        for _ in range(_MOST_REDIRECTS + 1):
-            address = f"{self._begin}{target}"
-            answer = self._ask(address, body, headers, deadline)
-            target = self._redirection(answer, address)
+        for _ in range(_MAX_REDIRECTS + 1):
+            address = f"{self._prefix}{target}"
+            answer = self._request(address, body, headers, deadline)
+            target = self._redirect_target(answer, address)
             if target is None:
                 break
         return self._masked(answer)
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port: what may be shown of the URL."""
+        """Scheme, host and port: the part of the URL that is not secret."""
         return self._route.origin
 
     @property
     def identity(self) -> str:
-        """What tells apart where to and with which keys, and shows neither: a digest."""
+        """A digest of the URL and the keys. It tells two clients apart, and reveals neither."""
         route = self._route
-        said = (route.origin, route.path, route.secret_query, sorted(self._headers.items()))
-        return blake2b(repr(said).encode(), digest_size=16).hexdigest()
+        facts = (route.origin, route.path, route.secret_query, sorted(self._headers.items()))
+        return blake2b(repr(facts).encode(), digest_size=16).hexdigest()
 
     def forget(self) -> None:
         """Drop the connections without closing them, in a forked child: they are the parent's."""
@@ -164,25 +169,27 @@ class HttpClient:
         self._idle.clear()
 
     def close(self) -> None:
-        """Close connections that are idle. Safe to call twice; a later `post` opens others."""
+        """Close the idle connections. Safe to call twice. A later `post` opens new ones."""
         self._closings += 1
-        while (kept := self._kept()) is not None:
-            kept.close()
+        while (connection := self._take_idle()) is not None:
+            connection.close()
 
     def __repr__(self) -> str:
         return f"<HttpClient {self._route.origin}>"
 
-    def _ask(self, target: str, body: bytes, headers: Mapping[str, str], deadline: float) -> Answer:
-        while (kept := self._kept()) is not None:
-            if not kept.is_fresh():
-                kept.close()
+    def _request(
+        self, target: str, body: bytes, headers: Mapping[str, str], deadline: float
+    ) -> Answer:
+        while (connection := self._take_idle()) is not None:
+            if not connection.is_fresh():
+                connection.close()
                 continue
-            # If the server hung up at that very moment, a new connection tells more.
+            # If the server closed it at that very moment, a new connection may succeed.
             with suppress(NotSent):
-                return self._exchange(kept, target, body, headers, deadline)
+                return self._exchange(connection, target, body, headers, deadline)
         return self._exchange(self._connect(deadline), target, body, headers, deadline)
 
-    def _kept(self) -> Connection | None:
+    def _take_idle(self) -> Connection | None:
         try:
             return self._idle.pop()
         except IndexError:
@@ -192,8 +199,9 @@ class HttpClient:
         try:
             return self._connector.connect(deadline)
         except self._failures as error:
-            explanation = self._explained(error)
-        # Not in the block above: the error would hang on to the one that is to be hidden.
+            explanation = self._explain(error)
+        # Raised outside of the block, so that the new error does not refer to the original
+        # one, whose text is not masked.
         raise NotSent(explanation)
 
     def _exchange(
@@ -204,97 +212,73 @@ class HttpClient:
         headers: Mapping[str, str],
         deadline: float,
     ) -> Answer:
-        """Send a request and read the answer, both over *connection*."""
+        """Send a request over *connection*, and return the answer."""
         closings = self._closings
         self._busy.add(connection)
         connection.deadline, connection.has_sent = deadline, False
-        is_done = False
+        is_reusable = False
         try:
-            answer, is_done = _talk(connection, target, body, headers)
+            answer, is_reusable = _exchange(connection, target, body, headers)
         except self._failures as error:
-            explanation = self._explained(error)
+            explanation = self._explain(error)
         else:
             return answer
         finally:
             self._busy.discard(connection)
-            has_room = len(self._idle) < _MOST_KEPT
-            if is_done and has_room and closings == self._closings:
+            has_room = len(self._idle) < _MAX_IDLE_CONNECTIONS
+            if is_reusable and has_room and closings == self._closings:
                 connection.idle_since = time.monotonic()
                 self._idle.append(connection)
             else:
                 connection.close()
-        # As in `_connect`.
+        # Raised here for the same reason as in `_connect`.
         raise (NoAnswer if connection.has_sent else NotSent)(explanation)
 
-    def _redirection(self, answer: Answer, target: str) -> str | None:
-        """Return where *answer* says to post the same again, if that is on this server."""
+    def _redirect_target(self, answer: Answer, target: str) -> str | None:
+        """Return the path to repeat the request at, if *answer* is a redirect on this server."""
         if answer.status not in (307, 308) or "location" not in answer.headers:
             return None
-        here = target if self._begin else f"{self._route.origin}{target}"
+        here = target if self._prefix else f"{self._route.origin}{target}"
         try:
             return self._route.target(urljoin(here, answer.headers["location"]))
         except ValueError:
             return None
 
     def _masked(self, answer: Answer) -> Answer:
-        """Return *answer* without the keys that the server may have repeated."""
-        headers = {name: self._echoes.hide_in(value) for name, value in answer.headers.items()}
-        return Answer(answer.status, headers, self._echoes.hide(answer.body))
+        headers = {name: self._mask.mask_text(value) for name, value in answer.headers.items()}
+        return Answer(answer.status, headers, self._mask.mask(answer.body))
 
-    def _explained(self, error: Exception) -> str:
-        said = str(error) or type(error).__name__
-        return f"{self._route.origin}: {printable(self._echoes.hide_in(said))}"
+    def _explain(self, error: Exception) -> str:
+        text = str(error) or type(error).__name__
+        return f"{self._route.origin}: {printable(self._mask.mask_text(text))}"
 
 
-def _talk(
+def _exchange(
     connection: Connection, target: str, body: bytes, headers: Mapping[str, str]
 ) -> tuple[Answer, bool]:
     """Return the answer, and whether the connection can be used again."""
-    sent_all = True
+    is_sent = True
     try:
         connection.request("POST", target, body, headers, preload_content=False)
     except ConnectionError:
-        # Whoever refuses a large body may answer before all of it is sent, and hang up.
-        sent_all = False
+        # A server that refuses a large body may answer and close before it has read all.
+        is_sent = False
         if not connection.has_sent:
             raise
     response = connection.answer()
     try:
-        if not sent_all and response.status < _NOT_TAKEN:
-            raise ConnectionResetError("it took what it had not read")
-        content = _content(response)
-        is_done = sent_all and response.isclosed() and not connection.is_closed
+        if not is_sent and response.status < _NOT_TAKEN:
+            raise ConnectionResetError("the server accepted a request that it had not read")
+        content = _read(response)
+        is_reusable = is_sent and response.isclosed() and not connection.is_closed
     finally:
         response.close()
-    named = {name.lower(): value for name, value in response.getheaders()}
-    return Answer(response.status, named, content), is_done
+    answer_headers = {name.lower(): value for name, value in response.getheaders()}
+    return Answer(response.status, answer_headers, content), is_reusable
 
 
-def _content(response: HTTPResponse) -> bytes:
-    content = response.read(_MOST_ANSWER_BYTES)
-    if len(content) < _MOST_ANSWER_BYTES and response.length:
+def _read(response: HTTPResponse) -> bytes:
+    content = response.read(_MAX_ANSWER_BYTES)
+    if len(content) < _MAX_ANSWER_BYTES and response.length:
         raise ConnectionResetError(f"the answer ended {response.length} bytes too soon")
     return content
-
-
-def _checked(headers: Mapping[str, str], who: str) -> dict[str, str]:
-    """Return *headers*, the names in lower case; an error shows no value."""
-    for name, value in headers.items():
-        is_text = isinstance(name, str) and isinstance(value, str)
-        if not is_text or not re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", name, re.ASCII):
-            raise ImproperlyConfigured(
-                f"{who}: headers must map names, of letters and dashes, to texts; see {name!r}"
-            )
-        if name.lower() in _OUR_HEADERS:
-            raise ImproperlyConfigured(f"{who}: headers must leave {name!r} to the client")
-        if not re.fullmatch(r"[ -~\xa0-\xff\t]*", value):
-            raise ImproperlyConfigured(
-                f"{who}: the header {name!r} must be one line of Latin-1 without control "
-                "characters. Look for a newline at its end"
-            )
-    return _lower(headers)
-
-
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return *headers* such that no name is there twice."""
-    return {name.lower(): value for name, value in headers.items()}

@@ -1,4 +1,4 @@
-"""Connections of urllib3 that keep a deadline, know what went out, and say nothing of it."""
+"""Connections of urllib3 that keep a deadline, know whether a byte went out, and log nothing."""
 
 from __future__ import annotations
 
@@ -18,42 +18,42 @@ from urllib3.util.ssl_ import create_urllib3_context
 from eventtracking.delivery.http.routes import Route
 
 FAILURES = (OSError, http.client.HTTPException, HTTPError, ValueError)
-"""What a connection raises when the other side, or the way to it, is not as it should be."""
+"""The exceptions of a connection whose server, proxy or network fails."""
 
 # No host that can be reached takes longer to accept a connection.
 _CONNECT_SECONDS = 3.0
 
-# A host may move to another address, which only a new connection asks for.
-_MOST_SECONDS = 300.0
-_MOST_IDLE_SECONDS = 60.0
+# A host may move to another address, which is looked up only for a new connection.
+_MAX_AGE_SECONDS = 300.0
+_MAX_IDLE_SECONDS = 60.0
 
 
 class Connection(HTTPConnection):
-    """A connection that takes no longer than it is told, whatever the other side does."""
+    """A connection that keeps its deadline, whatever the server does."""
 
-    # Of the class, so that a value set on the standard library's class prints no headers.
+    # Set on this class, so that a value on the standard library's class prints no headers.
     debuglevel = 0
 
     deadline = float("inf")
-    """When the request must be over, on the monotonic clock."""
+    """The end of the request, on the monotonic clock."""
 
     has_sent = False
     """Whether a byte of the request may have gone out."""
 
     secret_query = ""
 
-    born = 0.0
+    opened_at = 0.0
     idle_since = 0.0
 
     def putrequest(self, method: str, url: str, *args: Any, **options: Any) -> None:
-        """Begin the request; what is secret is added to *url* only here."""
-        # A server that redirects may repeat what it was asked.
+        """Begin the request. The secret query is added to *url* only here."""
+        # The location of a redirect may already contain it.
         if self.secret_query and self.secret_query not in url:
             url = f"{url}{'&' if '?' in url else '?'}{self.secret_query}"
         super().putrequest(method, url, *args, **options)
 
     def send(self, data: Any) -> None:
-        """Write *data*, bit by bit, for a slow reader must not stretch the time-out."""
+        """Write *data* in pieces, so that a slow reader cannot exceed the deadline."""
         left = memoryview(data)
         while left:
             self.sock.settimeout(_seconds_until(self.deadline))
@@ -62,30 +62,31 @@ class Connection(HTTPConnection):
             left = left[count:]
 
     def answer(self) -> http.client.HTTPResponse:
-        """Return the answer to what was sent, once its headers are here."""
-        self.expect_answers()
-        # Not urllib3's own way, which logs headers that it cannot understand.
+        """Return the answer once its headers have arrived."""
+        self.limit_answers()
+        # urllib3's own method logs headers that it cannot parse.
         return http.client.HTTPConnection.getresponse(self)
 
-    def expect_answers(self) -> None:
-        """Have what is read from now on end at the deadline."""
+    def limit_answers(self) -> None:
+        """Make all reads end at the deadline."""
         self.response_class = partial(_Answer, self.deadline)  # type: ignore[assignment]
 
     def is_fresh(self) -> bool:
-        """Tell whether it may serve for another request."""
+        """Tell whether the connection may be used for another request."""
         now = time.monotonic()
-        is_young = now < self.born + _MOST_SECONDS and now < self.idle_since + _MOST_IDLE_SECONDS
-        return is_young and self.is_connected
+        is_young = now < self.opened_at + _MAX_AGE_SECONDS
+        return is_young and now < self.idle_since + _MAX_IDLE_SECONDS and self.is_connected
 
     def abandon(self) -> None:
-        """Give the descriptor back, in a forked child: nothing else here is ours to touch."""
-        # Objects above the socket have locks, and a thread that is no more may hold them.
-        number = self.sock.detach() if self.sock else -1
-        if number >= 0:
-            os.close(number)
+        """Close the descriptor and touch nothing else, in a forked child."""
+        # The objects above the socket have locks. A thread that the child does not have may
+        # hold them.
+        descriptor = self.sock.detach() if self.sock else -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _new_conn(self) -> socket.socket:
-        """Connect to the first address that accepts."""
+        """Connect to the first address of the host that accepts."""
         limit = min(self.deadline, time.monotonic() + _CONNECT_SECONDS)
         failure = OSError("the host has no address")
         for family, kind, protocol, _, address in socket.getaddrinfo(
@@ -96,7 +97,7 @@ class Connection(HTTPConnection):
                 sock.settimeout(_seconds_until(limit))
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.connect(address)
-                # For the handshake that may follow.
+                # A TLS handshake may follow.
                 sock.settimeout(_seconds_until(self.deadline))
             except OSError as error:
                 failure = error
@@ -107,28 +108,28 @@ class Connection(HTTPConnection):
 
 
 class SecureConnection(Connection, HTTPSConnection):
-    """The same over TLS, verified against the certificates of the system."""
+    """A connection over TLS, verified against the certificates of the system."""
 
 
 class _Answer(http.client.HTTPResponse):
-    """An answer that has to be here, to the last byte, before the deadline."""
+    """An answer that must be complete before the deadline."""
 
     def __init__(self, deadline: float, sock: Any, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)
-        self._timed = _Timed(self.fp.detach(), sock, deadline)
-        self.fp: io.BufferedReader = io.BufferedReader(self._timed)
+        self._reader = _DeadlineReader(self.fp.detach(), sock, deadline)
+        self.fp: io.BufferedReader = io.BufferedReader(self._reader)
 
     def begin(self) -> None:
-        """Read the headers. The standard library takes a part of them for all."""
+        """Read the headers. The standard library accepts headers that are cut off."""
         super().begin()
-        if self._timed.is_over:
+        if self._reader.is_at_end:
             raise ConnectionResetError("the answer ended within its headers")
 
 
-class _Timed(io.RawIOBase):
-    """What a socket receives until the deadline: each wait is for no longer than what is left."""
+class _DeadlineReader(io.RawIOBase):
+    """The bytes that a socket receives until the deadline."""
 
-    is_over = False
+    is_at_end = False
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: float) -> None:
         self._raw = raw
@@ -141,7 +142,7 @@ class _Timed(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         self._sock.settimeout(_seconds_until(self._deadline))
         count = self._raw.readinto(buffer)
-        self.is_over = count == 0
+        self.is_at_end = count == 0
         return count
 
     def close(self) -> None:
@@ -151,15 +152,15 @@ class _Timed(io.RawIOBase):
 
 class Connector:
     """
-    Makes connections to one server.
+    Opens connections to one server.
 
     Args:
-        route: How to get there.
+        route: The route to the server.
     """
 
     def __init__(self, route: Route) -> None:
         self._route = route
-        # Reading the certificates of the system takes longer than a request.
+        # Loading the certificates of the system takes longer than a request.
         self._tls: Any = None
 
     def connect(self, deadline: float) -> Connection:
@@ -167,22 +168,22 @@ class Connector:
         Return a new connection that is ready for a request.
 
         Raises:
-            OSError: If there is none before the *deadline*, on the monotonic clock.
-            HTTPException: If a proxy answers nonsense.
+            OSError: If none can be opened before the *deadline*, on the monotonic clock.
+            HTTPException: If the answer of a proxy is invalid.
         """
         connection = self._unconnected()
         connection.deadline = deadline
-        connection.born = connection.idle_since = time.monotonic()
+        connection.opened_at = connection.idle_since = time.monotonic()
         connection.secret_query = self._route.secret_query
-        connection.expect_answers()
-        # Read anew after a failure: what was not trusted may be now.
+        connection.limit_answers()
+        # The certificates are loaded again after a failure: they may have been corrected.
         tls, self._tls = self._tls, None
-        with ExitStack() as failing:
-            failing.callback(connection.close)
+        with ExitStack() as on_failure:
+            on_failure.callback(connection.close)
             connection.connect()
-            failing.pop_all()
+            on_failure.pop_all()
         self._tls = tls
-        # A proxy was asked to make a tunnel: that is no part of the request.
+        # The request to a proxy for a tunnel does not count.
         connection.has_sent = False
         return connection
 

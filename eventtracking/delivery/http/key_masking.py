@@ -1,4 +1,4 @@
-"""Keys of ours in what others say: servers repeat them in answers, and errors quote answers."""
+"""Mask secrets in text from outside: servers repeat keys, and errors quote servers."""
 
 from __future__ import annotations
 
@@ -9,62 +9,63 @@ from urllib.parse import parse_qsl, quote, quote_plus
 
 _MASK = b"********"
 
-# What stands in these is no secret, and answers may well repeat it.
+# The values of these headers are not secret, and appear in many answers.
 _PLAIN_HEADERS = {"accept", "accept-encoding", "content-encoding", "content-type", "user-agent"}
 
-# Anything shorter may stand in an answer by chance.
-_SHORTEST = 4
-_SHORTEST_IN_PATH = 16
+# Shorter values may appear in an answer by chance.
+_MIN_LENGTH = 4
+_MIN_LENGTH_IN_PATH = 16
 
 
-class Echoes:
+class KeyMask:
     """
-    Hide keys in texts.
+    Replaces the secrets of a request by a mask.
 
     Args:
-        headers: What is sent with each request; names are in lower case.
-        path: What follows the host in an address. Many webhooks have a key in it.
-        query: The part of an address that is not to be shown.
+        headers: The headers of each request, with names in lower case.
+        path: The path of the URL. Many webhooks have a key in it.
+        query: The secret part of the query.
     """
 
     def __init__(self, headers: Mapping[str, str], path: str, query: str) -> None:
         values = [query, *(value for _, value in parse_qsl(query))]
-        values += [part for part in path.split("/") if len(part) >= _SHORTEST_IN_PATH]
+        values += [part for part in path.split("/") if len(part) >= _MIN_LENGTH_IN_PATH]
         for name, value in headers.items():
             if name not in _PLAIN_HEADERS:
-                values += _parts(value)
-        forms = {form for value in values for form in _forms(value) if len(form) >= _SHORTEST}
-        # The longest first: another may be a part of it.
+                values += _header_secrets(value)
+        forms = {form for value in values for form in _forms(value) if len(form) >= _MIN_LENGTH}
+        # The longest first: it may contain a shorter one.
         longest_first = sorted(forms, key=len, reverse=True)
         self._secrets = [form.encode("latin-1", "replace") for form in longest_first]
 
-    def hide(self, text: bytes) -> bytes:
-        """Return *text*, with a mask in the place of each key."""
+    def mask(self, data: bytes) -> bytes:
+        """Return *data* with the secrets masked."""
         for secret in self._secrets:
-            text = text.replace(secret, _MASK)
-        return text
+            data = data.replace(secret, _MASK)
+        return data
 
-    def hide_in(self, text: str) -> str:
-        """Return *text*, in which what is not Latin-1 is replaced, with masks as well."""
-        return self.hide(text.encode("latin-1", "replace")).decode("latin-1")
+    def mask_text(self, text: str) -> str:
+        """Return *text* with the secrets masked. Characters outside Latin-1 are replaced."""
+        return self.mask(text.encode("latin-1", "replace")).decode("latin-1")
 
 
-def _parts(value: str) -> Iterator[str]:
-    """Yield the header *value*, and the keys within it."""
-    kind, _, key = value.partition(" ")
+def _header_secrets(value: str) -> Iterator[str]:
+    """Yield the header *value*, and the credentials in it."""
+    scheme, _, key = value.partition(" ")
     yield value
     yield key
-    if kind.lower() == "basic":
+    if scheme.lower() == "basic":
         try:
             credentials = b64decode(key).decode("latin-1")
         except ValueError:
             return
         yield credentials
         name, _, password = credentials.partition(":")
-        # Where there is no password, as with Segment, the name is the key.
+        # With an empty password, as for Segment, the user name is the key.
         yield password or name
 
 
 def _forms(value: str) -> set[str]:
+    """Return *value* as it is, in JSON, and in a URL."""
     quoted = json.dumps(value)[1:-1]
     return {value, quoted, quoted.replace("/", "\\/"), quote(value, safe=""), quote_plus(value)}

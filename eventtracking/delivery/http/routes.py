@@ -1,4 +1,4 @@
-"""How to get to a server: what its address says, and whether a proxy stands between."""
+"""The route to a server: its URL, and a proxy if there is one."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, unquote, urlencode, urlsplit
 
-from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking._options import Options
 
 _PORTS = {"http": 80, "https": 443}
 
 _VISIBLE = re.compile("[!-~]+")
 
+_URL = "a URL such as 'https://events.example.com/path', in ASCII and without a user name"
+
 
 class Route(NamedTuple):
-    """How to get to a server."""
+    """The route to a server."""
 
     scheme: str
     host: str
     port: int
 
     path: str
-    """What all its addresses begin with."""
+    """The beginning of all paths."""
 
     secret_query: str
-    """What is added to an address when it is written to the wire, and not before."""
+    """A query that is added only when a request is written to the connection."""
 
     proxy: tuple[str, int] | None
     proxy_headers: Mapping[str, str]
@@ -37,13 +39,13 @@ class Route(NamedTuple):
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port, which may be shown."""
+        """Scheme, host and port, which are not secret."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{host}{port}"
 
     def target(self, location: str) -> str | None:
-        """Return the path of the address *location*, if it is one of this server."""
+        """Return the path and the query of the URL *location*, if it leads to this server."""
         try:
             parts = urlsplit(location)
             port = parts.port or _PORTS.get(parts.scheme)
@@ -55,56 +57,62 @@ class Route(NamedTuple):
         return f"{parts.path or '/'}{'?' * bool(parts.query)}{parts.query}"
 
 
-def route(url: Any, secret_query: Mapping[str, str], *, who: str, option: str) -> Route:
+def check_url(options: Options, name: str, url: Any) -> None:
+    """Note a problem in *options* unless *url*, the option *name*, is one to post to."""
+    if _split(url) is None:
+        options.problem(name, f"{name} must be {_URL}, got {_without_secrets(url)}")
+
+
+def find_route(url: str, secret_query: Mapping[str, str], *, owner: str) -> Route:
     """
-    Return how to get to *url*, as the environment says (`HTTPS_PROXY`, `NO_PROXY`, ...).
+    Return the route to *url*, by a proxy if the environment has one (`HTTPS_PROXY`, ...).
+
+    Args:
+        url: A URL that `check_url` accepts.
+        secret_query: Is added to the query of *url*.
+        owner: The class whose route it is, for errors.
 
     Raises:
-        ImproperlyConfigured: If *url* is no address, or the proxy is none of http.
+        ImproperlyConfigured: If the proxy is not an HTTP proxy.
     """
-    parts = _parts(url)
-    if parts is None:
-        raise ImproperlyConfigured(
-            f"{who}: {option} must be a URL such as 'https://events.example.com/path' in ASCII, "
-            f"without a user name, got {_shown(url)}"
-        )
+    parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     query = "&".join(filter(None, [parts.query, urlencode(secret_query)]))
-    proxy, headers = _proxy(parts.scheme, host, port, who)
+    proxy, headers = _find_proxy(parts.scheme, host, port, owner)
     return Route(parts.scheme, host, port, parts.path, query, proxy, headers)
 
 
-def _parts(url: Any) -> SplitResult | None:
-    """Return the parts of *url*, or nothing if it cannot be used."""
+def _split(url: Any) -> SplitResult | None:
+    """Return the components of *url*, or `None` if nothing can be posted to it."""
     if not isinstance(url, str) or not _VISIBLE.fullmatch(url):
         return None
     try:
         parts = urlsplit(url)
-        is_whole = bool(parts.scheme in _PORTS and parts.hostname and parts.port != 0)
+        is_complete = bool(parts.scheme in _PORTS and parts.hostname and parts.port != 0)
         (parts.hostname or "").encode("idna")
     except ValueError:
         return None
-    return parts if is_whole and "@" not in parts.netloc and not parts.fragment else None
+    return parts if is_complete and "@" not in parts.netloc and not parts.fragment else None
 
 
-def _shown(url: Any) -> str:
-    """Return *url* for an error, but for what may be a key."""
+def _without_secrets(url: Any) -> str:
+    """Return *url* for an error, without user name, password, query and fragment."""
     if not isinstance(url, str):
-        return f"a {type(url).__name__}"
-    start, _, end = re.split("[?#]", url, maxsplit=1)[0].rpartition("@")
-    return repr(f"...@{end}" if start else end)
+        return f"a value of type {type(url).__name__}"
+    credentials, _, rest = re.split("[?#]", url, maxsplit=1)[0].rpartition("@")
+    return repr(f"...@{rest}" if credentials else rest)
 
 
-def _proxy(
-    scheme: str, host: str, port: int, who: str
+def _find_proxy(
+    scheme: str, host: str, port: int, owner: str
 ) -> tuple[tuple[str, int] | None, dict[str, str]]:
-    """Return the address of the proxy, and what it wants to be told."""
-    # Here, for it brings all the modules of the network.
+    """Return the address of the proxy and the headers that it needs."""
+    # Imported here because it loads all the network modules.
     from urllib.request import getproxies
 
     proxies = getproxies()
     url = proxies.get(scheme) or proxies.get("all")
-    if not url or _needs_none(host, port, proxies.get("no", "")):
+    if not url or _bypasses_proxy(host, port, proxies.get("no", "")):
         return None, {}
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
@@ -112,23 +120,27 @@ def _proxy(
     except ValueError:
         parts, address = SplitResult("", "", "", "", ""), ("", 0)
     if parts.scheme != "http" or not parts.hostname:
-        raise ImproperlyConfigured(
-            f"{who}: the proxy in {scheme.upper()}_PROXY or ALL_PROXY must be a URL such as "
-            f"'http://proxy:3128', got {_shown(url)}. Correct it, or add {host} to NO_PROXY"
+        name = f"{scheme.upper()}_PROXY or ALL_PROXY"
+        options = Options(owner)
+        options.problem(
+            name,
+            f"{name} must be a URL such as 'http://proxy:3128', got {_without_secrets(url)}. "
+            f"Correct it, or add {host} to NO_PROXY",
         )
+        options.raise_problems()
     return address, _proxy_headers(parts)
 
 
-def _needs_none(host: str, port: int, exceptions: str) -> bool:
+def _bypasses_proxy(host: str, port: int, exceptions: str) -> bool:
     from urllib.request import proxy_bypass
 
     if proxy_bypass(f"{host}:{port}"):
         return True
-    # Networks, which many write there, and the standard library does not know.
-    return any(_holds(network.strip(), host) for network in exceptions.split(","))
+    # Many people list networks in NO_PROXY, which the standard library does not support.
+    return any(_contains(network.strip(), host) for network in exceptions.split(","))
 
 
-def _holds(network: str, host: str) -> bool:
+def _contains(network: str, host: str) -> bool:
     try:
         return ip_address(host) in ip_network(network, strict=False)
     except ValueError:

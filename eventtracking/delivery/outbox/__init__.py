@@ -1,1 +1,1 @@
-"""Where events wait until they arrived: in memory, or in files that outlive the process."""
+"""Keep events until they are delivered: in memory, or in files that outlive the process."""

@@ -1,4 +1,4 @@
-"""Events that wait in files, and outlive the process."""
+"""Keep events in files, where they outlive the process."""
 
 from __future__ import annotations
 
@@ -13,63 +13,57 @@ from eventtracking.delivery.destination import Record
 from eventtracking.delivery.losses import Losses
 from eventtracking.delivery.outbox import folders
 from eventtracking.delivery.outbox.dead_letters import DeadLetters
+from eventtracking.delivery.outbox.dropping import drop_oldest_segment
+from eventtracking.delivery.outbox.held_segments import HeldSegments
 from eventtracking.delivery.outbox.orphans import Orphans
+from eventtracking.delivery.outbox.own_segments import OwnSegments
 from eventtracking.delivery.outbox.reports import Reports
-from eventtracking.delivery.outbox.segment_file import Entry, Journal
-from eventtracking.delivery.outbox.segment_header import BEGUN, MOST_MARKS, SETTLED, WAITS
-from eventtracking.delivery.outbox.writer import JournalWriter
+from eventtracking.delivery.outbox.segment_header import SENDING, WAITING
+from eventtracking.delivery.outbox.window import Window
+from eventtracking.delivery.outbox.writer import OutboxWriter
+from eventtracking.locks import held
 from eventtracking.stats import Counters
 
 logger = logging.getLogger(__name__)
 
-# Of thousands of journals only so many are open at once.
-_OPEN_AT_ONCE = 4
-
-# A thread holds the lock for milliseconds. Whoever waits longer has met one that will not
-# come back, and goes on without it.
-_LOCK_SECONDS = 5.0
-
-_DAMAGED = Record("", 0.0, "(damaged)", b"")
-
 
 class DiskOutbox:
     """
-    Keep waiting events in journals, files of this process in a folder.
+    Keep waiting events in segment files in a folder.
 
-    `put` is one `write(2)` to a descriptor opened with `O_APPEND`, without a lock: what it
-    accepted survives the end of the process, whatever that is. When writing fails, events
-    wait in memory, in order, until it works or they are delivered from there.
+    `put` is one `write(2)` to a descriptor opened with `O_APPEND`, without a lock: an
+    accepted event survives any end of the process. While writing fails, events wait in
+    memory, in order, and are written later or delivered from memory.
 
-    Events of one journal come in the order they were put in, and so do those of a process
-    while it lives. Journals that no living process has locked are delivered first, the
-    oldest before the others. Their events count as accepted when they are found. What is
-    damaged in them counts as lost, `corrupt`. So does a last line without an end: mostly it
-    is the event whose `put` a kill cut short, and nobody else could count it. (If a full
-    disk tore it, its event waited in memory, and went with the process.)
+    The events of one segment are delivered in order, and so are those of a process while it
+    lives. Segments that no living process has locked are delivered first, the oldest before
+    the others. Their events count as accepted when they are found. A damaged event in them
+    counts as lost, `corrupt`, and so does an incomplete last line: it is usually an event
+    whose `put` was interrupted by a kill, and no other process can count it.
 
     Args:
-        folder: Where the journals are. It is made if it is missing. One backend a folder,
-            in any number of processes: whatever is found there is sent.
-        losses: Told of what is lost.
-        counters: Where events that were found are counted as accepted.
-        max_bytes: How long all journals in the folder may be together; each process may
-            exceed it by what it writes to one journal.
-        idempotent: Whether events may be sent again if it is not known whether they
-            arrived. If not, those that a killed process had begun to send are lost,
-            `rejected`.
-        max_memory_bytes: How much may wait in memory while the disk cannot be written to.
-        who: Whose option `outbox` is, for errors.
-        identity: What tells apart two of them that may not share a folder in this process.
-        clock: Monotonic seconds.
+        folder: The folder, which is created if it is missing. Each backend needs a folder of
+            its own, for any number of processes: all that is found there is sent.
+        losses: Gets the lost events.
+        counters: Count the events that are found as accepted.
+        max_bytes: The size that all segments in the folder may have. Each process may exceed
+            it by one segment.
+        idempotent: Whether an event may be sent again if it may have arrived. If not, the
+            events that a killed process was sending are lost, `rejected`.
+        max_memory_bytes: The most bytes that wait in memory while writing fails.
+        segment_bytes: The size of a segment. `None`: a fraction of *max_bytes*.
+        owner: The class that has the option `outbox`, for errors.
+        identity: Differs between two backends that must not share a folder in this process.
+        clock: Returns monotonic seconds.
 
     Raises:
         ImproperlyConfigured: If the folder cannot be used, or is not safe to use.
     """
 
-    durable = True
+    is_durable = True
 
     put: Callable[[Record], bool]
-    """Keep a record; tell whether there was room."""
+    """Add a record; tell whether there was room."""
 
     def __init__(
         self,
@@ -80,127 +74,124 @@ class DiskOutbox:
         max_bytes: int,
         idempotent: bool = True,
         max_memory_bytes: int = 10_000_000,
-        who: str = "DiskOutbox",
+        segment_bytes: int | None = None,
+        owner: str = "DiskOutbox",
         identity: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.folder = folders.usable(folder, who)
-        self.who = who
+        self.folder = folders.prepare(folder, owner)
+        self.owner = owner
         self.identity = identity
-        self._counters = counters
-        self._idempotent = idempotent
-        self._reports = Reports(losses, logger)
-        self._orphans = Orphans(self.folder, self._reports, clock)
-        self._dead = DeadLetters(self.folder, max_bytes=max_bytes)
-        self._writer = JournalWriter(
-            self.folder,
-            max_bytes=max_bytes,
-            max_memory_bytes=max_memory_bytes,
-            reports=self._reports,
-            clock=clock,
+        self._reports = reports = Reports(losses, logger)
+        self._dead_letters = DeadLetters(self.folder, max_bytes=max_bytes)
+        own = OwnSegments(
+            self.folder, max_bytes=max_bytes, segment_bytes=segment_bytes, clock=clock
         )
-        # Without a detour: every event goes this way.
+        self._writer = OutboxWriter(
+            own, self.folder, max_memory_bytes=max_memory_bytes, reports=reports
+        )
+        self._segments = HeldSegments(
+            own,
+            Orphans(self.folder, reports, clock),
+            counters=counters,
+            reports=reports,
+            with_marks=not idempotent,
+        )
+        self._window = Window(self._segments, self._writer, reports, idempotent=idempotent)
+        # Without a method in between: every event comes here.
         self.put = self._writer.put
         self._start_empty()
         folders.claim(self)
 
     @property
-    def is_closed(self) -> bool:
-        """Whether `close` was called."""
-        return self._writer.is_closed
+    def pending(self) -> int:
+        """The number of events that wait or are being sent, those that were found included."""
+        return self.backlog + len(self._window) + self._segments.unread + self._left
 
     @property
-    def pending(self) -> int:
-        """How many events wait, or are on their way, those that were taken over included."""
-        in_files: int = sum(journal.unread for journal in self._held())
-        return len(self._writer.backlog) + len(self._window) + in_files + self._left
+    def backlog(self) -> int:
+        """The number of events that wait in memory, because writing failed."""
+        return len(self._writer.backlog)
 
-    def look(self) -> None:
-        """See at once what other processes left, so that `pending` knows whether there is any."""
-        with self._alone() as is_alone:
-            if is_alone and not self.is_closed:
-                self._seek_next(at_once=True)
-        self._reports.tell()
+    def scan(self) -> None:
+        """Look at once for events that ended processes left, so that `pending` counts them."""
+        with self._exclusive() as is_allowed:
+            if is_allowed:
+                self._adopt_if_idle(now=True)
+        self._reports.publish()
 
     def peek(self, max_events: int, max_bytes: int) -> list[Record]:
-        """Return the oldest events that are not settled."""
-        if self._writer.backlog:
+        """Return the oldest unsettled events."""
+        if self.backlog:
             self._writer.write_backlog()
-        with self._alone() as is_alone:
-            if is_alone and not self._window and not self.is_closed:
-                self._fill(max_events, max_bytes)
-        self._reports.tell()
-        return [entry.record for entry in self._window.values() if entry.record]
+        with self._exclusive() as is_allowed:
+            if is_allowed and not self._window:
+                self._window.fill(max_events, max_bytes)
+        self._reports.publish()
+        return self._window.records()
 
-    def begin(self, batch: Sequence[Record], /) -> None:
-        """Note in the journals that *batch* is sent now, and never again."""
-        self._mark(batch, BEGUN)
+    def mark_sending(self, batch: Sequence[Record], /) -> None:
+        """Note in the segments that *batch* is being sent and may arrive."""
+        with self._exclusive():
+            self._window.mark(batch, SENDING)
+        self._reports.publish()
 
-    def release(self, batch: Sequence[Record], /) -> None:
-        """Take `begin` back."""
-        self._mark(batch, WAITS)
+    def mark_waiting(self, batch: Sequence[Record], /) -> None:
+        """Note in the segments that nothing of *batch* was sent after all."""
+        with self._exclusive():
+            self._window.mark(batch, WAITING)
+        self._reports.publish()
 
     def settle(self, batch: Sequence[Record], /) -> int:
-        """Move the cursor behind *batch*, and return how many of it were still here."""
-        with self._alone():
-            if self.is_closed:
-                return 0
-            entries = [entry for record in batch if (entry := self._window.pop(record.id, None))]
-            for entry in entries:
-                entry.state = SETTLED
-            self._advance({entry.journal for entry in entries if entry.journal})
-            if not self._window:
-                self._tidy()
-        self._reports.tell()
-        return len(entries)
+        """Remove *batch*; return the number of events that were still here."""
+        with self._exclusive():
+            settled = self._window.settle(batch)
+            if not self._window and not self._writer.is_closed:
+                self._clean_up()
+        self._reports.publish()
+        return settled
 
-    def bury(self, record: Record, reason: str, status: int | None) -> None:
-        """Keep a refused *record* in `dead.jsonl`; if that fails, the log says so."""
+    def store_dead_letter(self, record: Record, reason: str, status: int | None) -> None:
+        """Store a rejected *record* in `dead.jsonl`. If that fails, log a warning."""
         try:
-            self._dead.bury(record, reason, status)
+            self._dead_letters.add(record, reason, status)
         except OSError as error:
-            self._reports.warn("%s: a refused event could not be kept (%s)", self._dead.path, error)
-            self._reports.tell()
+            message = "%s: a rejected event could not be stored (%s)"
+            self._reports.warn(message, self._dead_letters.path, error)
+            self._reports.publish()
 
     def drop_oldest(self) -> list[Record]:
-        """Give up the oldest journal of which nothing is on its way, and return its events."""
+        """Delete the oldest segment of which no event is being sent; return its events."""
         dropped: list[Record] = []
-        with self._alone() as is_alone:
-            if is_alone and not self.is_closed:
-                for journal in self._droppable():
-                    dropped = self._drop(journal)
-                    if dropped:
-                        break
-        self._reports.tell()
+        with self._exclusive() as is_allowed:
+            if is_allowed:
+                dropped = drop_oldest_segment(self._segments, self._reports)
+        self._reports.publish()
         return dropped
 
     def forget(self) -> None:
-        """Start empty, in a forked child: what waits is the parent's, files and all."""
-        # Closed, never unlocked: the lock is the parent's.
-        for journal in self._adopted:
-            journal.give_up()
+        """Start empty, in a forked child: the events and the files belong to the parent."""
+        self._segments.forget()
         self._writer.forget()
-        self._orphans.forget()
         self._reports.forget()
+        self._window.clear()
         self._start_empty()
 
     def close(self) -> list[Record]:
-        """Give the files back, to the next process, and return what is in memory only."""
+        """Release the files to the next process; return the events that are only in memory."""
         self._writer.write_backlog()
-        with self._alone():
-            if self.is_closed:
+        with self._exclusive():
+            if self._writer.is_closed:
                 return []
             unwritten = self._writer.close()
-            self._tidy()
-            lost = [entry.record for entry in self._window.values() if entry.journal is None]
-            self._left = self.pending - len(lost)
-            for journal in self._held():
-                journal.release()
-            self._writer.journals.clear()
-            self._adopted.clear()
+            self._finish_segments()
+            in_memory = self._window.records_in_memory()
+            self._left = self.pending - len(in_memory)
+            self._segments.release()
             self._window.clear()
-        self._reports.tell()
-        return [record for record in (*lost, *unwritten) if record]
+        folders.release(self)
+        self._reports.publish()
+        return [*in_memory, *unwritten]
 
     def __repr__(self) -> str:
         return f"<DiskOutbox {self.folder!r}>"
@@ -208,224 +199,41 @@ class DiskOutbox:
     def _start_empty(self) -> None:
         # Reentrant: a signal handler or a finalizer may emit while it is held.
         self._lock = threading.RLock()
-        self._is_reading = False
-        # Those that were taken over, the oldest first.
-        self._adopted: list[Journal] = []
-        # What was peeked, by id, in order.
-        self._window: dict[str, Entry] = {}
-        # What is left in files after `close`.
+        self._is_busy = False
+        # The number of events in the files that `close` released.
         self._left = 0
 
-    def _held(self) -> list[Journal]:
-        return [*self._adopted, *self._writer.journals]
+    def _clean_up(self) -> None:
+        """Delete the segments that are settled, and adopt the next one if no event waits."""
+        self._finish_segments()
+        # The names that are known may not be all of them.
+        self._adopt_if_idle()
 
-    def _fill(self, max_events: int, max_bytes: int) -> None:
-        """Bring the oldest events into the window."""
-        if not self._idempotent:
-            max_events = min(max_events, MOST_MARKS)
-        self._orphans.look(self._held())
-        room = max_bytes
-        for journal in self._sources():
-            room = self._fill_from(journal, max_events, room)
-            if len(self._window) >= max_events or room <= 0:
-                return
-        self._fill_from_memory(max_events, room)
-
-    def _sources(self) -> Iterator[Journal]:
-        """Yield the journals to deliver from, the oldest first."""
-        yield from [*self._adopted]
-        while len(self._adopted) < _OPEN_AT_ONCE and (journal := self._adopt_next()):
-            yield journal
-        yield from [*self._writer.journals]
-
-    def _fill_from(self, journal: Journal, max_events: int, room: int) -> int:
-        """Bring events of *journal* into the window; return the *room* that is left, in bytes."""
-        try:
-            room = self._read_from(journal, max_events, room)
-        except OSError as error:
-            self._abandon(journal, error)
-        self._accept(journal)
-        if journal.is_read and all(each.state == SETTLED for each in journal.entries):
-            self._finish(journal)
-        return room
-
-    def _read_from(self, journal: Journal, max_events: int, room: int) -> int:
-        expected = journal.expected
-        window = self._window
-        while entry := journal.next():
-            record = entry.record
-            if record is None or (entry.state != WAITS and not self._may_repeat(entry)):
-                journal.take()
-                self._refuse(entry)
-            elif (
-                len(window) >= max_events
-                or (window and len(record.payload) > room)
-                # One that is there twice comes with the next window.
-                or record.id in window
-            ):
-                return 0
-            else:
-                window[record.id] = entry
-                room -= len(record.payload)
-                journal.take()
-            if not self._idempotent and not self._has_marks(journal):
-                return 0
-        self._write_off(journal, expected)
-        return room
-
-    def _may_repeat(self, entry: Entry) -> bool:
-        return self._idempotent and entry.state == BEGUN
-
-    def _has_marks(self, journal: Journal) -> bool:
-        """Tell whether one more of *journal* can be on its way."""
-        if len(journal.entries) >= MOST_MARKS:
-            # Damaged ones, and those that were begun, may be behind us.
-            self._advance({journal})
-        return len(journal.entries) < MOST_MARKS
-
-    def _refuse(self, entry: Entry) -> None:
-        """Give *entry* up, which cannot, or must not, be sent."""
-        if entry.state == SETTLED:
-            return
-        if entry.record is not None:
-            explanation = "it may have arrived before its process ended"
-            self._reports.lose("rejected", [entry.record], explanation)
-        elif entry.journal and not entry.journal.is_own:
-            self._reports.lose("corrupt", [_DAMAGED], "a damaged line in the outbox")
-        entry.state = SETTLED
-
-    def _write_off(self, journal: Journal, expected: int) -> None:
-        """Give up what was written to *journal* and is not there any more."""
-        missing = journal.write_off(expected)
-        self._reports.lose("corrupt", [_DAMAGED] * missing, "the outbox was damaged")
-
-    def _fill_from_memory(self, max_events: int, room: int) -> None:
-        with self._writer.unwritten() as backlog:
-            while backlog and len(self._window) < max_events:
-                record, _ = backlog.first
-                room -= len(record.payload)
-                if self._window and (room < 0 or record.id in self._window):
-                    return
-                self._window[record.id] = Entry(record, 0, None)
-                backlog.drop_first()
-
-    def _mark(self, batch: Sequence[Record], state: bytes) -> None:
-        if self._idempotent:
-            return
-        with self._alone():
-            if not self.is_closed:
-                entries = [found for each in batch if (found := self._window.get(each.id))]
-                for entry in entries:
-                    entry.state = state
-                self._advance({entry.journal for entry in entries if entry.journal})
-        self._reports.tell()
-
-    def _advance(self, touched: set[Journal]) -> None:
-        for journal in touched:
-            try:
-                journal.advance(with_marks=not self._idempotent)
-            except OSError as error:
-                self._reports.warn("%s: the cursor could not be written (%s)", journal.path, error)
-
-    def _tidy(self) -> None:
-        """Give up journals of which all is settled, and see whether another one waits."""
+    def _finish_segments(self) -> None:
         if not self.pending:
-            self._writer.retire()
-        for journal in self._held():
-            if not journal.unread:
-                self._fill_from(journal, 0, 0)
-        if not self.is_closed:
-            # The names that are remembered may not be all of them.
-            self._seek_next()
+            self._writer.retire_segment()
+        for segment in self._segments.files:
+            if not segment.unread:
+                self._window.finish(segment)
 
-    def _seek_next(self, *, at_once: bool = False) -> None:
-        """Take one over if nothing waits, so that `pending` knows, and the worker comes back."""
-        if at_once or not self.pending:
-            self._orphans.look(self._held(), at_once=at_once)
-        while not self.pending and (journal := self._adopt_next()):
-            if not journal.unread:
-                # Its process was killed before it could delete it.
-                self._fill_from(journal, 0, 0)
-
-    def _finish(self, journal: Journal) -> None:
-        """Delete *journal*, of which all is settled."""
-        # In this order: a kill between the two leaves a journal in which nothing waits.
-        self._advance({journal})
-        self._remove(journal)
-        try:
-            journal.remove()
-        except OSError as error:
-            self._reports.warn("%s could not be deleted (%s)", journal.path, error)
-            self._orphans.leave_alone(journal)
-        self._writer.ask_for_room()
-
-    def _abandon(self, journal: Journal, error: OSError) -> None:
-        """Leave a *journal* that cannot be read to the next process."""
-        self._reports.warn("%s could not be read (%s)", journal.path, error)
-        self._orphans.leave_alone(journal)
-        self._write_off(journal, journal.expected)
-        self._remove(journal)
-        journal.give_up()
-
-    def _remove(self, journal: Journal) -> None:
-        # In place: another thread may append a new one.
-        for held in (self._writer.journals, self._adopted):
-            if journal in held:
-                held.remove(journal)
-
-    def _adopt_next(self) -> Journal | None:
-        """Take over the oldest journal that nobody has, if there is one."""
-        journal = self._orphans.adopt()
-        if journal is not None:
-            self._adopted.append(journal)
-            self._accept(journal)
-        return journal
-
-    def _accept(self, journal: Journal) -> None:
-        if not journal.is_own:
-            for _ in range(journal.newly_known()):
-                next(self._counters.accepted)
-
-    def _droppable(self) -> Iterator[Journal]:
-        """Yield the journals of which nothing is on its way, the oldest first."""
-        self._orphans.look(self._held(), at_once=True)
-        yield from [journal for journal in self._adopted if not journal.entries]
-        while journal := self._adopt_next():
-            yield journal
-        yield from [each for each in self._writer.journals if not each.entries and each.is_sealed]
-
-    def _drop(self, journal: Journal) -> list[Record]:
-        expected = journal.expected
-        dropped = []
-        try:
-            while entry := journal.next():
-                journal.take()
-                if entry.record and entry.state != SETTLED:
-                    dropped.append(entry.record)
-                else:
-                    self._refuse(entry)
-                entry.state = SETTLED
-        except OSError as error:
-            self._abandon(journal, error)
-            return dropped
-        self._write_off(journal, expected)
-        self._accept(journal)
-        if journal.is_read:
-            self._finish(journal)
-        return dropped
+    def _adopt_if_idle(self, *, now: bool = False) -> None:
+        """Adopt a segment with waiting events if no event waits, so that the worker continues."""
+        if now or not self.pending:
+            self._segments.scan(now=now)
+        while not self.pending and (segment := self._segments.adopt_next()):
+            if not segment.unread:
+                # Its process was killed before it could delete the file.
+                self._window.finish(segment)
 
     @contextmanager
-    def _alone(self) -> Iterator[bool]:
-        """Let one thread at a time at what is read; tell whether this one may change it."""
-        lock = self._lock
-        has_lock = lock.acquire(timeout=_LOCK_SECONDS)
-        # A signal handler may come when its own thread is in the middle.
-        may_change = not self._is_reading
-        self._is_reading = True
-        try:
-            yield may_change
-        finally:
-            if may_change:
-                self._is_reading = False
-            if has_lock:
-                lock.release()
+    def _exclusive(self) -> Iterator[bool]:
+        """Let one thread at a time read; tell the block whether it may change the window."""
+        with held(self._lock):
+            # A signal handler may run while its own thread is in such a block.
+            is_interrupting = self._is_busy
+            self._is_busy = True
+            try:
+                yield not is_interrupting and not self._writer.is_closed
+            finally:
+                if not is_interrupting:
+                    self._is_busy = False

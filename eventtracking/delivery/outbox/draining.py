@@ -1,24 +1,24 @@
-"""What `eventtracking outbox deliver` does: send what waits on disk, and show how far it is."""
+"""The command `eventtracking outbox deliver`: send the events on disk, and show the progress."""
 
 from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Thread
 from typing import NamedTuple
 
-from eventtracking.delivery.lifecycle import watched
+from eventtracking.delivery import lifecycle
 from eventtracking.delivery.network_backend import NetworkBackend
 from eventtracking.delivery.outbox.inspection import OutboxFolder, UnusableFolder
 
-# How often the progress is shown.
-_LOOK_SECONDS = 0.1
+# The time between two updates of the progress.
+_UPDATE_SECONDS = 0.1
 
 
 class Delivered(NamedTuple):
-    """What became of the events of one outbox."""
+    """The result for one outbox, in events."""
 
     folder: str
     sent: int
@@ -31,46 +31,45 @@ class Delivered(NamedTuple):
 
 def deliver(seconds: float) -> Iterator[Delivered]:
     """
-    Deliver what waits in the outboxes of all backends of this process, and yield what became of it.
+    Deliver the waiting events of all backends of this process, and yield the results.
 
-    What a running program writes is left to that.
+    Events of a running program are left to that program.
 
     Args:
-        seconds: How long to try, for all of them.
+        seconds: The time limit for all outboxes together.
     """
-    deadline = time.monotonic() + seconds
     backends = [
-        backend
-        for backend in watched()
+        (str(backend.outbox), backend)
+        for backend in lifecycle.backends()
         if isinstance(backend, NetworkBackend) and backend.outbox is not None
     ]
-    totals = {str(backend.outbox): _waiting(str(backend.outbox)) for backend in backends}
-    # All at once; then looked at one after the other.
-    for backend in backends:
-        backend.adopt(seconds)
-    for backend in sorted(backends, key=lambda each: str(each.outbox)):
-        folder = str(backend.outbox)
+    totals = {folder: _waiting(folder) for folder, _ in backends}
+    threads = {
+        folder: Thread(target=backend.flush, args=(seconds,), daemon=True)
+        for folder, backend in backends
+    }
+    for thread in threads.values():
+        thread.start()
+    for folder, backend in sorted(backends, key=lambda each: each[0]):
         with _progress(folder, totals[folder]) as show:
-            while not backend.rests() and time.monotonic() < deadline:
+            while threads[folder].is_alive():
+                threads[folder].join(_UPDATE_SECONDS)
                 show(backend.stats()["sent"])
-                time.sleep(_LOOK_SECONDS)
-            books = backend.stats()
-            show(books["sent"])
-        lost = sum(books["lost"].values())
-        yield Delivered(folder, books["sent"], lost, books["pending"])
+        stats = backend.stats()
+        yield Delivered(folder, stats["sent"], sum(stats["lost"].values()), stats["pending"])
 
 
 def _waiting(folder: str) -> int:
     try:
         return OutboxFolder(folder).waiting()
     except UnusableFolder:
-        # Nobody has put anything into it yet.
+        # No event has been written to it yet.
         return 0
 
 
 @contextmanager
 def _progress(folder: str, total: int) -> Iterator[Callable[[int], object]]:
-    """Show a line of progress on a terminal, if `tqdm` is installed (the extra `progress`)."""
+    """Show a progress bar on a terminal, if `tqdm` is installed (the extra `progress`)."""
     try:
         from tqdm import tqdm
     except ModuleNotFoundError:
@@ -79,5 +78,5 @@ def _progress(folder: str, total: int) -> Iterator[Callable[[int], object]]:
     name = os.path.basename(folder)
     with tqdm(
         desc=name, total=total, unit="event", disable=None, leave=False, file=sys.stderr
-    ) as line:
-        yield lambda sent: line.update(sent - line.n)
+    ) as bar:
+        yield lambda sent: bar.update(sent - bar.n)

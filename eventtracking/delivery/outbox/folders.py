@@ -1,4 +1,4 @@
-"""Which folder an outbox may have: one that is its user's own, and no other backend's."""
+"""The folder of an outbox: only its user may write to it, and only one backend may use it."""
 
 from __future__ import annotations
 
@@ -7,71 +7,70 @@ import stat
 from typing import Protocol
 from weakref import WeakSet
 
-from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking._options import Options
 
 
-class _Owner(Protocol):
+class _Outbox(Protocol):
     folder: str
-    who: str
+    owner: str
     identity: str
 
-    @property
-    def is_closed(self) -> bool: ...
+
+_claims: WeakSet[_Outbox] = WeakSet()
 
 
-_owners: WeakSet[_Owner] = WeakSet()
-
-
-def claim(owner: _Owner) -> None:
+def prepare(folder: str | os.PathLike[str], owner: str) -> str:
     """
-    See that no other backend has the folder: it would send what is not its own.
-
-    The same one may be there twice, for a while, when settings are read again.
+    Create *folder* if it is missing, and return its absolute path.
 
     Raises:
-        ImproperlyConfigured: If one has.
+        ImproperlyConfigured: If the class *owner* cannot use the folder, or another user may
+            write to it.
     """
-    for other in [*_owners]:
-        is_used = other.folder == owner.folder and not other.is_closed
-        if is_used and (other.who, other.identity) != (owner.who, owner.identity):
-            raise ImproperlyConfigured(
-                f"{owner.who}: outbox must be a folder of its own, got {owner.folder!r}, "
-                f"which {_described(other, owner.who)}"
-            )
-    _owners.add(owner)
-
-
-def _described(owner: _Owner, who: str) -> str:
-    if owner.who != who:
-        return f"{owner.who} has"
-    return f"another {who} has, with another key, address or form of requests"
-
-
-def usable(folder: str | os.PathLike[str], who: str) -> str:
-    """
-    Return *folder*, made if it is missing, from the root on: a daemon changes its own.
-
-    Raises:
-        ImproperlyConfigured: If it cannot be used, or others may change what is in it.
-    """
+    options = Options(owner)
+    path = ""
     try:
+        # A daemon changes its working directory.
         path = os.path.abspath(os.fsdecode(folder))
         os.makedirs(path, 0o700, exist_ok=True)
         status = os.stat(path)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ImproperlyConfigured(
-            f"{who}: outbox must be a folder that can be written to, got {folder!r}: {reason}"
-        ) from error
-    if wrong := _wrong(path, status):
-        raise ImproperlyConfigured(
-            f"{who}: outbox must be a folder of its user's own, got {path!r}: {wrong}"
-        )
+        cause = str(getattr(error, "strerror", None) or error)
+        options.refuse("outbox", "a folder that can be written to", folder, cause=cause)
+    else:
+        if problem := _problem(path, status):
+            options.refuse("outbox", "a folder of its user's own", path, cause=problem)
+    options.raise_problems()
     return path
 
 
-def _wrong(path: str, status: os.stat_result) -> str:
-    """Return what is wrong with the folder, and the cure; or ``""``."""
+def claim(outbox: _Outbox) -> None:
+    """
+    Refuse *outbox* if a different backend uses its folder: each would send the other's events.
+
+    The same backend may be built twice, as when settings are loaded again.
+
+    Raises:
+        ImproperlyConfigured: If a different backend uses the folder.
+    """
+    options = Options(outbox.owner)
+    for other in [*_claims]:
+        is_same = (other.owner, other.identity) == (outbox.owner, outbox.identity)
+        if other.folder == outbox.folder and not is_same:
+            options.refuse(
+                "outbox", "a folder of its own", outbox.folder, cause=_use(other, outbox.owner)
+            )
+            options.raise_problems()
+    _claims.add(outbox)
+
+
+def release(outbox: _Outbox) -> None:
+    """Let another backend use the folder of *outbox*."""
+    _claims.discard(outbox)
+
+
+def _problem(path: str, status: os.stat_result) -> str:
+    """Return the problem of the folder and the command that fixes it, or `""`."""
     if status.st_uid != os.geteuid():
         return f"it belongs to user {status.st_uid}; run: chown {os.geteuid()} {path}"
     if stat.S_IMODE(status.st_mode) & (stat.S_IWGRP | stat.S_IWOTH):
@@ -79,3 +78,9 @@ def _wrong(path: str, status: os.stat_result) -> str:
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         return f"it cannot be written to; run: chmod u+rwx {path}"
     return ""
+
+
+def _use(other: _Outbox, owner: str) -> str:
+    if other.owner != owner:
+        return f"{other.owner} uses it"
+    return f"another {owner} uses it, with another key, address or form of requests"

@@ -1,29 +1,28 @@
-"""Events that wait in memory: bounded, fast, and gone with the process."""
+"""Keep events in memory: fast, limited in size, and lost with the process."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from eventtracking.delivery.destination import Record
-
-# A thread holds the lock for microseconds. Whoever waits longer has met one that will
-# not come back, and goes on without: bounds may be off then, and no event is.
-_LOCK_SECONDS = 5.0
+from eventtracking.locks import LOCK_SECONDS, held
 
 
 class MemoryOutbox:
     """
     Keep waiting events in memory.
 
+    A thread that does not get the lock in time goes on without it. The limits may be
+    exceeded then, but no event is lost.
+
     Args:
-        max_events: How many may wait.
-        max_bytes: How many bytes of payload may wait.
+        max_events: The most events that may wait.
+        max_bytes: The most bytes of payload that may wait.
     """
 
-    durable = False
+    is_durable = False
 
     def __init__(self, *, max_events: int, max_bytes: int) -> None:
         self._max_events = max_events
@@ -32,15 +31,15 @@ class MemoryOutbox:
 
     @property
     def pending(self) -> int:
-        """How many events wait, or are on their way."""
+        """The number of events that wait or are being sent."""
         return len(self._waiting) + len(self._window)
 
     def put(self, record: Record, /) -> bool:
-        """Keep *record*; tell whether there was room."""
+        """Add *record*; tell whether there was room."""
         size = len(record.payload)
-        # As `_alone`, without what that costs.
+        # `held`, written out: every event comes here.
         lock = self._lock
-        is_alone = lock.acquire(True, _LOCK_SECONDS)
+        is_held = lock.acquire(True, LOCK_SECONDS)
         try:
             if self.pending >= self._max_events or self._bytes + size > self._max_bytes:
                 return False
@@ -48,38 +47,38 @@ class MemoryOutbox:
             self._waiting.append(record)
             return True
         finally:
-            if is_alone:
+            if is_held:
                 lock.release()
 
-    def look(self) -> None:
-        """Do nothing: nobody else can leave anything in this memory."""
+    def scan(self) -> None:
+        """Do nothing: no other process can leave events in this memory."""
 
     def peek(self, max_events: int, max_bytes: int) -> list[Record]:
-        """Return the oldest events that are not settled."""
+        """Return the oldest unsettled events."""
         if not self._window:
-            with self._alone():
+            with held(self._lock):
                 self._fill(max_events, max_bytes)
         return [*self._window.values()]
 
-    def begin(self, batch: Sequence[Record], /) -> None:
-        """Do nothing: no other process will ever send what is only in this memory."""
+    def mark_sending(self, batch: Sequence[Record], /) -> None:
+        """Do nothing: no other process will send these events."""
 
-    def release(self, batch: Sequence[Record], /) -> None:
-        """Do nothing, as `begin`."""
+    def mark_waiting(self, batch: Sequence[Record], /) -> None:
+        """Do nothing, for the same reason."""
 
     def settle(self, batch: Sequence[Record], /) -> int:
-        """Forget *batch*, and return how many of it were still here."""
-        with self._alone():
+        """Remove *batch*; return the number of events that were still here."""
+        with held(self._lock):
             settled = [record for record in batch if self._window.pop(record.id, None)]
             self._bytes -= sum(len(record.payload) for record in settled)
         return len(settled)
 
-    def bury(self, record: Record, reason: str, status: int | None) -> None:
-        """Do nothing: there is no file to keep it in. The log has said what it was."""
+    def store_dead_letter(self, record: Record, reason: str, status: int | None) -> None:
+        """Do nothing: there is no file for *record*. The loss is logged elsewhere."""
 
     def drop_oldest(self) -> list[Record]:
-        """Give up the oldest one that waits."""
-        with self._alone():
+        """Remove the oldest waiting event."""
+        with held(self._lock):
             if not self._waiting:
                 return []
             record = self._waiting.popleft()
@@ -87,17 +86,17 @@ class MemoryOutbox:
         return [record]
 
     def forget(self) -> None:
-        """Start empty, at first and in a forked child."""
+        """Start empty: at first, and in a forked child."""
         # Reentrant: a signal handler or a finalizer may emit while the lock is held.
         self._lock = threading.RLock()
         self._waiting: deque[Record] = deque()
-        # What was peeked, by id, in order.
+        # The events returned by `peek`, by id, in order.
         self._window: dict[str, Record] = {}
         self._bytes = 0
 
     def close(self) -> list[Record]:
-        """Give up everything, and return it."""
-        with self._alone():
+        """Remove all events, and return them."""
+        with held(self._lock):
             lost = [*self._window.values(), *self._waiting]
             self._window.clear()
             self._waiting.clear()
@@ -112,14 +111,3 @@ class MemoryOutbox:
                 break
             record = self._waiting.popleft()
             self._window[record.id] = record
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        # Kept, for a signal handler may fork, and a child has a new one.
-        lock = self._lock
-        is_alone = lock.acquire(True, _LOCK_SECONDS)
-        try:
-            yield
-        finally:
-            if is_alone:
-                lock.release()

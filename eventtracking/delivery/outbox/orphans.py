@@ -1,4 +1,4 @@
-"""The journals that other processes left, and that nobody delivers."""
+"""The segment files that no process delivers, because their process has ended."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from collections.abc import Callable, Iterable
 
 from eventtracking.delivery.outbox import segment_file
 from eventtracking.delivery.outbox.reports import Reports
-from eventtracking.delivery.outbox.segment_file import Journal
-from eventtracking.delivery.outbox.segment_header import Foreign
+from eventtracking.delivery.outbox.segment_file import SegmentFile
+from eventtracking.delivery.outbox.segment_header import UnknownFileError
 
-# How often to look for more.
-_LOOK_SECONDS = 30.0
+_SCAN_SECONDS = 30.0
 
-# Of thousands only so many names are remembered at once.
-_NAMES_AT_ONCE = 1000
+# A folder may have many thousands of files.
+_MAX_NAMES = 1000
 
 
 class Orphans:
     """
-    Find them in a folder, the oldest first.
+    Find and adopt the orphans in a folder, the oldest first.
 
     Args:
-        folder: Where the journals are.
-        reports: Told of files that cannot be taken over.
-        clock: Monotonic seconds.
+        folder: The folder of the outbox.
+        reports: Gets warnings of files that cannot be adopted.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(self, folder: str, reports: Reports, clock: Callable[[], float]) -> None:
@@ -35,44 +34,50 @@ class Orphans:
         self.forget()
 
     def forget(self) -> None:
-        """Start anew, at first and in a forked child."""
-        # What may be one, the oldest last.
+        """Start without names: at first, and in a forked child."""
+        # The candidates, the oldest last.
         self._names: list[str] = []
-        self._look_at = 0.0
-        self._left_alone: set[str] = set()
+        self._next_scan = 0.0
+        self._ignored: set[str] = set()
 
-    def look(self, held: Iterable[Journal], *, at_once: bool = False) -> None:
-        """Look for more than those that are *held* here, if it is time to, or *at_once*."""
-        now = self._clock()
-        if at_once:
-            # If not now, then as soon as all that are known are taken over.
-            self._look_at = now
-        if self._names or now < self._look_at:
+    def scan(self, held: Iterable[SegmentFile], *, now: bool = False) -> None:
+        """
+        Scan the folder if no candidates are left and a scan is due.
+
+        Args:
+            held: The files that this process has already.
+            now: A scan is due.
+        """
+        time = self._clock()
+        if now:
+            # With candidates left, the scan takes place after they are adopted.
+            self._next_scan = time
+        if self._names or time < self._next_scan:
             return
-        self._look_at = now + _LOOK_SECONDS
-        known = {os.path.basename(journal.path) for journal in held} | self._left_alone
-        found = (name for name in segment_file.names(self._folder) if name not in known)
-        self._names = heapq.nsmallest(_NAMES_AT_ONCE, found)[::-1]
-        if len(self._names) == _NAMES_AT_ONCE:
+        self._next_scan = time + _SCAN_SECONDS
+        known = {os.path.basename(segment.path) for segment in held} | self._ignored
+        found = (name for name in segment_file.segment_names(self._folder) if name not in known)
+        self._names = heapq.nsmallest(_MAX_NAMES, found)[::-1]
+        if len(self._names) == _MAX_NAMES:
             # There are more.
-            self._look_at = now
+            self._next_scan = time
 
-    def adopt(self) -> Journal | None:
-        """Take over the oldest of those that were found, if there is one."""
+    def adopt(self) -> SegmentFile | None:
+        """Adopt the oldest orphan that was found; return `None` if there is none."""
         while self._names:
-            if journal := self._adopted(self._names.pop()):
-                return journal
+            if segment := self._adopt(self._names.pop()):
+                return segment
         return None
 
-    def leave_alone(self, journal: Journal) -> None:
-        """Leave *journal* to the next process: something is wrong with it."""
-        self._left_alone.add(os.path.basename(journal.path))
+    def ignore(self, segment: SegmentFile) -> None:
+        """Leave *segment*, which is faulty, to the next process."""
+        self._ignored.add(os.path.basename(segment.path))
 
-    def _adopted(self, name: str) -> Journal | None:
+    def _adopt(self, name: str) -> SegmentFile | None:
         path = os.path.join(self._folder, name)
         try:
             return segment_file.adopt(path)
-        except (Foreign, OSError) as error:
-            self._left_alone.add(name)
+        except (UnknownFileError, OSError) as error:
+            self._ignored.add(name)
             self._reports.warn("%s is left alone: %s", path, error)
             return None

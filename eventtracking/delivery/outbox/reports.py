@@ -1,4 +1,4 @@
-"""What an outbox has to say, kept until no lock is held: a handler of the log takes its own."""
+"""Losses and warnings of an outbox, held back until no lock is held: log handlers take locks."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from eventtracking.stats import LogThrottle, log_safely
 
 class Reports:
     """
-    Losses and warnings that are told later.
+    Losses and warnings that are published later.
 
     Args:
-        losses: Told of what is lost.
-        logger: Where warnings go.
+        losses: Gets the losses.
+        logger: Gets the warnings.
     """
 
     def __init__(self, losses: Losses, logger: Logger) -> None:
         self._losses = losses
         self._logger = logger
         self._throttle = LogThrottle()
-        self._untold: list[Callable[[], object]] = []
+        self._unpublished: list[Callable[[], object]] = []
 
     def lose(self, reason: str, records: Sequence[Record], explanation: str) -> None:
         """Count *records* as lost."""
         if records:
-            self._untold.append(lambda: self._losses.lose(reason, records, explanation))
+            self._unpublished.append(lambda: self._losses.lose(reason, records, explanation))
 
     def warn(self, message: str, *args: object) -> None:
-        """Log a warning, unless the same was said of the same thing a moment ago."""
+        """Log a warning, at most once a minute for the same message and first argument."""
         if self._throttle.due((message, *map(str, args[:1]))) is not None:
-            self._untold.append(lambda: log_safely(self._logger.warning, message, *args))
+            self._unpublished.append(lambda: log_safely(self._logger.warning, message, *args))
 
-    def tell(self) -> None:
-        """Say what is to be said. No lock may be held."""
-        while self._untold:
+    def publish(self) -> None:
+        """Count and log everything that was held back. The caller must not hold a lock."""
+        while self._unpublished:
             with suppress(IndexError):
-                self._untold.pop(0)()
+                self._unpublished.pop(0)()
 
     def forget(self) -> None:
-        """Start empty, in a forked child: the parent says it."""
-        self._untold.clear()
+        """Start empty, in a forked child: the parent publishes its reports."""
+        self._unpublished.clear()

@@ -1,7 +1,7 @@
 """
-The header of a journal: how far its events are settled, and what is known of the next few.
+The header of a segment file: how many of its records are settled, and the state of the next.
 
-It has a fixed length and is written anew in place, so that a full disk does not hinder it.
+The header has a fixed length and is overwritten in place, so a full disk does not prevent it.
 """
 
 from __future__ import annotations
@@ -14,32 +14,33 @@ from zlib import crc32
 
 from eventtracking.delivery.outbox.record_lines import LINE_START, record_of
 
-# What comes before the state never changes, so that it can be told whether
-# another version of this library wrote the file, or a disk damaged it.
-_KIND = b"eventtracking-outbox"
-_VERSION = b"%b\t1" % _KIND
+# The title never changes within a version, so that a file of another version can be told
+# from a damaged one.
+_FORMAT = b"eventtracking-outbox"
+_VERSION = b"%b\t1" % _FORMAT
 _TITLE = b"%b\t%08x\t" % (_VERSION, crc32(_VERSION))
-_TITLE_FORM = re.compile(rb"(%b\t\d+)\t([0-9a-f]{8})\t" % _KIND)
+_TITLE_PATTERN = re.compile(rb"(%b\t\d+)\t([0-9a-f]{8})\t" % _FORMAT)
+
 _STATE = b"%020d\t%b"
-MOST_MARKS = 256
-_STATE_BYTES = 8 + 1 + 20 + 1 + MOST_MARKS
+MAX_MARKS = 256
+_STATE_BYTES = 8 + 1 + 20 + 1 + MAX_MARKS
 HEADER_BYTES = len(_TITLE) + _STATE_BYTES + 1
 
-# What an event behind the cursor is: it waits, it was begun to be sent, it is settled.
-WAITS = b"."
-BEGUN = b"b"
+# The marks of the records behind the cursor.
+WAITING = b"."
+SENDING = b"b"
 SETTLED = b"s"
 
-# So far is looked for the first line where the header is damaged.
+# How many bytes are searched for the first line if the header is damaged.
 _BLOCK_BYTES = 1 << 18
 
 
-class Foreign(Exception):
-    """The file is none of ours, or of a version that is not known here."""
+class UnknownFileError(Exception):
+    """The file is not a segment file, or one of an unknown version."""
 
 
 class Header(NamedTuple):
-    """How far the events of a journal are settled, and what is known of the next ones."""
+    """The offset of the first record that is not settled, and the marks from there on."""
 
     cursor: int
     marks: bytes
@@ -48,16 +49,16 @@ class Header(NamedTuple):
 
 def read_header(descriptor: int) -> Header:
     """
-    Return the header of a journal; if that is damaged, one with which all is read again.
+    Return the header of a segment file; if it is damaged, one that makes all records unsettled.
 
     Raises:
-        Foreign: If the file is none, or none that can be read here.
+        UnknownFileError: If this version cannot read the file.
     """
     start = os.pread(descriptor, HEADER_BYTES, 0)
-    title = _TITLE_FORM.match(start)
+    title = _TITLE_PATTERN.match(start)
     if title and int(title[2], 16) == crc32(title[1]) and title[1] != _VERSION:
-        raise Foreign("another version of this library wrote it")
-    header = _parsed(start)
+        raise UnknownFileError("another version of eventtracking wrote it")
+    header = _parse(start)
     if header and _is_line_start(descriptor, header.cursor):
         return header
     return Header(_first_line(descriptor), b"", is_damaged=True)
@@ -65,32 +66,32 @@ def read_header(descriptor: int) -> Header:
 
 def write_header(descriptor: int) -> None:
     """
-    Write the header of a new journal.
+    Write the header of a new segment file.
 
     Raises:
-        OSError: If it does not fit.
+        OSError: If the disk is full.
     """
     header = b"%b%b\n" % (_TITLE, _state(HEADER_BYTES, b""))
     if os.write(descriptor, header) != HEADER_BYTES:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def move_cursor(descriptor: int, cursor: int, marks: bytes) -> None:
+def update_header(descriptor: int, cursor: int, marks: bytes) -> None:
     """
-    Note in the header how far the events are settled, and what is known of the next ones.
+    Write *cursor* and *marks* to the header.
 
     Raises:
-        OSError: If it cannot be written.
+        OSError: If writing fails.
     """
     os.pwrite(descriptor, _state(cursor, marks), len(_TITLE))
 
 
 def _state(cursor: int, marks: bytes) -> bytes:
-    state = _STATE % (cursor, marks[:MOST_MARKS].ljust(MOST_MARKS, WAITS))
+    state = _STATE % (cursor, marks[:MAX_MARKS].ljust(MAX_MARKS, WAITING))
     return b"%08x\t%b" % (crc32(state), state)
 
 
-def _parsed(start: bytes) -> Header | None:
+def _parse(start: bytes) -> Header | None:
     if len(start) != HEADER_BYTES or not start.startswith(_TITLE):
         return None
     checksum, _, state = start[len(_TITLE) : -1].partition(b"\t")
@@ -107,17 +108,17 @@ def _is_line_start(descriptor: int, offset: int) -> bool:
 
 
 def _first_line(descriptor: int) -> int:
-    """Return where the first whole line begins, for nothing that stands before is known."""
+    """Return the offset of the first whole line of a file whose header is damaged."""
     start = os.pread(descriptor, _BLOCK_BYTES, 0)
-    if not start or _begins_ours(start):
+    if not start or _resembles_title(start):
         return min(HEADER_BYTES, len(start))
     for found in LINE_START.finditer(start):
         if record_of(start[found.start() :].partition(b"\n")[0]):
             return min(HEADER_BYTES, found.start())
-    raise Foreign("no event of ours is in it")
+    raise UnknownFileError("it contains no event of eventtracking")
 
 
-def _begins_ours(start: bytes) -> bool:
-    # Most of it, for one byte or a few of it are damaged.
+def _resembles_title(start: bytes) -> bool:
+    # A few bytes of it may be damaged.
     same = sum(a == b for a, b in zip(start, _TITLE, strict=False))
     return same > len(_TITLE) // 2

@@ -20,14 +20,14 @@ class SegmentDelivery(NetworkBackend):
         delivery: The options of `NetworkBackend`.
     """
 
-    _who = "SegmentBackend"
+    _owner = "SegmentBackend"
 
     def __init__(
         self, destination: SegmentDestination, **delivery: Unpack[DeliveryOptions]
     ) -> None:
         super().__init__(destination, **delivery)
         self._segment = destination
-        self.way = f"host={destination.host!r} outbox={self._options.outbox!r}"
+        self.way = f"host={destination.host!r} outbox={self.outbox!r}"
 
     def call(
         self,
@@ -44,6 +44,6 @@ class SegmentDelivery(NetworkBackend):
             if kind == "track":
                 fields = {**fields, "event": required_name(fields["event"])}
         except EventLost as refusal:
-            self._refuse(name, refusal)
+            self._lose(name, refusal)
         else:
             self.put(name, self._segment.message(kind, fields, who, context))

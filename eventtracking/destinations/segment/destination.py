@@ -53,7 +53,7 @@ class SegmentDestination(Destination):
         # The colon parts the key from a password that there is none of.
         credentials = b64encode(f"{write_key}:".encode()).decode()
         headers = {"Authorization": f"Basic {credentials}", "Content-Type": "application/json"}
-        self._http = HttpClient(host, who="SegmentBackend", option="host", headers=headers)
+        self._http = HttpClient(host, owner="SegmentBackend", option="host", headers=headers)
         self.identity = self._http.identity
         # What stands behind a question mark may be a secret of a proxy.
         self.host = host.partition("?")[0]

@@ -1,4 +1,4 @@
-"""One HTTP request: bounded in time, silent about keys, sure of what went out."""
+"""The HTTP client: requests, timeouts, connections, TLS, proxies, secrets and forks."""
 
 import http.client
 import logging
@@ -19,10 +19,10 @@ from sink_server import drip, reset, sink
 from eventtracking.delivery import HttpClient, NoAnswer, NotSent
 from eventtracking.exceptions import ImproperlyConfigured
 
-# Nothing here takes that long, also on a busy machine.
+# Nothing here takes that long, even on a busy machine.
 PATIENCE = 30
 
-# What the other side must not be able to stretch; long enough to send a request in.
+# A timeout that a server tries to exceed. A request can be sent within it.
 SHORT = 1.0
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -30,7 +30,7 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 @pytest.fixture(autouse=True)
 def no_proxies(monkeypatch):
-    """What the machine of the developer says of proxies is left out."""
+    """Ignore the proxies of the developer's machine."""
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -44,7 +44,7 @@ def authority():
 
 @pytest.fixture
 def tls(authority):
-    """The server's side of TLS."""
+    """The TLS context of a server."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
     return context
@@ -52,7 +52,7 @@ def tls(authority):
 
 @pytest.fixture
 def trusted(authority, tmp_path, monkeypatch):
-    """Have the system trust that authority."""
+    """Make the system trust that authority."""
     path = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(path)
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
@@ -60,20 +60,20 @@ def trusted(authority, tmp_path, monkeypatch):
 
 @contextmanager
 def client(url, **options):
-    own = HttpClient(url, who="Test", option="url", **options)
+    http_client = HttpClient(url, owner="Test", option="url", **options)
     try:
-        yield own
+        yield http_client
     finally:
-        own.close()
+        http_client.close()
 
 
-def post(own, body=b"{}", timeout=PATIENCE, **options):
-    return own.post("/events", body, timeout=timeout, **options)
+def post(http_client, body=b"{}", timeout=PATIENCE, **options):
+    return http_client.post("/events", body, timeout=timeout, **options)
 
 
 @contextmanager
 def listener(answer=None):
-    """Listen, and do to the first connection what *answer* says; yield the URL."""
+    """Listen, call *answer* with the first connection, and yield the URL."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = None
         if answer:
@@ -91,100 +91,109 @@ def listener(answer=None):
 
 
 def closed_port():
-    """Return a port that nobody listens to."""
+    """Return a port to which no server listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
 
 
-def test_a_request_arrives_whole_and_its_answer_comes_back():
-    """Path, headers and body as they were given."""
-    with sink([(202, {"X-Left": "7"}, b"taken")]) as there, client(f"{there.url}/v1/") as own:
-        answer = post(own, b'{"a":1}', headers={"Content-Type": "application/json"})
+def test_a_request_is_sent_and_its_answer_returned():
+    """Path, headers and body arrive as they were given."""
+    with (
+        sink([(202, {"X-Left": "7"}, b"taken")]) as server,
+        client(f"{server.url}/v1/") as http_client,
+    ):
+        answer = post(http_client, b'{"a":1}', headers={"Content-Type": "application/json"})
 
         assert (answer.status, answer.headers["x-left"], answer.body) == (202, "7", b"taken")
-        [request] = there.requests
+        [request] = server.requests
         assert (request.method, request.path) == ("POST", "/v1/events")
         assert request.body == b'{"a":1}'
         assert request.headers["content-type"] == "application/json"
         assert request.headers["user-agent"].startswith("eventtracking/")
-        assert request.headers["host"] == f"127.0.0.1:{there.port}"
+        assert request.headers["host"] == f"127.0.0.1:{server.port}"
 
 
-def test_a_header_of_the_request_counts_for_more_than_one_of_the_client():
-    """However they are written, none is sent twice."""
-    with sink() as there, client(there.url, headers={"x-one": "client", "X-Two": "2"}) as own:
-        post(own, headers={"X-ONE": "request"})
+def test_a_header_of_the_request_overrides_one_of_the_client():
+    """In upper or lower case. No header is sent twice."""
+    with (
+        sink() as server,
+        client(server.url, headers={"x-one": "client", "X-Two": "2"}) as http_client,
+    ):
+        post(http_client, headers={"X-ONE": "request"})
 
-        headers = there.requests[0].headers
+        headers = server.requests[0].headers
         assert (headers["x-one"], headers["x-two"]) == ("request", "2")
 
 
-def test_a_compressed_request_says_so():
-    """The server unpacks what was given."""
+def test_a_compressed_request_has_the_header_for_it():
+    """The server decompresses the body."""
     body = b'{"name":"page.viewed"}' * 1000
-    with sink() as there, client(there.url) as own:
-        post(own, body, compress=True)
+    with sink() as server, client(server.url) as http_client:
+        post(http_client, body, compress=True)
 
-        [request] = there.requests
+        [request] = server.requests
         assert request.body == body
         assert int(request.headers["content-length"]) < len(body) / 10
 
 
-def test_requests_share_a_connection_until_somebody_closes_it():
-    """Whoever does: the next one opens another."""
-    with sink([200, (200, {"Connection": "close"}), 200]) as there, client(there.url) as own:
+def test_requests_share_a_connection_until_it_is_closed():
+    """By the server or by the client. The next request opens another one."""
+    with (
+        sink([200, (200, {"Connection": "close"}), 200]) as server,
+        client(server.url) as http_client,
+    ):
         for _ in range(3):
-            post(own)
-        assert there.connections == 2
+            post(http_client)
+        assert server.connections == 2
 
-        own.close()
-        own.close()
-        post(own)
-        assert there.connections == 3
+        http_client.close()
+        http_client.close()
+        post(http_client)
+        assert server.connections == 3
 
 
 def test_a_connection_that_the_server_closed_meanwhile_is_not_used_again():
-    """A stale one would look as if nothing had come back."""
-    hung_up = threading.Event()
+    """A request over it would fail without an answer."""
+    closed = threading.Event()
 
-    def answer_and_hang_up(handler):
+    def answer_and_close(handler):
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         handler.wfile.flush()
         handler.connection.shutdown(socket.SHUT_RDWR)
-        hung_up.set()
+        closed.set()
         handler.close_connection = True
 
-    with sink([answer_and_hang_up, 200]) as there, client(there.url) as own:
-        post(own)
-        hung_up.wait(PATIENCE)
-        answer = post(own)
+    with sink([answer_and_close, 200]) as server, client(server.url) as http_client:
+        post(http_client)
+        closed.wait(PATIENCE)
+        answer = post(http_client)
 
         assert answer.status == 200
-        assert there.connections == 2
+        assert server.connections == 2
 
 
 def test_a_connection_is_not_kept_for_ever(monkeypatch):
-    """A host that moves gets its events at the new address."""
-    with sink() as there, client(there.url) as own:
-        post(own)
+    """The address of the host may have changed."""
+    with sink() as server, client(server.url) as http_client:
+        post(http_client)
         now = time.monotonic()
         monkeypatch.setattr(time, "monotonic", lambda: now + 59)
-        post(own)
-        assert there.connections == 1
+        post(http_client)
+        assert server.connections == 1
 
         monkeypatch.setattr(time, "monotonic", lambda: now + 59 + 61)
-        post(own)
-        assert there.connections == 2
+        post(http_client)
+        assert server.connections == 2
 
 
 @pytest.mark.parametrize("status", [307, 308])
 def test_a_redirect_on_the_same_server_is_followed(status):
     """With the same method and body."""
     script = [(status, {"Location": "/new?page=1"}), (status, {"Location": "newer"}), 200]
-    with sink(script) as there, client(there.url) as own:
-        assert post(own, b"[1]").status == 200
-        assert [request.path for request in there.requests] == ["/events", "/new?page=1", "/newer"]
-        assert {request.body for request in there.requests} == {b"[1]"}
+    with sink(script) as server, client(server.url) as http_client:
+        assert post(http_client, b"[1]").status == 200
+        assert [request.path for request in server.requests] == ["/events", "/new?page=1", "/newer"]
+        assert {request.body for request in server.requests} == {b"[1]"}
 
 
 @pytest.mark.parametrize(
@@ -200,47 +209,47 @@ def test_a_redirect_on_the_same_server_is_followed(status):
     ],
 )
 def test_a_redirect_to_elsewhere_is_not_followed(location):
-    """Events and keys go nowhere but where the settings say."""
-    with sink(default=(307, {"Location": location} if location else {})) as there:
-        with client(there.url) as own:
-            assert post(own).status == 307
-        assert len(there.requests) == 1
+    """Events and keys are sent only to the server in the settings."""
+    with sink(default=(307, {"Location": location} if location else {})) as server:
+        with client(server.url) as http_client:
+            assert post(http_client).status == 307
+        assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("status", [301, 302, 303])
 def test_a_redirect_that_changes_the_method_is_not_followed(status):
-    """A GET delivers nothing."""
-    with sink(default=(status, {"Location": "/"})) as there, client(there.url) as own:
-        assert post(own).status == status
-        assert len(there.requests) == 1
+    """A GET request delivers nothing."""
+    with sink(default=(status, {"Location": "/"})) as server, client(server.url) as http_client:
+        assert post(http_client).status == status
+        assert len(server.requests) == 1
 
 
-def test_redirects_in_a_circle_end():
-    """After the third."""
-    with sink(default=(307, {"Location": "/"})) as there, client(there.url) as own:
-        assert post(own).status == 307
-        assert len(there.requests) == 4
+def test_endless_redirects_are_followed_three_times():
+    """The fourth one is the answer."""
+    with sink(default=(307, {"Location": "/"})) as server, client(server.url) as http_client:
+        assert post(http_client).status == 307
+        assert len(server.requests) == 4
 
 
-def test_of_a_huge_answer_only_the_beginning_is_read():
-    """The rest stays with the server, and the connection is given up."""
-    with sink([(200, {}, b"x" * 10_000_000), 200]) as there, client(there.url) as own:
-        assert post(own).body == b"x" * 65_536
-        assert post(own).status == 200
-        assert there.connections == 2
+def test_only_the_beginning_of_a_large_answer_is_read():
+    """The connection is closed, because the rest is not read."""
+    with sink([(200, {}, b"x" * 10_000_000), 200]) as server, client(server.url) as http_client:
+        assert post(http_client).body == b"x" * 65_536
+        assert post(http_client).status == 200
+        assert server.connections == 2
 
 
-def test_an_answer_in_chunks_is_read():
-    """And the connection serves on."""
+def test_a_chunked_answer_is_read():
+    """The connection is used again."""
     chunked = (200, {"Transfer-Encoding": "chunked"}, b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
-    with sink([chunked, 200]) as there, client(there.url) as own:
-        assert post(own).body == b"abcde"
-        post(own)
-        assert there.connections == 1
+    with sink([chunked, 200]) as server, client(server.url) as http_client:
+        assert post(http_client).body == b"abcde"
+        post(http_client)
+        assert server.connections == 1
 
 
 @pytest.mark.parametrize(
-    "said",
+    "raw",
     [
         b"",
         b"SSH-2.0-OpenSSH_9.6\r\n",
@@ -254,21 +263,25 @@ def test_an_answer_in_chunks_is_read():
         b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000 + b"\r\n\r\n",
         b"x" * 300_000,
     ],
-    ids=lambda said: f"{said[:40]!r} {len(said)}",
+    ids=lambda raw: f"{raw[:40]!r} {len(raw)}",
 )
-def test_what_is_no_answer_is_known_as_none(said):
-    """Half an answer, garbage, and headers without an end."""
-    with sink(default=said) as there, client(there.url) as own, pytest.raises(NoAnswer) as caught:
-        post(own)
+def test_an_invalid_answer_counts_as_no_answer(raw):
+    """Incomplete answers, other protocols, and headers without an end."""
+    with (
+        sink(default=raw) as server,
+        client(server.url) as http_client,
+        pytest.raises(NoAnswer) as caught,
+    ):
+        post(http_client)
 
     assert len(str(caught.value)) < 300
     assert str(caught.value).isprintable()
 
 
-def test_a_reset_connection_is_known_as_no_answer():
-    """The server may have taken the events before."""
-    with sink(default=reset) as there, client(there.url) as own, pytest.raises(NoAnswer):
-        post(own)
+def test_a_reset_connection_counts_as_no_answer():
+    """The server may have accepted the events before."""
+    with sink(default=reset) as server, client(server.url) as http_client, pytest.raises(NoAnswer):
+        post(http_client)
 
 
 @pytest.mark.parametrize(
@@ -281,19 +294,19 @@ def test_a_reset_connection_is_known_as_no_answer():
         b"HTTP/1.1 200 OK\r\n\r\n",
     ],
 )
-def test_a_server_that_answers_a_byte_at_a_time_does_not_stretch_the_time_out(beginning):
-    """It would need hours to the end; the whole request has the time that it was given."""
+def test_a_server_that_sends_single_bytes_cannot_exceed_the_timeout(beginning):
+    """The timeout is for the whole request, which would take hours."""
     over = threading.Event()
-    with sink(default=drip(beginning, stop=over)) as there, client(there.url) as own:
+    with sink(default=drip(beginning, stop=over)) as server, client(server.url) as http_client:
         with pytest.raises(NoAnswer, match="timed out"):
-            post(own, timeout=SHORT)
+            post(http_client, timeout=SHORT)
         over.set()
 
 
-def test_a_server_that_says_continue_for_ever_does_not_stretch_the_time_out():
-    """The standard library waits for what comes after it."""
+def test_a_server_that_sends_continue_for_ever_cannot_exceed_the_timeout():
+    """The standard library reads on after each of these answers."""
 
-    def go_on(handler):
+    def send_continue(handler):
         try:
             while True:
                 handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -301,28 +314,32 @@ def test_a_server_that_says_continue_for_ever_does_not_stretch_the_time_out():
         except OSError:
             handler.close_connection = True
 
-    with sink(default=go_on) as there, client(there.url) as own, pytest.raises(NoAnswer):
-        post(own, timeout=SHORT)
+    with (
+        sink(default=send_continue) as server,
+        client(server.url) as http_client,
+        pytest.raises(NoAnswer),
+    ):
+        post(http_client, timeout=SHORT)
 
 
-def test_a_server_that_reads_nothing_does_not_stretch_the_time_out():
-    """The request is larger than what the system buffers."""
-    with listener() as url, client(url) as own, pytest.raises(NoAnswer, match="timed out"):
-        post(own, b"x" * 50_000_000, timeout=SHORT)
+def test_a_server_that_reads_nothing_cannot_exceed_the_timeout():
+    """The request is larger than the buffers of the system."""
+    with listener() as url, client(url) as http_client, pytest.raises(NoAnswer, match="timed out"):
+        post(http_client, b"x" * 50_000_000, timeout=SHORT)
 
 
-def test_a_redirect_does_not_stretch_the_time_out():
-    """All of it together has the time that it was given."""
+def test_a_redirect_cannot_exceed_the_timeout():
+    """The timeout is for all requests together."""
     over = threading.Event()
     script = [(307, {"Location": "/a"}), (307, {"Location": "/b"}), drip(b"", stop=over)]
-    with sink(script) as there, client(there.url) as own:
+    with sink(script) as server, client(server.url) as http_client:
         with pytest.raises(NoAnswer, match="timed out"):
-            post(own, timeout=SHORT)
+            post(http_client, timeout=SHORT)
         over.set()
 
 
-def hanging_up(status):
-    """Answer with *status* after the first bytes, and hang up."""
+def answer_and_reset(status):
+    """Answer with *status* after the first bytes, and close the connection."""
 
     def answer(connection):
         connection.recv(1000)
@@ -331,34 +348,38 @@ def hanging_up(status):
     return answer
 
 
-def test_a_refusal_that_comes_with_a_reset_is_read():
-    """Whoever refuses a large body may hang up before all of it is there."""
-    with listener(hanging_up(413)) as url, client(url) as own:
-        assert post(own, b"x" * 20_000_000).status == 413
+def test_a_refusal_before_a_reset_is_read():
+    """A server that refuses a large body may close the connection before it has read all."""
+    with listener(answer_and_reset(413)) as url, client(url) as http_client:
+        assert post(http_client, b"x" * 20_000_000).status == 413
 
 
-def test_who_hangs_up_before_all_was_sent_has_not_taken_it():
-    """Even if it says so."""
+def test_a_server_that_closes_before_it_has_read_the_request_has_not_accepted_it():
+    """Whatever it answers."""
     body = b"x" * 20_000_000
-    with listener(hanging_up(200)) as url, client(url) as own, pytest.raises(NoAnswer) as caught:
-        post(own, body)
+    with (
+        listener(answer_and_reset(200)) as url,
+        client(url) as http_client,
+        pytest.raises(NoAnswer) as caught,
+    ):
+        post(http_client, body)
 
-    assert "it took what it had not read" in str(caught.value)
+    assert "accepted a request that it had not read" in str(caught.value)
 
 
-def test_an_answer_to_a_request_that_is_too_large_is_read():
-    """Before all of it was sent."""
+def test_an_answer_before_the_end_of_the_request_is_read():
+    """The request is too large for the server."""
 
     def refuse(connection):
         connection.recv(1000)
         connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
         connection.shutdown(socket.SHUT_WR)
-        # Read on, for a reset would take the answer away.
+        # A reset, which an unread request causes, would discard the answer.
         while connection.recv(1_000_000):
             pass
 
-    with listener(refuse) as url, client(url) as own:
-        assert post(own, b"x" * 20_000_000).status == 413
+    with listener(refuse) as url, client(url) as http_client:
+        assert post(http_client, b"x" * 20_000_000).status == 413
 
 
 @pytest.mark.parametrize(
@@ -374,29 +395,32 @@ def test_an_answer_to_a_request_that_is_too_large_is_read():
         ("/hook", "/a?c=2", "/hook/a?c=2"),
     ],
 )
-def test_paths_are_joined_and_one_that_is_whole_stays_as_it_is(given, path, expected):
-    """A slash at the end makes a difference to many servers."""
-    with sink() as there, client(f"{there.url}{given}") as own:
-        own.post(path, b"", timeout=PATIENCE)
+def test_the_path_of_the_request_is_joined_to_that_of_the_client(given, path, expected):
+    """A slash at the end is kept: many servers need it."""
+    with sink() as server, client(f"{server.url}{given}") as http_client:
+        http_client.post(path, b"", timeout=PATIENCE)
 
-        assert there.requests[0].path == expected
+        assert server.requests[0].path == expected
 
 
-def test_a_refused_connection_sent_nothing():
-    """So nothing can have arrived."""
+def test_a_refused_connection_has_sent_nothing():
+    """No event can have arrived."""
     url = f"http://127.0.0.1:{closed_port()}"
-    with client(url) as own, pytest.raises(NotSent, match="refused"):
-        post(own)
+    with client(url) as http_client, pytest.raises(NotSent, match="refused"):
+        post(http_client)
 
 
-def test_a_host_without_an_address_was_sent_nothing():
-    """The name is one that never exists."""
-    with client("http://nowhere.invalid") as own, pytest.raises(NotSent, match=r"nowhere\.invalid"):
-        post(own)
+def test_nothing_is_sent_to_a_host_without_an_address():
+    """The domain `.invalid` never exists."""
+    with (
+        client("http://nowhere.invalid") as http_client,
+        pytest.raises(NotSent, match=r"nowhere\.invalid"),
+    ):
+        post(http_client)
 
 
-def test_a_host_that_does_not_accept_was_sent_nothing():
-    """Its queue is full, and the time-out is kept."""
+def test_nothing_is_sent_to_a_host_that_does_not_accept():
+    """Its queue is full. The timeout is kept."""
     with socket.socket() as server, socket.socket() as other, socket.socket() as third:
         server.bind(("127.0.0.1", 0))
         server.listen(0)
@@ -404,89 +428,89 @@ def test_a_host_that_does_not_accept_was_sent_nothing():
             filler.setblocking(False)
             filler.connect_ex(server.getsockname())
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        with client(url) as own, pytest.raises(NotSent, match="timed out"):
-            post(own, timeout=SHORT)
+        with client(url) as http_client, pytest.raises(NotSent, match="timed out"):
+            post(http_client, timeout=SHORT)
 
 
 def test_a_server_is_reached_over_tls(tls, trusted):
-    """With a certificate that the system trusts; the connection is kept."""
-    with sink(tls=tls) as there, client(there.url) as own:
-        assert post(own).status == 200
-        assert post(own, b"x" * 1_000_000).status == 200
-        assert there.connections == 1
-        assert len(there.requests[1].body) == 1_000_000
-        there.script += [
+    """With a certificate that the system trusts. The connection is kept."""
+    with sink(tls=tls) as server, client(server.url) as http_client:
+        assert post(http_client).status == 200
+        assert post(http_client, b"x" * 1_000_000).status == 200
+        assert server.connections == 1
+        assert len(server.requests[1].body) == 1_000_000
+        server.script += [
             (200, {"Connection": "close"}, b"x" * 50_000),
             b"HTTP/1.1 200 OK\r\n\r\nabc",
         ]
-        assert post(own).body == b"x" * 50_000
-        assert post(own).body == b"abc"
+        assert post(http_client).body == b"x" * 50_000
+        assert post(http_client).body == b"abc"
 
 
-def test_a_server_whose_certificate_nobody_trusts_is_sent_nothing(tls):
+def test_nothing_is_sent_to_a_server_with_an_untrusted_certificate(tls):
     """Neither events nor keys."""
-    with sink(tls=tls) as there, client(there.url) as own:
+    with sink(tls=tls) as server, client(server.url) as http_client:
         with pytest.raises(NotSent, match="certificate"):
-            post(own)
-        assert there.requests == []
+            post(http_client)
+        assert server.requests == []
 
 
-def test_a_server_with_the_certificate_of_another_is_sent_nothing(authority, trusted):
-    """It may be anyone."""
+def test_nothing_is_sent_to_a_server_with_the_certificate_of_another_host(authority, trusted):
+    """It may be any server."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("another.example").configure_cert(context)
-    with sink(tls=context) as there, client(there.url) as own:
+    with sink(tls=context) as server, client(server.url) as http_client:
         with pytest.raises(NotSent, match="certificate"):
-            post(own)
-        assert there.requests == []
+            post(http_client)
+        assert server.requests == []
 
 
-def test_a_server_that_does_not_speak_tls_is_sent_nothing():
+def test_nothing_is_sent_to_a_server_without_tls():
     """It answers in plain text, or never."""
-    with sink() as there:
-        url = there.url.replace("http", "https")
-        with client(url) as own, pytest.raises(NotSent):
-            post(own)
+    with sink() as server:
+        url = server.url.replace("http", "https")
+        with client(url) as http_client, pytest.raises(NotSent):
+            post(http_client)
     with listener() as url:
         silent = client(url.replace("http", "https"))
-        with silent as own, pytest.raises(NotSent, match="timed out"):
-            post(own, timeout=SHORT)
+        with silent as http_client, pytest.raises(NotSent, match="timed out"):
+            post(http_client, timeout=SHORT)
 
 
-def test_a_slow_answer_over_tls_does_not_stretch_the_time_out(tls, trusted):
-    """As without it."""
+def test_a_slow_answer_over_tls_cannot_exceed_the_timeout(tls, trusted):
+    """As without TLS."""
     over = threading.Event()
     beginning = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
     script = [200, drip(beginning, stop=over)]
-    with sink(script, tls=tls) as there, client(there.url) as own:
-        post(own)
+    with sink(script, tls=tls) as server, client(server.url) as http_client:
+        post(http_client)
         with pytest.raises(NoAnswer):
-            post(own, timeout=SHORT)
+            post(http_client, timeout=SHORT)
         over.set()
 
 
 @pytest.fixture
-def spoken(caplog, capfd, monkeypatch):
-    """Return a function that returns all that was logged and printed."""
+def output(caplog, capfd, monkeypatch):
+    """Return a function that returns everything that was logged and printed."""
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, logger="urllib3")
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
 
-    def said():
+    def collect():
         printed = capfd.readouterr()
         logged = "".join(f"{record.getMessage()} {record.exc_text}" for record in caplog.records)
         return printed.out + printed.err + logged
 
-    return said
+    return collect
 
 
 def keys(number):
-    """Return *number* keys that nobody has seen before."""
+    """Return *number* new keys."""
     return [f"{secrets.token_hex(8)}/{secrets.token_hex(8)}" for _ in range(number)]
 
 
-def test_no_key_is_in_any_log_line_text_or_exception(spoken):
-    """Not even if everything is set to say all it can, and the server repeats what it got."""
+def test_no_key_appears_in_logs_representations_and_exceptions(output):
+    """Even with debug output, and a server that repeats the request."""
     key, other, third, in_path = keys(4)
 
     def repeat(handler):
@@ -497,55 +521,55 @@ def test_no_key_is_in_any_log_line_text_or_exception(spoken):
         handler.end_headers()
         handler.wfile.write(text)
 
-    said = []
+    texts = []
     no_header = f"HTTP/1.1 200 OK\r\nX Echo: {key}\r\n{key}\r\n\r\n".encode()
     script = [repeat, f"HTTP/1.0 {key}\r\n\r\n".encode(), no_header, reset]
-    with sink(script) as there:
-        own = HttpClient(
-            f"{there.url}/{in_path}?token={third}",
-            who="Test",
+    with sink(script) as server:
+        http_client = HttpClient(
+            f"{server.url}/{in_path}?token={third}",
+            owner="Test",
             option="url",
             headers={"Authorization": f"Bearer {key}"},
             secret_query={"api_secret": other},
         )
         for _ in script:
             try:
-                said.append(repr(post(own)))
+                texts.append(repr(post(http_client)))
             except OSError as error:
-                said += [repr(error), str(error), repr(error.__cause__), str(error.__context__)]
-        said += [repr(own), spoken()]
-        own.close()
+                texts += [repr(error), str(error), repr(error.__cause__), str(error.__context__)]
+        texts += [repr(http_client), output()]
+        http_client.close()
 
-        query = there.requests[0].path.partition("?")[2]
+        query = server.requests[0].path.partition("?")[2]
         assert query.startswith(f"token={third}&api_secret=")
-        assert there.requests[0].headers["authorization"] == f"Bearer {key}"
+        assert server.requests[0].headers["authorization"] == f"Bearer {key}"
 
     halves = [half for each in (key, other, third, in_path) for half in each.split("/")]
-    assert len(said) > len(script)
-    assert [half for half in halves if half in "".join(said)] == []
+    assert len(texts) > len(script)
+    assert [half for half in halves if half in "".join(texts)] == []
 
 
-def test_a_failed_connection_shows_no_key(spoken):
-    """The address in the error ends at the port."""
+def test_a_failed_connection_shows_no_key(output):
+    """The URL in the error ends with the port."""
     key, other = keys(2)
     url = f"http://127.0.0.1:{closed_port()}/{key}"
     known = client(url, secret_query={"api_secret": other})
-    with known as own, pytest.raises(NotSent) as caught:
-        post(own)
+    with known as http_client, pytest.raises(NotSent) as caught:
+        post(http_client)
 
-    text = f"{caught.value!r} {caught.value.__cause__} {spoken()}"
+    text = f"{caught.value!r} {caught.value.__cause__} {output()}"
     assert [half for each in (key, other) for half in each.split("/") if half in text] == []
 
 
-def test_the_keys_of_basic_authentication_are_hidden_in_plain_text_too():
-    """A server may say whose password was wrong."""
+def test_the_password_of_basic_authentication_is_masked_in_plain_text_too():
+    """A server may repeat the decoded password."""
     [password] = keys(1)
     credentials = f"user:{password}".encode()
     header = f"Basic {b64encode(credentials).decode()}"
     script = [(401, {}, f"wrong password {password}".encode())]
     headers = {"Authorization": header}
-    with sink(script) as there, client(there.url, headers=headers) as own:
-        assert post(own).body == b"wrong password ********"
+    with sink(script) as server, client(server.url, headers=headers) as http_client:
+        assert post(http_client).body == b"wrong password ********"
 
 
 @pytest.mark.parametrize(
@@ -568,18 +592,18 @@ def test_the_keys_of_basic_authentication_are_hidden_in_plain_text_too():
         5,
     ],
 )
-def test_what_is_no_url_is_refused_when_the_client_is_built(url):
-    """With whose option it is, and what one looks like."""
+def test_an_invalid_url_is_refused_when_the_client_is_built(url):
+    """The error names the option, and gives an example."""
     with pytest.raises(ImproperlyConfigured, match="Test: url must be a URL such as 'https://"):
-        HttpClient(url, who="Test", option="url")
+        HttpClient(url, owner="Test", option="url")
 
 
 def test_a_password_in_a_url_is_refused_and_not_shown():
-    """It belongs into a header."""
+    """It belongs in a header."""
     [key] = keys(1)
     for url in (f"https://user:{key}@example.com/", f"ftp://example.com?key={key}"):
         with pytest.raises(ImproperlyConfigured, match="without a user name") as caught:
-            HttpClient(url, who="Test", option="url")
+            HttpClient(url, owner="Test", option="url")
 
         assert key.split("/")[0] not in str(caught.value)
         assert "example.com" in str(caught.value)
@@ -602,22 +626,24 @@ def test_a_password_in_a_url_is_refused_and_not_shown():
 def test_headers_that_would_break_a_request_are_refused_when_the_client_is_built(headers):
     """A key read from a file often ends with a newline."""
     with pytest.raises(ImproperlyConfigured, match=r"Test: .*header"):
-        HttpClient("http://127.0.0.1", who="Test", option="url", headers=headers)
+        HttpClient("http://127.0.0.1", owner="Test", option="url", headers=headers)
 
 
 def test_without_urllib3_the_error_says_how_to_install_it(monkeypatch):
-    """Importing our modules still works."""
+    """The modules of the library can be imported without it."""
     monkeypatch.setitem(sys.modules, "urllib3", None)
     with pytest.raises(ImproperlyConfigured, match=r"pip install 'eventtracking\[http\]'"):
-        HttpClient("http://127.0.0.1", who="Test", option="url")
+        HttpClient("http://127.0.0.1", owner="Test", option="url")
 
 
-def test_a_proxy_of_the_environment_is_used(monkeypatch):
-    """It is given the whole address, and what it wants to know of us."""
+def test_the_proxy_in_the_environment_is_used(monkeypatch):
+    """It gets the whole URL, and its user name and password."""
     with sink() as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://user:word@127.0.0.1:{proxy.port}")
-        with client("http://events.invalid/v1", secret_query={"api_secret": "abcdef"}) as own:
-            post(own)
+        with client(
+            "http://events.invalid/v1", secret_query={"api_secret": "abcdef"}
+        ) as http_client:
+            post(http_client)
 
         [request] = proxy.requests
         assert request.path == "http://events.invalid/v1/events?api_secret=abcdef"
@@ -625,15 +651,15 @@ def test_a_proxy_of_the_environment_is_used(monkeypatch):
         assert request.headers["proxy-authorization"] == "Basic dXNlcjp3b3Jk"
 
 
-def test_over_tls_a_proxy_only_passes_bytes_on(monkeypatch, tls, trusted):
-    """It is asked for a tunnel, and sees neither path nor key."""
-    with sink(tls=tls) as there:
+def test_a_proxy_for_tls_is_a_tunnel(monkeypatch, tls, trusted):
+    """It sees neither the path nor the key."""
+    with sink(tls=tls) as server:
 
         def connect(handler):
             handler.send_response(200)
             handler.end_headers()
             handler.wfile.flush()
-            with socket.create_connection(("127.0.0.1", there.port)) as far:
+            with socket.create_connection(("127.0.0.1", server.port)) as far:
                 copies = [
                     threading.Thread(target=copy, args=ends, daemon=True)
                     for ends in ((handler.connection, far), (far, handler.connection))
@@ -646,13 +672,13 @@ def test_over_tls_a_proxy_only_passes_bytes_on(monkeypatch, tls, trusted):
 
         with sink([connect]) as proxy:
             monkeypatch.setenv("HTTPS_PROXY", f"http://user:word@127.0.0.1:{proxy.port}")
-            with client(there.url, headers={"Authorization": "Bearer abc"}) as own:
-                assert post(own).status == 200
-            assert [request.path for request in proxy.requests] == [f"127.0.0.1:{there.port}"]
+            with client(server.url, headers={"Authorization": "Bearer abc"}) as http_client:
+                assert post(http_client).status == 200
+            assert [request.path for request in proxy.requests] == [f"127.0.0.1:{server.port}"]
             assert proxy.requests[0].headers["proxy-authorization"] == "Basic dXNlcjp3b3Jk"
             assert "authorization" not in proxy.requests[0].headers
-        assert [request.path for request in there.requests] == ["/events"]
-        assert "proxy-authorization" not in there.requests[0].headers
+        assert [request.path for request in server.requests] == ["/events"]
+        assert "proxy-authorization" not in server.requests[0].headers
 
 
 def copy(source, target):
@@ -664,61 +690,61 @@ def copy(source, target):
         pass
 
 
-def test_a_proxy_that_makes_no_tunnel_was_sent_nothing(monkeypatch):
-    """Nothing of the request, that is."""
+def test_nothing_is_sent_if_the_proxy_refuses_a_tunnel(monkeypatch):
+    """Only the request for the tunnel."""
     with sink([407]) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
-        with client("https://events.invalid") as own, pytest.raises(NotSent, match="407"):
-            post(own)
+        with client("https://events.invalid") as http_client, pytest.raises(NotSent, match="407"):
+            post(http_client)
 
 
 @pytest.mark.parametrize("exceptions", ["127.0.0.1", "127.0.0.0/8", "*", "example.com, 127.0.0.1"])
-def test_no_proxy_is_used_where_the_environment_says_so(monkeypatch, exceptions):
-    """By host, and by network."""
-    with sink() as there:
+def test_no_proxy_is_used_for_the_hosts_in_no_proxy(monkeypatch, exceptions):
+    """Listed by name or by network."""
+    with sink() as server:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
         monkeypatch.setenv("NO_PROXY", exceptions)
-        with client(there.url) as own:
-            assert post(own).status == 200
+        with client(server.url) as http_client:
+            assert post(http_client).status == 200
 
 
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://", "http://a:99999"])
-def test_a_proxy_that_cannot_be_used_is_refused_when_the_client_is_built(monkeypatch, proxy):
-    """Going around it would be worse."""
+def test_an_unusable_proxy_is_refused_when_the_client_is_built(monkeypatch, proxy):
+    """A direct connection may not be allowed."""
     monkeypatch.setenv("ALL_PROXY", proxy)
     with pytest.raises(ImproperlyConfigured, match=r"ALL_PROXY must be a URL .* NO_PROXY"):
-        HttpClient("http://events.invalid", who="Test", option="url")
+        HttpClient("http://events.invalid", owner="Test", option="url")
 
 
 @pytest.mark.parametrize("secure", [False, True])
 def test_a_forked_child_leaves_the_connection_to_its_parent(tls, trusted, secure):
-    """It opens one of its own, and the parent's serves on."""
-    with sink(tls=tls if secure else None) as there, client(there.url) as own:
-        post(own)
+    """The child opens its own connection, and the parent continues to use the first one."""
+    with sink(tls=tls if secure else None) as server, client(server.url) as http_client:
+        post(http_client)
         child = os.fork()
         if not child:
             code = 1
             try:
-                own.forget()
-                code = 0 if post(own, b"child").status == 200 else 2
-                own.close()
+                http_client.forget()
+                code = 0 if post(http_client, b"child").status == 200 else 2
+                http_client.close()
             finally:
                 os._exit(code)
         _, status = os.waitpid(child, 0)
-        post(own, b"parent")
+        post(http_client, b"parent")
 
         assert os.waitstatus_to_exitcode(status) == 0
-        assert [request.body for request in there.requests] == [b"{}", b"child", b"parent"]
-        assert there.connections == 2
+        assert [request.body for request in server.requests] == [b"{}", b"child", b"parent"]
+        assert server.connections == 2
 
 
-def fail(own):
+def post_in_vain(http_client):
     with suppress(NoAnswer):
-        post(own)
+        post(http_client)
 
 
-def test_a_child_forked_in_the_middle_of_a_request_is_not_held_up_by_it():
-    """The thread that read the answer is not in the child, and its locks are never released."""
+def test_a_child_forked_during_a_request_is_not_blocked_by_it():
+    """The child lacks the thread of the request, which may hold locks."""
     over, asked = threading.Event(), threading.Event()
 
     def hang(handler):
@@ -726,16 +752,16 @@ def test_a_child_forked_in_the_middle_of_a_request_is_not_held_up_by_it():
         over.wait(PATIENCE)
         handler.close_connection = True
 
-    with sink([hang]) as there, client(there.url) as own:
-        thread = threading.Thread(target=fail, args=(own,))
+    with sink([hang]) as server, client(server.url) as http_client:
+        thread = threading.Thread(target=post_in_vain, args=(http_client,))
         thread.start()
         asked.wait(PATIENCE)
         child = os.fork()
         if not child:
             code = 1
             try:
-                own.forget()
-                code = 0 if post(own, b"child").status == 200 else 2
+                http_client.forget()
+                code = 0 if post(http_client, b"child").status == 200 else 2
             finally:
                 os._exit(code)
         _, status = os.waitpid(child, 0)
@@ -743,11 +769,11 @@ def test_a_child_forked_in_the_middle_of_a_request_is_not_held_up_by_it():
         thread.join(PATIENCE)
 
         assert os.waitstatus_to_exitcode(status) == 0
-        assert [request.body for request in there.requests] == [b"{}", b"child"]
+        assert [request.body for request in server.requests] == [b"{}", b"child"]
 
 
-def test_closing_waits_for_no_request():
-    """The one that is under way ends by itself, and leaves no connection behind."""
+def test_closing_does_not_wait_for_requests():
+    """A request under way is completed, and its connection is closed."""
     over, asked = threading.Event(), threading.Event()
     answers = []
 
@@ -758,16 +784,16 @@ def test_closing_waits_for_no_request():
         handler.send_header("Content-Length", "0")
         handler.end_headers()
 
-    with sink([hang, 200]) as there, client(there.url) as own:
-        thread = threading.Thread(target=lambda: answers.append(post(own).status))
+    with sink([hang, 200]) as server, client(server.url) as http_client:
+        thread = threading.Thread(target=lambda: answers.append(post(http_client).status))
         thread.start()
         asked.wait(PATIENCE)
-        own.close()
+        http_client.close()
         assert answers == []
 
         over.set()
         thread.join(PATIENCE)
         assert answers == [200]
 
-        post(own)
-        assert there.connections == 2
+        post(http_client)
+        assert server.connections == 2

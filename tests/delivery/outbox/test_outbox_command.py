@@ -1,5 +1,6 @@
-"""`eventtracking outbox`: what waits, what was refused and why, and what to do about it."""
+"""The command `eventtracking outbox`: list, show, retry and purge."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -7,7 +8,15 @@ import sys
 import time
 
 import pytest
-from outbox_programs import HANG_SECONDS, Kept, files, ids, left_behind, record
+from outbox_programs import (
+    HANG_SECONDS,
+    CountedOutbox,
+    files,
+    ids,
+    left_behind,
+    never_adopting,
+    record,
+)
 
 from eventtracking.cli import main
 from eventtracking.delivery.outbox import dead_letters, inspection, segment_file
@@ -15,7 +24,7 @@ from eventtracking.delivery.outbox import dead_letters, inspection, segment_file
 
 @pytest.fixture
 def outbox(capsys):
-    """Run `eventtracking outbox ...`; return the exit code, and what was printed where."""
+    """Return a function that runs the command, and returns its exit code, stdout and stderr."""
 
     def run(action, folder, *arguments):
         code = main(["outbox", action, str(folder), *arguments])
@@ -27,16 +36,17 @@ def outbox(capsys):
 
 @pytest.fixture
 def folder(tmp_path):
-    """An outbox with two orphans, a living process, and three refused events."""
+    """An outbox with two orphans, a living process, and three rejected events."""
+    alive = never_adopting(tmp_path)
     left_behind(tmp_path, *[record(each, "old") for each in range(3)])
     left_behind(tmp_path, *[now(each, "young") for each in range(2)])
-    alive = Kept(tmp_path)
-    alive.outbox._orphans._look_at = float("inf")
     alive.put(*[record(each, "alive") for each in range(4)])
     for number in range(3):
-        alive.outbox.bury(record(number, "dead"), "400 bad" if number else "no identity", 400)
+        alive.outbox.store_dead_letter(
+            record(number, "dead"), "400 bad" if number else "no identity", 400
+        )
     yield tmp_path
-    alive.die()
+    alive.kill()
 
 
 def now(number, writer):
@@ -47,8 +57,8 @@ def events(printed):
     return [json.loads(line) for line in printed.splitlines()]
 
 
-def test_it_lists_what_waits_and_what_was_refused(outbox, folder):
-    """Per file whether somebody delivers from it; refused events by their reason."""
+def test_list_shows_the_files_and_the_reasons_of_rejected_events(outbox, folder):
+    """It tells for each file whether a process delivers from it."""
     code, out, err = outbox("list", folder)
     lines = out.splitlines()
 
@@ -62,33 +72,33 @@ def test_it_lists_what_waits_and_what_was_refused(outbox, folder):
     assert lines[4:] == ["dead: 3 event(s)", "  2 x 400 bad", "  1 x no identity"]
 
 
-def test_it_lists_for_programs(outbox, folder):
-    """One JSON object, with the age of the oldest event of each file in seconds."""
+def test_list_can_print_a_json_object(outbox, folder):
+    """With the age of the oldest event of each file in seconds."""
     code, out, _ = outbox("list", folder, "--json")
     found = json.loads(out)
 
     assert code == 0
     assert found["waiting"] == 9
     assert found["dead"] == {"total": 3, "reasons": {"400 bad": 2, "no identity": 1}}
-    assert [each["state"] for each in found["journals"]] == ["orphan", "orphan", "live"]
-    assert found["journals"][0]["oldest_seconds"] > 10**6
-    assert found["journals"][1]["oldest_seconds"] < 10**6
-    assert {each["damaged"] for each in found["journals"]} == {0}
+    assert [each["state"] for each in found["segments"]] == ["orphan", "orphan", "live"]
+    assert found["segments"][0]["oldest_seconds"] > 10**6
+    assert found["segments"][1]["oldest_seconds"] < 10**6
+    assert {each["damaged"] for each in found["segments"]} == {0}
 
 
-def test_damage_and_strange_files_are_listed_as_such(outbox, folder):
-    """So that an operator looks at them."""
+def test_list_shows_damaged_and_unknown_files(outbox, folder):
+    """So that an operator notices them."""
     first, second, _ = files(folder)
     first.write_bytes(first.read_bytes()[:-5])
-    second.write_bytes(b"a diary")
+    second.write_bytes(b"a text")
     _, out, _ = outbox("list", folder)
 
     assert "orphan: 2 event(s), 1 damaged" in out
     assert "unknown: 0 event(s)" in out
 
 
-def test_it_shows_events_as_lines_of_json(outbox, folder):
-    """Those that wait, those that were refused, or both; not more than asked for."""
+def test_show_prints_each_event_as_a_line_of_json(outbox, folder):
+    """Waiting events, rejected events or both, up to a limit."""
     _, dead, _ = outbox("show", folder, "--dead")
     _, waiting, _ = outbox("show", folder, "--waiting")
     _, both, _ = outbox("show", folder)
@@ -107,10 +117,10 @@ def test_it_shows_events_as_lines_of_json(outbox, folder):
     assert events(some) == events(both)[:4]
 
 
-def test_refused_events_are_sent_again(outbox, folder):
-    """Under the id they had, with the payload they had, to the byte."""
+def test_retry_makes_rejected_events_wait_again(outbox, folder):
+    """With the same id and the same payload, to the byte."""
     code, out, _ = outbox("retry", folder)
-    later = Kept(folder)
+    later = CountedOutbox(folder)
     found = later.deliver()
 
     assert (code, out) == (0, "3 event(s) wait again\n")
@@ -119,8 +129,8 @@ def test_refused_events_are_sent_again(outbox, folder):
     assert outbox("retry", folder)[1] == "0 event(s) wait again\n"
 
 
-def test_one_refused_event_can_be_chosen(outbox, folder):
-    """The others stay."""
+def test_retry_can_be_limited_to_some_events(outbox, folder):
+    """The others remain."""
     _, out, _ = outbox("retry", folder, "--id", "dead-1", "--id", "dead-2")
     left = events(outbox("show", folder, "--dead")[1])
 
@@ -129,21 +139,21 @@ def test_one_refused_event_can_be_chosen(outbox, folder):
     assert (folder / "dead.jsonl").stat().st_mode & 0o777 == 0o600
 
 
-def test_what_fails_again_is_refused_again(outbox, folder):
-    """Nothing vanishes in between."""
+def test_an_event_may_be_rejected_again_after_a_retry(outbox, folder):
+    """It is stored with the new reason."""
     outbox("retry", folder)
-    later = Kept(folder)
+    later = CountedOutbox(folder)
     for each in later.outbox.peek(100, 10**9):
         if each.id.startswith("dead"):
-            later.outbox.bury(each, "again", 400)
+            later.outbox.store_dead_letter(each, "again", 400)
         later.settle([each])
 
     assert [each["reason"] for each in events(outbox("show", folder, "--dead")[1])] == ["again"] * 3
 
 
 @pytest.mark.parametrize("function", ["os.rename", "os.replace", "os.unlink", "os.write"])
-def test_a_retry_that_is_cut_short_loses_nothing(folder, monkeypatch, function):
-    """Wherever: each event is among the refused ones, or waits, or both."""
+def test_an_interrupted_retry_loses_nothing(folder, monkeypatch, function):
+    """At any step each event is rejected, or waits, or both."""
 
     def fail(*_, **__):
         raise OSError(28, "no room")
@@ -159,8 +169,8 @@ def test_a_retry_that_is_cut_short_loses_nothing(folder, monkeypatch, function):
     assert {"dead-0", "dead-1", "dead-2"} <= set(found)
 
 
-def test_a_damaged_line_stays_among_the_refused(outbox, folder):
-    """It is nobody's to delete but an operator's."""
+def test_retry_keeps_damaged_lines(outbox, folder):
+    """Only an operator should delete them."""
     with (folder / "dead.jsonl").open("ab") as file:
         file.write(b'{"id":"torn')
     outbox("retry", folder)
@@ -168,20 +178,13 @@ def test_a_damaged_line_stays_among_the_refused(outbox, folder):
     assert (folder / "dead.jsonl").read_bytes() == b'{"id":"torn'
 
 
-def test_an_event_that_is_refused_during_a_retry_is_kept(outbox, folder):
-    """The file is written anew under a lock; whoever waited for it writes to the new one."""
-    kept = Kept(folder)
-    here = inspection.OutboxFolder(str(folder))
-    seen = []
+def test_an_event_that_is_rejected_after_a_retry_is_stored(outbox, folder):
+    """The file has been replaced meanwhile."""
+    counted = CountedOutbox(folder)
+    counted.outbox.store_dead_letter(record(8, "early"), "early", 400)
+    inspection.OutboxFolder(str(folder)).retry(["dead-0", "early-8"])
+    counted.outbox.store_dead_letter(record(9, "late"), "late", 400)
 
-    def refuse(letters):
-        # Another process would wait; this one gives up soon.
-        seen.append(len(letters))
-
-    here._dead.take(lambda letter: letter.record.id == "dead-0", refuse)
-    kept.outbox.bury(record(9, "late"), "late", 400)
-
-    assert seen == [1]
     assert [each["id"] for each in events(outbox("show", folder, "--dead")[1])] == [
         "dead-1",
         "dead-2",
@@ -189,8 +192,8 @@ def test_an_event_that_is_refused_during_a_retry_is_kept(outbox, folder):
     ]
 
 
-def test_nothing_is_deleted_without_a_yes(outbox, folder):
-    """It says how many it would be."""
+def test_purge_deletes_nothing_without_confirmation(outbox, folder):
+    """It prints how many events it would delete."""
     code, out, err = outbox("purge", folder, "--dead", "--waiting")
 
     assert (code, out) == (2, "")
@@ -198,8 +201,8 @@ def test_nothing_is_deleted_without_a_yes(outbox, folder):
     assert len(events(outbox("show", folder)[1])) == 12
 
 
-def test_it_deletes_what_it_is_told_to_and_nothing_that_lives(outbox, folder):
-    """Refused ones, waiting ones; those of a living process stay."""
+def test_purge_leaves_the_files_of_living_processes_alone(outbox, folder):
+    """It deletes rejected events and those of orphans."""
     assert outbox("purge", folder, "--dead", "--yes") == (0, "3 event(s) deleted\n", "")
     assert outbox("purge", folder, "--waiting", "--yes") == (0, "5 event(s) deleted\n", "")
     left = events(outbox("show", folder)[1])
@@ -208,28 +211,28 @@ def test_it_deletes_what_it_is_told_to_and_nothing_that_lives(outbox, folder):
     assert len(files(folder)) == 1
 
 
-def test_it_deletes_only_what_is_old_enough(outbox, folder):
-    """Within a file, too: the young ones are still delivered."""
+def test_purge_can_be_limited_to_old_events(outbox, folder):
+    """Even within a file. The others are still delivered."""
     mixed = left_behind(folder, record(0, "mixed"), now(1, "mixed"))
     code, out, _ = outbox("purge", folder, "--waiting", "--older-than", "3600", "--yes")
 
     assert (code, out) == (0, "4 event(s) deleted\n")
-    assert ids([*segment_file.waiting(str(mixed))]) == ["mixed-1"]
-    assert ids(Kept(folder).deliver()) == ["young-0", "young-1", "mixed-1"]
+    assert ids([*segment_file.read_waiting(str(mixed))]) == ["mixed-1"]
+    assert ids(CountedOutbox(folder).deliver()) == ["young-0", "young-1", "mixed-1"]
 
 
-def test_a_purge_keeps_the_notes_of_what_was_begun(outbox, tmp_path):
-    """What may not be sent twice is not sent twice because of it."""
-    kept = Kept(tmp_path, idempotent=False)
-    kept.put(record(0), now(1, "w"), now(2, "w"))
-    kept.outbox.peek(9, 10**9)
-    kept.outbox.begin([record(1)])
-    kept.die()
+def test_purge_keeps_the_marks_of_events_that_were_being_sent(outbox, tmp_path):
+    """A destination that keeps repeats gets no event twice because of it."""
+    counted = CountedOutbox(tmp_path, idempotent=False)
+    counted.put(record(0), now(1, "w"), now(2, "w"))
+    counted.outbox.peek(9, 10**9)
+    counted.outbox.mark_sending([record(1)])
+    counted.kill()
     outbox("purge", tmp_path, "--waiting", "--older-than", "3600", "--yes")
-    later = Kept(tmp_path, idempotent=False)
+    later = CountedOutbox(tmp_path, idempotent=False)
 
     assert ids(later.deliver()) == ["w-2"]
-    assert later.books()["lost"] == {"rejected": 1}
+    assert later.stats()["lost"] == {"rejected": 1}
 
 
 @pytest.mark.parametrize(
@@ -244,8 +247,8 @@ def test_a_purge_keeps_the_notes_of_what_was_begun(outbox, tmp_path):
         (["deliver", "--timeout", "-1"], "--timeout: must be a number of seconds, 0 or more"),
     ],
 )
-def test_a_number_below_zero_is_wrong_usage_and_does_nothing(folder, capsys, arguments, expected):
-    """A slip of the hand neither fails with a traceback nor deletes everything."""
+def test_an_invalid_number_is_a_usage_error(folder, capsys, arguments, expected):
+    """A typing error must not delete everything."""
     action, *options = arguments
     with pytest.raises(SystemExit) as ended:
         main(["outbox", action, *([] if action == "deliver" else [str(folder)]), *options])
@@ -259,21 +262,21 @@ def test_a_number_below_zero_is_wrong_usage_and_does_nothing(folder, capsys, arg
 
 
 @pytest.mark.parametrize("kind", ["missing", "file", "other"])
-def test_a_folder_that_is_no_outbox_is_one_line_and_exit_code_2(outbox, tmp_path, kind):
-    """Whatever the action; and nothing is written there."""
+def test_a_folder_that_is_not_an_outbox_is_a_usage_error(outbox, tmp_path, kind):
+    """One line and exit code 2, for every action."""
     (tmp_path / "file").touch()
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "diary").touch()
+    (tmp_path / "other" / "notes").touch()
     for action in ("list", "show", "retry", "purge"):
         code, out, err = outbox(action, tmp_path / kind)
 
         assert (code, out) == (2, "")
-        assert err.startswith(f"eventtracking: '{tmp_path / kind}' is no outbox: ")
+        assert err.startswith(f"eventtracking: '{tmp_path / kind}' is not an outbox: ")
         assert err.count("\n") == 1
 
 
-def test_an_empty_outbox_has_nothing_to_say(outbox, tmp_path):
-    """All arrived."""
+def test_an_empty_outbox_is_listed(outbox, tmp_path):
+    """All events have arrived."""
     assert outbox("list", tmp_path) == (
         0,
         "waiting: 0 event(s) in 0 file(s)\ndead: 0 event(s)\n",
@@ -282,8 +285,8 @@ def test_an_empty_outbox_has_nothing_to_say(outbox, tmp_path):
     assert outbox("purge", tmp_path)[0] == 2
 
 
-def test_it_runs_as_a_program(folder):
-    """As an operator types it."""
+def test_the_command_runs_as_a_program(folder):
+    """With `python -m eventtracking`."""
     done = subprocess.run(
         [sys.executable, "-m", "eventtracking", "outbox", "list", str(folder)],
         check=False,
@@ -298,7 +301,7 @@ def test_it_runs_as_a_program(folder):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for another user")
 def test_root_leaves_the_files_to_their_owner(outbox, folder):
-    """What root lets wait again, the program's user must be able to deliver."""
+    """The user of the application must be able to deliver the events."""
     os.chown(folder, 12345, 12345)
     os.chown(folder / "dead.jsonl", 12345, 12345)
     outbox("retry", folder, "--id", "dead-0")
@@ -307,21 +310,24 @@ def test_root_leaves_the_files_to_their_owner(outbox, folder):
     assert (folder / "dead.jsonl").stat().st_uid == 12345
 
 
-def test_an_answer_cannot_paint_the_terminal(outbox, folder):
-    """What a receiver says may hold what a terminal obeys."""
-    Kept(folder).outbox.bury(record(7, "dead"), "\x1b[31mred", 400)
+def test_the_answer_of_a_server_cannot_control_the_terminal(outbox, folder):
+    """Control sequences in it are escaped."""
+    CountedOutbox(folder).outbox.store_dead_letter(record(7, "dead"), "\x1b[31mred", 400)
 
     assert "\x1b" not in outbox("list", folder)[1]
     assert "1 x \\x1b[31mred" in outbox("list", folder)[1]
 
 
-def test_a_lock_that_is_never_given_back_is_not_waited_for(tmp_path, monkeypatch, caplog):
-    """The event is not kept, and that is said."""
-    monkeypatch.setattr(dead_letters, "_LOCK_SECONDS", 0.05)
-    kept = Kept(tmp_path)
-    kept.outbox.bury(record(0), "400", 400)
-    with kept.outbox._dead._locked(os.O_RDWR):
-        kept.outbox.bury(record(1), "400", 400)
+def test_a_locked_file_of_dead_letters_is_not_waited_for_without_an_end(
+    tmp_path, monkeypatch, caplog
+):
+    """The event is not stored, which is logged."""
+    monkeypatch.setattr(dead_letters, "LOCK_SECONDS", 0.05)
+    counted = CountedOutbox(tmp_path)
+    counted.outbox.store_dead_letter(record(0), "400", 400)
+    with (tmp_path / "dead.jsonl").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        counted.outbox.store_dead_letter(record(1), "400", 400)
 
-    assert "a refused event could not be kept" in caplog.text
-    assert [each.record.id for each in kept.outbox._dead.read()] == ["w-0"]
+    assert "a rejected event could not be stored" in caplog.text
+    assert [each.record.id for each in dead_letters.DeadLetters(str(tmp_path)).read()] == ["w-0"]

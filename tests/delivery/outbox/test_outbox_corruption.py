@@ -1,10 +1,10 @@
-"""Damaged files cost what was damaged, and nothing else."""
+"""Damaged segment files: only damaged events are lost."""
 
 import os
 import random
 
 import pytest
-from outbox_programs import ANY, Kept, files, left_behind, record
+from outbox_programs import UNLIMITED, CountedOutbox, files, left_behind, never_adopting, record
 
 from eventtracking.delivery.outbox import segment_file, segment_header
 from eventtracking.delivery.outbox.record_lines import line_of
@@ -28,7 +28,7 @@ def flip_in_header(content, chance):
     content[chance.randrange(HEADER)] ^= chance.randrange(1, 256)
 
 
-def zero_a_stretch(content, chance):
+def zero_a_range(content, chance):
     start = chance.randrange(len(content))
     end = min(len(content), start + chance.randrange(1, 600))
     content[start:end] = bytes(end - start)
@@ -59,7 +59,7 @@ def insert_garbage(content, chance):
     content[place:place] = chance.randbytes(chance.randrange(1, 300))
 
 
-def remove_stretch(content, chance):
+def remove_range(content, chance):
     start = chance.randrange(HEADER, len(content))
     del content[start : start + chance.randrange(1, 300)]
 
@@ -90,14 +90,14 @@ KINDS = [
     flip_byte,
     flip_many,
     flip_in_header,
-    zero_a_stretch,
+    zero_a_range,
     zero_header,
     truncate,
     cut_tail,
     empty,
     header_only,
     insert_garbage,
-    remove_stretch,
+    remove_range,
     append_garbage,
     cursor_past_end,
     cursor_in_a_line,
@@ -107,45 +107,46 @@ KINDS = [
 
 @pytest.mark.parametrize("damage", KINDS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("seeds", [SEEDS, pytest.param(MANY_SEEDS, marks=pytest.mark.soak)])
-def test_what_is_intact_is_delivered_and_the_rest_is_counted(tmp_path, damage, seeds):
-    """In order, each once; the next process starts, comes to an end, and its books are even."""
+def test_undamaged_events_are_delivered_and_the_others_are_counted(tmp_path, damage, seeds):
+    """In order and once each. Delivery ends, and the statistics are exact."""
     for seed in range(seeds):
         one_round(tmp_path / str(seed), damage, random.Random(f"{damage.__name__} {seed}"))
 
 
 def one_round(folder, damage, chance):
+    writer = never_adopting(folder)
     intact = left_behind(folder, *numbered("before", chance))
     records = numbered("damaged", chance)
-    path, settled = partly_settled(folder, records, chance)
+    path, settled = partly_settled(writer, records, chance)
     after = left_behind(folder, *numbered("after", chance))
     content = bytearray(path.read_bytes())
     header = bytes(content[:HEADER])
     damage(content, chance)
     path.write_bytes(content)
-    still = [each for each in records if is_whole(line_of(each), content)]
-    neighbours = [[*segment_file.waiting(str(each))] for each in (intact, after)]
-    kept = Kept(folder)
+    undamaged = [each for each in records if is_whole(line_of(each), content)]
+    others = [[*segment_file.read_waiting(str(each))] for each in (intact, after)]
+    counted = CountedOutbox(folder)
 
-    found = delivered(kept, len(records) + 2 * 40)
+    found = delivered(counted, len(records) + 2 * 40)
     mine = [each for each in found if each.id.startswith("damaged")]
 
-    assert [each for each in found if each not in mine] == [*neighbours[0], *neighbours[1]]
-    # Never anything that was not written, and all in order.
+    assert [each for each in found if each not in mine] == [*others[0], *others[1]]
+    # Only events that were written, in order.
     assert mine == [each for each in records if each in mine]
     assert len(set(mine)) == len(mine)
     if content[: HEADER - 1] == header[:-1]:
-        missing = {each for each in still if each not in records[:settled]} - set(mine)
+        missing = {each for each in undamaged if each not in records[:settled]} - set(mine)
     elif content[:HEADER] and damage is not cursor_in_a_line:
-        missing = set(still) - set(mine)
+        missing = set(undamaged) - set(mine)
     else:
         missing = set()
     assert not missing
-    books = kept.books()
-    assert books["pending"] == 0
-    assert books["sent"] == len(found)
-    if len(still) == len(records) and damage in (stale_cursor, cursor_past_end, flip_in_header):
-        assert books["lost"] == {}
-    assert not path.exists() or not still
+    stats = counted.stats()
+    assert stats["pending"] == 0
+    assert stats["sent"] == len(found)
+    if len(undamaged) == len(records) and damage in (stale_cursor, cursor_past_end, flip_in_header):
+        assert stats["lost"] == {}
+    assert not path.exists() or not undamaged
 
 
 def is_whole(line, content):
@@ -159,41 +160,40 @@ def numbered(writer, chance):
     ]
 
 
-def partly_settled(folder, records, chance):
-    """Leave a journal of which a part was delivered; return its path and how large that is."""
-    there = files(folder)
-    kept = Kept(folder)
-    kept.outbox._orphans._look_at = float("inf")
-    kept.put(*records)
+def partly_settled(writer, records, chance):
+    """Leave a segment that was delivered in part; return its path and how many events were."""
+    folder = writer.outbox.folder
+    before = files(folder)
+    writer.put(*records)
     settled = chance.randrange(len(records))
-    kept.deliver(settled, window=5)
-    kept.die()
-    (path,) = set(files(folder)) - set(there)
+    writer.deliver(settled, window=5)
+    writer.kill()
+    (path,) = set(files(folder)) - set(before)
     return path, settled
 
 
-def delivered(kept, most):
-    """Return what *kept* delivers, which comes to an end."""
+def delivered(counted, limit):
+    """Return the events that *counted* delivers, in at most *limit* batches."""
     found = []
-    for _ in range(most):
-        batch = kept.outbox.peek(7, ANY)
-        kept.settle(batch)
+    for _ in range(limit):
+        batch = counted.outbox.peek(7, UNLIMITED)
+        counted.settle(batch)
         found += batch
-        if not batch and not kept.outbox.pending:
+        if not batch and not counted.outbox.pending:
             return found
-    raise AssertionError("it goes round in circles")
+    raise AssertionError("delivery does not end")
 
 
-def test_an_outbox_of_nothing_but_garbage_starts(tmp_path, caplog):
-    """Every file in it is random, and it is as good as an empty one."""
+def test_an_outbox_with_random_files_works(tmp_path, caplog):
+    """They are logged and left alone."""
     chance = random.Random(1)
     for number in range(50):
-        path = tmp_path / f"{number:020d}-ab.journal"
+        path = tmp_path / f"{number:020d}-ab.segment"
         path.write_bytes(chance.randbytes(chance.randrange(5000)))
-    kept = Kept(tmp_path)
-    kept.put(record(0))
+    counted = CountedOutbox(tmp_path)
+    counted.put(record(0))
 
-    assert kept.deliver() == [record(0)]
-    assert kept.books()["sent"] == 1
+    assert counted.deliver() == [record(0)]
+    assert counted.stats()["sent"] == 1
     assert os.listdir(tmp_path)
-    assert "no event of ours is in it" in caplog.text
+    assert "it contains no event of eventtracking" in caplog.text

@@ -1,4 +1,4 @@
-"""`eventtracking outbox deliver`: what a program left is sent without it."""
+"""The command `eventtracking outbox deliver`: send the events that a program has left."""
 
 import os
 import pty
@@ -8,7 +8,7 @@ import termios
 import time
 
 import pytest
-from reception import HANG_SECONDS
+from fake_destination import HANG_SECONDS
 from sending_programs import arrived, each_once, run
 from sink_server import sink
 
@@ -18,23 +18,23 @@ from eventtracking.delivery.outbox.record_lines import line_of
 
 
 @pytest.fixture
-def there():
-    with sink() as there:
-        yield there
+def server():
+    with sink() as server:
+        yield server
 
 
 @pytest.fixture
-def left(there, tmp_path):
-    """Settings whose outbox holds a hundred events of a program that was killed."""
-    run("emit(0, 100); os.kill(os.getpid(), signal.SIGKILL)", there, tmp_path / "out", status=-9)
-    there.requests.clear()
+def left(server, tmp_path):
+    """Settings with an outbox that contains a hundred events of a killed program."""
+    run("emit(0, 100); os.kill(os.getpid(), signal.SIGKILL)", server, tmp_path / "out", status=-9)
+    server.requests.clear()
     settings = tmp_path / "tracking.toml"
     settings.write_text(f"""
 [EVENT_TRACKING_BACKENDS.inner]
 ENGINE = "eventtracking.backends.routing.RoutingBackend"
 [EVENT_TRACKING_BACKENDS.inner.OPTIONS.backends.sink]
 ENGINE = "eventtracking.backends.http.HttpBackend"
-OPTIONS = {{ url = "{there.url}", outbox = "{tmp_path / "out"}" }}
+OPTIONS = {{ url = "{server.url}", outbox = "{tmp_path / "out"}" }}
 """)
     return settings
 
@@ -49,29 +49,29 @@ def deliver(settings, *options, **streams):
 PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
 
-def test_it_sends_what_waits_and_says_how_many(there, left, tmp_path):
-    """Exit code 0 says that nothing is left."""
+def test_waiting_events_are_sent_and_counted(server, left, tmp_path):
+    """Exit code 0 says that none is left."""
     done = deliver(left, **PIPES)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"{tmp_path / 'out'}: 100 sent, 0 lost, 0 left\n"
-    assert arrived(there) == each_once(0, 100)
+    assert arrived(server) == each_once(0, 100)
 
 
-def test_what_cannot_be_sent_stays(there, left, tmp_path):
-    """Within the time that is given; exit code 1 says that something is left."""
-    there.default = 503
+def test_events_that_cannot_be_sent_remain(server, left, tmp_path):
+    """The command ends in time. Exit code 1 says that events are left."""
+    server.default = 503
 
     done = deliver(left, "--timeout", "0.5", **PIPES)
 
     assert done.returncode == 1
     assert done.stdout == f"{tmp_path / 'out'}: 0 sent, 0 lost, 100 left\n"
     assert "cannot be reached (HTTP 503)" in done.stderr
-    there.default = 200
+    server.default = 200
     assert deliver(left, **PIPES).returncode == 0
 
 
-def test_a_terminal_is_shown_the_progress(left):
+def test_the_progress_is_shown_on_a_terminal(left):
     """A long delivery should not look like one that hangs."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
@@ -79,7 +79,7 @@ def test_a_terminal_is_shown_the_progress(left):
     done = deliver(left, stdout=subprocess.DEVNULL, stderr=theirs)
 
     assert done.returncode == 0
-    # Read before the other side is closed, which would take what is not read with it.
+    # Read before the other side is closed, which would discard the rest.
     os.set_blocking(ours, False)
     shown = os.read(ours, 100_000).decode()
     os.close(theirs)
@@ -88,18 +88,18 @@ def test_a_terminal_is_shown_the_progress(left):
     assert "/100 [" in shown
 
 
-def test_thousands_of_files_are_all_delivered(there, left, tmp_path):
-    """Not only as many as are remembered at once."""
+def test_thousands_of_files_are_all_delivered(server, left, tmp_path):
+    """More than one scan of the folder returns."""
     for number in range(100, 1300):
         payload = b'{"data":{"number":%d}}' % number
         line = line_of(Record(f"left-{number}", time.time(), "line.written", payload))
-        journal, pen = segment_file.create(str(tmp_path / "out"), len(line))
-        os.write(pen.descriptor, line)
-        pen.give_up()
-        journal.release()
+        segment, appender = segment_file.create(str(tmp_path / "out"), len(line))
+        os.write(appender.descriptor, line)
+        appender.close()
+        segment.release()
 
     done = deliver(left, **PIPES)
 
     assert done.stdout == f"{tmp_path / 'out'}: 1300 sent, 0 lost, 0 left\n"
-    assert arrived(there) == each_once(0, 1300)
-    assert not [*segment_file.names(str(tmp_path / "out"))]
+    assert arrived(server) == each_once(0, 1300)
+    assert not [*segment_file.segment_names(str(tmp_path / "out"))]

@@ -1,7 +1,7 @@
-"""One folder a backend: what is found there is sent, so nobody else's events may be in it."""
+"""The folder of an outbox: each backend needs one of its own, since it sends all that is server."""
 
 import pytest
-from reception import HANG_SECONDS, event
+from fake_destination import HANG_SECONDS, event
 from sink_server import sink
 
 from eventtracking.backends.datadog import DatadogBackend, DatadogLogsBackend
@@ -11,35 +11,35 @@ from eventtracking.backends.segment import SegmentBackend
 from eventtracking.exceptions import ImproperlyConfigured
 
 KEYS = [each * 12 for each in ("ab", "cd")]
-HERE, THERE = "http://127.0.0.1:9", "http://127.0.0.1:10"
+HOST, OTHER_HOST = "http://127.0.0.1:9", "http://127.0.0.1:10"
 
-# How each is built, and ways to build one that sends other things or elsewhere.
+# The options of each backend, and other options with which it sends elsewhere or differently.
 BACKENDS = {
     "SegmentBackend": (
-        {"write_key": KEYS[0], "host": HERE},
-        [{"write_key": KEYS[1]}, {"host": THERE}],
+        {"write_key": KEYS[0], "host": HOST},
+        [{"write_key": KEYS[1]}, {"host": OTHER_HOST}],
     ),
     "HttpBackend": (
-        {"url": f"{HERE}/events", "headers": {"Authorization": KEYS[0]}},
+        {"url": f"{HOST}/events", "headers": {"Authorization": KEYS[0]}},
         [
-            {"url": f"{HERE}/others"},
-            {"url": f"{HERE}/events?key={KEYS[0]}"},
+            {"url": f"{HOST}/others"},
+            {"url": f"{HOST}/events?key={KEYS[0]}"},
             {"headers": {"Authorization": KEYS[1]}},
             {"body": "cloudevents-batch", "source": "/shop"},
             {"idempotent": False},
         ],
     ),
     "GoogleAnalyticsBackend": (
-        {"measurement_id": "G-ONE", "api_secret": KEYS[0], "endpoint": HERE},
+        {"measurement_id": "G-ONE", "api_secret": KEYS[0], "endpoint": HOST},
         [{"measurement_id": "G-TWO"}, {"api_secret": KEYS[1]}, {"validate": True}],
     ),
     "DatadogBackend": (
-        {"api_key": KEYS[0], "endpoint": HERE},
-        [{"api_key": KEYS[1]}, {"endpoint": THERE}, {"api_key": None}],
+        {"api_key": KEYS[0], "endpoint": HOST},
+        [{"api_key": KEYS[1]}, {"endpoint": OTHER_HOST}, {"api_key": None}],
     ),
     "DatadogLogsBackend": (
-        {"api_key": KEYS[0], "endpoint": HERE},
-        [{"api_key": KEYS[1]}, {"endpoint": THERE}],
+        {"api_key": KEYS[0], "endpoint": HOST},
+        [{"api_key": KEYS[1]}, {"endpoint": OTHER_HOST}],
     ),
 }
 CLASSES = {
@@ -56,7 +56,7 @@ CLASSES = {
 
 @pytest.fixture
 def built(tmp_path):
-    """Return a function that builds a backend with the outbox of the test; it is closed later."""
+    """Return a function that builds a backend with the outbox of the test. It is closed later."""
     backends = []
 
     def build(name, **options):
@@ -70,8 +70,8 @@ def built(tmp_path):
 
 
 @pytest.mark.parametrize("name", BACKENDS)
-def test_a_folder_that_cannot_be_used_is_told_by_the_backend_that_users_know(built, tmp_path, name):
-    """By the name that is in their settings."""
+def test_the_error_of_an_unusable_folder_names_the_backend(built, tmp_path, name):
+    """By its class, as in the settings."""
     (tmp_path / "outbox").touch()
 
     with pytest.raises(ImproperlyConfigured, match=f"^{name}: outbox must be a folder that can"):
@@ -81,32 +81,32 @@ def test_a_folder_that_cannot_be_used_is_told_by_the_backend_that_users_know(bui
 @pytest.mark.parametrize(
     ("name", "other"), [(name, other) for name, (_, others) in BACKENDS.items() for other in others]
 )
-def test_a_folder_is_refused_to_a_backend_that_sends_elsewhere(built, name, other):
-    """It would send the events of the first to where they do not belong. No key is shown."""
+def test_a_backend_that_sends_elsewhere_cannot_use_the_folder(built, name, other):
+    """It would send events of the first backend server. The error shows no key."""
     built(name)
 
     with pytest.raises(ImproperlyConfigured, match=f"^{name}: outbox must be a folder") as raised:
         built(name, **other)
 
-    assert f"which another {name} has, with another key, address" in str(raised.value)
+    assert f"another {name} uses it, with another key, address" in str(raised.value)
     assert not [key for key in KEYS if key in str(raised.value)]
 
 
 @pytest.mark.parametrize("name", BACKENDS)
-def test_the_same_backend_may_be_built_again_beside_the_first(built, name):
-    """As when settings are read once more: both send the same events to the same place."""
+def test_the_same_backend_may_be_built_twice(built, name):
+    """As when settings are loaded again."""
     built(name)
 
     assert built(name)
 
 
-def test_a_folder_is_free_once_its_backend_is_closed(built):
-    """Another key may follow, as after a rotation."""
-    with sink() as there:
-        first = built("HttpBackend", url=there.url)
+def test_another_backend_may_use_the_folder_after_the_first_is_closed(built):
+    """As when a key is replaced."""
+    with sink() as server:
+        first = built("HttpBackend", url=server.url)
         first.close(HANG_SECONDS)
-        second = built("HttpBackend", url=there.url, headers={"Authorization": KEYS[1]})
+        second = built("HttpBackend", url=server.url, headers={"Authorization": KEYS[1]})
         second.send(event())
 
         assert second.flush(HANG_SECONDS)
-        assert there.requests[0].headers["authorization"] == KEYS[1]
+        assert server.requests[0].headers["authorization"] == KEYS[1]

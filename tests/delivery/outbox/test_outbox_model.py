@@ -1,10 +1,9 @@
-"""Any order of writing, delivering, dying, tearing and starting again keeps the promises."""
+"""Any order of writing, delivering, dying and starting again, tried by a state machine."""
 
 import resource
 import shutil
 import tempfile
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -17,21 +16,25 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from outbox_programs import ANY, Kept, files, number_of, record
+from outbox_programs import UNLIMITED, CountedOutbox, files, number_of, record
 
+from eventtracking.delivery.outbox import segment_file
 from eventtracking.delivery.outbox.record_lines import line_of
 
-ONE = st.integers(0, 2)
-MOST_ALIVE = 3
+ONE_PROCESS = st.integers(0, 2)
+MAX_ALIVE = 3
+
+# An outbox scans its folder for orphans every 30 seconds.
+SCAN_SECONDS = 31.0
 
 
 class Outboxes(RuleBasedStateMachine):
     """
-    Up to three processes on one folder, and what a user may expect of them.
+    Up to three processes with one folder, and their promises to a user.
 
-    Every event that was kept arrives, but for those that an outbox said it gave up, and
-    those that only the memory of a killed process held. None comes that nobody emitted, a
-    process delivers its own in the order it emitted them, and every book is even.
+    Every accepted event arrives, except for those that an outbox has reported as lost, and
+    those that were only in the memory of a killed process. No event arrives that was not
+    emitted. A process delivers its own events in order, and all statistics are exact.
     """
 
     idempotent = True
@@ -39,10 +42,11 @@ class Outboxes(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.folder = tempfile.mkdtemp()
+        self.now = 0.0
         self.alive = []
         self.numbers = Counter()
         self.names = 0
-        self.kept = {}
+        self.accepted = {}
         self.given_up = set()
         self.delivered = []
         self.own_delivered = {}
@@ -52,18 +56,23 @@ class Outboxes(RuleBasedStateMachine):
     def first(self):
         self.begin()
 
-    @precondition(lambda self: len(self.alive) < MOST_ALIVE)
+    @precondition(lambda self: len(self.alive) < MAX_ALIVE)
     @rule()
     def begin(self):
         """A process starts."""
-        process = Kept(self.folder, max_bytes=700_000, idempotent=self.idempotent)
-        process.outbox._writer._journal_bytes = 2_000
+        process = CountedOutbox(
+            self.folder,
+            max_bytes=700_000,
+            segment_bytes=2_000,
+            idempotent=self.idempotent,
+            clock=lambda: self.now,
+        )
         process.name = f"p{self.names}"
         self.names += 1
         self.alive.append(process)
 
     @precondition(lambda self: self.alive)
-    @rule(which=ONE, number=st.integers(1, 30), size=st.sampled_from([0, 50, 900]))
+    @rule(which=ONE_PROCESS, number=st.integers(1, 30), size=st.sampled_from([0, 50, 900]))
     def put(self, which, number, size):
         """A process emits."""
         process = self.process(which)
@@ -71,28 +80,33 @@ class Outboxes(RuleBasedStateMachine):
             each = record(self.numbers[process.name], process.name, size)
             self.numbers[process.name] += 1
             if process.put(each):
-                self.kept[each.id] = each
+                self.accepted[each.id] = each
 
     @precondition(lambda self: self.alive)
-    @rule(which=ONE, number=st.integers(1, 10), limit=st.sampled_from([10, 700, 1500]))
+    @rule(which=ONE_PROCESS, number=st.integers(1, 10), limit=st.sampled_from([10, 700, 1500]))
     def put_with_little_room(self, which, number, limit):
-        """A process emits while no file may be longer than a few bytes: writing fails half way."""
-        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
+        """A process emits while the size of a file is limited, so that writes are incomplete."""
+        _, hard_limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard_limit))
         try:
             self.put(which, number, 100)
         finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-        # Each may have left half a line at the end of a file; it is written again elsewhere.
+            resource.setrlimit(resource.RLIMIT_FSIZE, (hard_limit, hard_limit))
+        # Each write may have left part of a line. The event is written again elsewhere.
         self.torn += number
 
     @precondition(lambda self: self.alive)
-    @rule(which=ONE, window=st.integers(1, 40), arrive=st.integers(0, 40), dies=st.booleans())
+    @rule(
+        which=ONE_PROCESS,
+        window=st.integers(1, 40),
+        arrive=st.integers(0, 40),
+        dies=st.booleans(),
+    )
     def deliver(self, which, window, arrive, dies):
-        """A process sends the head of what waits; it may die before it can note the answer."""
+        """A process sends the oldest events. It may be killed before it can settle them."""
         process = self.process(which)
-        batch = process.outbox.peek(window, ANY)[:arrive]
-        process.outbox.begin(batch)
+        batch = process.outbox.peek(window, UNLIMITED)[:arrive]
+        process.outbox.mark_sending(batch)
         self.delivered += batch
         own = self.own_delivered.setdefault(process.name, [])
         own += [each for each in batch if each.id.startswith(f"{process.name}-")]
@@ -102,40 +116,40 @@ class Outboxes(RuleBasedStateMachine):
             process.settle(batch)
 
     @precondition(lambda self: self.alive)
-    @rule(which=ONE)
+    @rule(which=ONE_PROCESS)
     def send_nothing(self, which):
-        """A process begins to send and learns that nothing went out."""
+        """A process begins to send, and nothing goes out."""
         process = self.process(which)
-        batch = process.outbox.peek(10, ANY)
-        process.outbox.begin(batch)
-        process.outbox.release(batch)
+        batch = process.outbox.peek(10, UNLIMITED)
+        process.outbox.mark_sending(batch)
+        process.outbox.mark_waiting(batch)
 
     @precondition(lambda self: self.alive)
-    @rule(which=ONE, part=st.integers(1, 200))
-    def die_while_writing(self, which, part):
-        """A process is killed within a write: the event was never kept."""
+    @rule(which=ONE_PROCESS, length=st.integers(1, 200))
+    def die_while_writing(self, which, length):
+        """A process is killed while it writes: the event was not accepted."""
         process = self.process(which)
-        active = [
-            journal.path for journal in process.outbox._writer.journals if not journal.is_sealed
-        ]
+        own = [path for path in files(self.folder) if segment_file.is_locked(str(path))]
         self.kill(process)
+        # The newest of the files that were released is the one that it was writing.
+        active = [path for path in own if not segment_file.is_locked(str(path))][-1:]
         line = line_of(record(0, "torn", 150))
         for path in active:
-            if Path(path).exists() and Path(path).read_bytes().endswith(b"\n"):
-                with open(path, "ab") as file:
-                    file.write(line[:part])
+            if path.read_bytes().endswith(b"\n"):
+                with path.open("ab") as file:
+                    file.write(line[:length])
                 self.torn += 1
 
     @precondition(lambda self: self.alive)
-    @rule(which=ONE)
+    @rule(which=ONE_PROCESS)
     def die(self, which):
         """A process is killed."""
         self.kill(self.process(which))
 
     @precondition(lambda self: self.alive)
-    @rule(which=ONE)
+    @rule(which=ONE_PROCESS)
     def close(self, which):
-        """A process ends as it should, and says what it could not keep."""
+        """A process closes its outbox, and reports the events that are lost."""
         process = self.process(which)
         lost = process.outbox.close()
         process.counters.lose("closed", len(lost))
@@ -143,7 +157,7 @@ class Outboxes(RuleBasedStateMachine):
         self.end(process)
 
     @precondition(lambda self: self.alive)
-    @rule(which=ONE)
+    @rule(which=ONE_PROCESS)
     def drop(self, which):
         """A process needs room."""
         process = self.process(which)
@@ -151,32 +165,31 @@ class Outboxes(RuleBasedStateMachine):
         process.counters.lose("queue_full", len(dropped))
         self.given_up.update(each.id for each in dropped)
 
-    @precondition(lambda self: self.alive)
-    @rule(which=ONE)
-    def look(self, which):
-        """Half a minute goes by: a process looks for what others left."""
-        self.process(which).outbox._orphans._look_at = 0.0
+    @rule()
+    def wait(self):
+        """Half a minute passes: a scan for orphans is due."""
+        self.now += SCAN_SECONDS
 
     @precondition(lambda self: self.alive)
-    @rule(which=ONE)
-    def look_at_once(self, which):
-        """A process flushes: it looks for what others left."""
-        self.process(which).outbox.look()
+    @rule(which=ONE_PROCESS)
+    def scan(self, which):
+        """A process flushes, which begins with a scan."""
+        self.process(which).outbox.scan()
 
     @invariant()
-    def books_are_even(self):
+    def statistics_are_exact(self):
         """At any moment, in each process."""
         for process in self.alive:
-            process.books()
+            process.stats()
 
     def process(self, which):
         return self.alive[which % len(self.alive)]
 
     def kill(self, process):
-        in_window = [each.record for each in process.outbox._window.values() if not each.journal]
+        in_window = process.outbox._window.records_in_memory()
         in_memory = [*process.outbox._writer.backlog, *in_window]
         self.given_up.update(each.id for each in in_memory)
-        process.die()
+        process.kill()
         self.end(process)
 
     def end(self, process):
@@ -184,36 +197,37 @@ class Outboxes(RuleBasedStateMachine):
         self.alive.remove(process)
 
     def teardown(self):
-        """Everything ends, and one last process delivers what is left."""
+        """All processes are killed, and another one delivers the rest."""
         try:
             while self.alive:
                 self.kill(self.alive[0])
             self.begin()
             (last,) = self.alive
             self.delivered += last.deliver(window=17)
-            books = last.books()
+            stats = last.stats()
             self.end(last)
-            assert files(self.folder) == [Path(each.path) for each in last.outbox._writer.journals]
-            self.check(books)
+            # It has written nothing, and all files of the others are delivered.
+            assert files(self.folder) == []
+            self.check(stats)
         finally:
             shutil.rmtree(self.folder)
 
-    def check(self, books):
-        seen = [each.id for each in self.delivered]
-        assert books["pending"] == 0
-        assert books["lost"].get("corrupt", 0) <= self.torn
-        assert set(self.kept) - self.given_up - set(seen) == set()
-        assert set(seen) - set(self.kept) == set()
-        assert all(each == self.kept[each.id] for each in self.delivered)
+    def check(self, stats):
+        ids = [each.id for each in self.delivered]
+        assert stats["pending"] == 0
+        assert stats["lost"].get("corrupt", 0) <= self.torn
+        assert set(self.accepted) - self.given_up - set(ids) == set()
+        assert set(ids) - set(self.accepted) == set()
+        assert all(each == self.accepted[each.id] for each in self.delivered)
         if not self.idempotent:
-            assert len(seen) == len(set(seen))
+            assert len(ids) == len(set(ids))
         for name, own in self.own_delivered.items():
             numbers = [number_of(each.payload)[1] for each in own]
             assert numbers == sorted(numbers), name
 
 
 class AtMostOnce(Outboxes):
-    """The same for a destination that would count twice."""
+    """The same for a destination that keeps repeats."""
 
     idempotent = False
 
@@ -223,8 +237,8 @@ class AtMostOnce(Outboxes):
     ("examples", "steps"),
     [(200, 30), pytest.param(2000, 50, marks=pytest.mark.soak)],
 )
-def test_whatever_happens_in_whatever_order_the_promises_hold(machine, examples, steps):
-    """A machine tries sequences of events, and shortens one that breaks a promise."""
+def test_the_promises_hold_in_any_order_of_events(machine, examples, steps):
+    """The machine tries sequences of steps, and shortens one that breaks a promise."""
     run_state_machine_as_test(
         machine,
         settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None),

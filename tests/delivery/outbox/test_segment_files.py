@@ -1,4 +1,4 @@
-"""One file of an outbox: what was written whole comes back, whatever became of the rest."""
+"""One segment file: its records after cuts and damage, its header, its lock and its name."""
 
 import os
 import tempfile
@@ -28,27 +28,27 @@ RECORDS = st.lists(
 
 
 def read(path):
-    """Return what waits in the journal at *path*; `None` for each damaged line."""
-    return [*segment_file.waiting(str(path))]
+    """Return the waiting records in the segment at *path*, and `None` for each damaged line."""
+    return [*segment_file.read_waiting(str(path))]
 
 
-def as_kept(each):
-    """Return a record as a journal keeps it: lone surrogates are no UTF-8."""
+def as_stored(each):
+    """Return a record as a segment stores it: UTF-8 cannot represent lone surrogates."""
     return each._replace(name=each.name.encode("utf-8", "replace").decode())
 
 
 @given(RECORDS)
-def test_every_record_comes_back_as_it_was(records):
-    """Any name, any payload, any time."""
+def test_every_record_is_read_as_it_was_written(records):
+    """With any name, any payload and any time."""
     with tempfile.TemporaryDirectory() as folder:
         path = left_behind(folder, record(0), *records)
 
-        assert read(path)[1:] == [as_kept(each) for each in records]
+        assert read(path)[1:] == [as_stored(each) for each in records]
 
 
 @given(RECORDS, st.data())
-def test_a_file_cut_at_any_byte_keeps_the_whole_records_before_it(records, data):
-    """A kill or a lost end costs the record in which it struck, and no other."""
+def test_a_file_that_is_cut_off_keeps_the_records_before_the_cut(records, data):
+    """Only the record at the cut is lost."""
     with tempfile.TemporaryDirectory() as folder:
         path = left_behind(folder, record(0), *records)
         lines = path.read_bytes()[segment_header.HEADER_BYTES :].splitlines(keepends=True)
@@ -56,16 +56,17 @@ def test_a_file_cut_at_any_byte_keeps_the_whole_records_before_it(records, data)
         os.truncate(path, size)
         left = size - segment_header.HEADER_BYTES
         ends = [sum(map(len, lines[: number + 1])) for number in range(len(lines))]
-        # One that misses nothing but its newline is whole.
-        whole = sum(end - 1 <= left for end in ends)
+        # A line without its newline is complete.
+        complete = sum(end - 1 <= left for end in ends)
         is_torn = left not in (0, *ends, *(end - 1 for end in ends))
 
-        assert read(path) == [record(0), *map(as_kept, records)][:whole] + [None] * is_torn
+        expected = [record(0), *map(as_stored, records)][:complete] + [None] * is_torn
+        assert read(path) == expected
 
 
 @given(st.integers(0, 10), st.data())
-def test_a_flipped_bit_costs_one_record_at_most(number, data):
-    """Wherever it is, in the header too; and if it is in a newline, it costs none."""
+def test_a_flipped_bit_destroys_at_most_one_record(number, data):
+    """At any place. In the header or in a newline it destroys none."""
     with tempfile.TemporaryDirectory() as folder:
         records = [record(each) for each in range(number + 1)]
         path = left_behind(folder, *records)
@@ -77,37 +78,37 @@ def test_a_flipped_bit_costs_one_record_at_most(number, data):
 
         found = [each for each in read(path) if each]
 
-        damaged = place >= segment_header.HEADER_BYTES and not was_newline
-        assert len(found) >= len(records) - damaged
+        is_in_a_record = place >= segment_header.HEADER_BYTES and not was_newline
+        assert len(found) >= len(records) - is_in_a_record
         assert set(found) <= set(records)
 
 
-def test_a_header_that_names_another_version_is_left_alone(tmp_path):
-    """What a newer version of the library wrote is for that version to read."""
+def test_a_file_of_another_version_is_left_alone(tmp_path):
+    """Only that version can read it."""
     path = left_behind(tmp_path, record(0))
     title = b"eventtracking-outbox\t2"
-    path.write_bytes(b"%b\t%08x\twhatever it is then\n" % (title, segment_header.crc32(title)))
+    path.write_bytes(b"%b\t%08x\tanything\n" % (title, segment_header.crc32(title)))
 
-    with pytest.raises(segment_header.Foreign, match="another version"):
+    with pytest.raises(segment_header.UnknownFileError, match="another version"):
         read(path)
-    with pytest.raises(segment_header.Foreign):
+    with pytest.raises(segment_header.UnknownFileError):
         segment_file.adopt(str(path))
 
 
-def test_a_file_of_somebody_else_is_left_alone(tmp_path):
-    """A name like ours is not enough."""
+def test_a_file_of_another_program_is_left_alone(tmp_path):
+    """Even with the name of a segment."""
     path = left_behind(tmp_path, record(0))
-    path.write_text("a diary\n" * 100)
+    path.write_text("a text\n" * 100)
 
-    with pytest.raises(segment_header.Foreign, match="no event of ours"):
+    with pytest.raises(segment_header.UnknownFileError, match="contains no event of eventtracking"):
         read(path)
 
 
 @pytest.mark.parametrize("cursor", [b"99999999999999999999", b"00000000000000000000"])
-def test_a_cursor_that_points_nowhere_counts_for_nothing(tmp_path, cursor):
-    """Beyond the end, or into the header: everything is read again."""
+def test_an_invalid_cursor_is_ignored(tmp_path, cursor):
+    """All records are read again."""
     path = left_behind(tmp_path, record(0), record(1))
-    state = b"%b\t%b" % (cursor, b"." * segment_header.MOST_MARKS)
+    state = b"%b\t%b" % (cursor, b"." * segment_header.MAX_MARKS)
     content = path.read_bytes()
     start = len(segment_header._TITLE)
     state = b"%08x\t%b" % (segment_header.crc32(state), state)
@@ -116,8 +117,8 @@ def test_a_cursor_that_points_nowhere_counts_for_nothing(tmp_path, cursor):
     assert ids(read(path)) == ["w-0", "w-1"]
 
 
-def test_a_whole_line_behind_a_torn_one_is_found(tmp_path):
-    """A full disk tore a line, wherever, and its event was written again behind it."""
+def test_a_whole_line_after_an_incomplete_one_is_found(tmp_path):
+    """A full disk cut off a line at any place, and its event was written again after it."""
     line = line_of(record(1))
     for length in range(1, len(line)):
         path = left_behind(tmp_path, record(0))
@@ -127,32 +128,32 @@ def test_a_whole_line_behind_a_torn_one_is_found(tmp_path):
         assert ids(read(path)) == ["w-0", "w-1", "w-1"]
 
 
-def test_a_journal_is_locked_until_it_is_given_up(tmp_path):
-    """So nobody else delivers from it; and afterwards anybody may."""
-    journal, pen = segment_file.create(str(tmp_path), 1000)
+def test_a_file_is_locked_until_it_is_released(tmp_path):
+    """No other process delivers from it before, and any may afterwards."""
+    segment, appender = segment_file.create(str(tmp_path), 1000)
     (path,) = map(str, files(tmp_path))
 
     assert segment_file.is_locked(path)
     assert segment_file.adopt(path) is None
-    journal.release()
+    segment.release()
     assert not segment_file.is_locked(path)
     adopted = segment_file.adopt(path)
     assert adopted is not None
     assert segment_file.adopt(path) is None
-    adopted.remove()
+    adopted.delete()
     assert segment_file.adopt(path) is None
-    assert pen.is_open()
+    assert appender.is_open()
 
 
-def test_a_journal_is_for_its_owner_only(tmp_path):
-    """Events may hold what not everybody on the machine is to read."""
+def test_a_file_can_be_read_only_by_its_owner(tmp_path):
+    """Events may contain private data."""
     path = left_behind(tmp_path, record(0))
 
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_no_link_is_followed(tmp_path):
-    """Whoever could plant one would choose the file that is written to."""
+def test_a_link_is_not_followed(tmp_path):
+    """A user who could create one would choose the file that is written."""
     elsewhere = left_behind(tmp_path / "elsewhere", record(0))
     link = tmp_path / elsewhere.name
     link.symlink_to(elsewhere)
@@ -161,13 +162,13 @@ def test_no_link_is_followed(tmp_path):
         segment_file.adopt(str(link))
 
 
-def test_what_a_kill_left_half_made_is_removed_later(tmp_path):
-    """A file that never got its name holds no event; a fresh one may still get it."""
-    old = tmp_path / f"{1:020d}-ab.journal.tmp"
-    fresh = Path(f"{left_behind(tmp_path, record(0))}.tmp")
+def test_a_stale_temporary_file_is_deleted(tmp_path):
+    """Its process was killed before the file got its name. A new one is left alone."""
+    old = tmp_path / f"{1:020d}-ab.segment.tmp"
+    new = Path(f"{left_behind(tmp_path, record(0))}.tmp")
     old.touch()
-    fresh.touch()
+    new.touch()
 
-    assert [*segment_file.names(str(tmp_path))] == [fresh.stem]
+    assert [*segment_file.segment_names(str(tmp_path))] == [new.stem]
     assert not old.exists()
-    assert fresh.exists()
+    assert new.exists()

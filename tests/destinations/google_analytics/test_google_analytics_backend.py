@@ -235,7 +235,7 @@ def test_a_refused_connection_is_tried_again(sending):
         # Bound, and not listening: nobody else gets the port, and who connects is refused.
         backend = sending(f"http://127.0.0.1:{taken.getsockname()[1]}")
         backend.send(event())
-        until(lambda: backend._worker._backoff._failures)
+        until(lambda: backend._worker._sender._backoff._failures)
 
         assert books(backend)["pending"] == 1
         assert books(backend)["lost"] == {}
@@ -276,9 +276,9 @@ def test_an_event_about_nobody_is_counted_and_said_once(sending, caplog):
 
 def test_an_event_that_waited_for_72_hours_is_given_up(sending):
     """By default, and not if another age was asked for."""
-    assert sending("http://127.0.0.1:9")._options.max_age == 72 * 3600
-    assert sending("http://127.0.0.1:9", max_age=None)._options.max_age is None
-    assert sending("http://127.0.0.1:9", max_age=60)._options.max_age == 60
+    assert sending("http://127.0.0.1:9")._options["max_age"] == 72 * 3600
+    assert sending("http://127.0.0.1:9", max_age=None)._options["max_age"] is None
+    assert sending("http://127.0.0.1:9", max_age=60)._options["max_age"] == 60
 
 
 @pytest.mark.parametrize("validate", [False, True])
@@ -412,7 +412,7 @@ def test_the_secret_is_in_no_log_repr_or_exception(sending, caplog):
         until(lambda: "refuses events" in caplog.text)
     gone = sending(server.url)
     gone.send(event())
-    until(lambda: gone._worker._backoff._failures)
+    until(lambda: gone._worker._sender._backoff._failures)
     with pytest.raises(ImproperlyConfigured) as error:
         sending(server.url, names={"a": "b c"})
 

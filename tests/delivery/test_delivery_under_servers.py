@@ -1,4 +1,4 @@
-"""Events of applications under real servers, that fork before and after import, all arrive."""
+"""Applications under real servers, which fork before or after they import the application."""
 
 import http.client
 import os
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from reception import HANG_SECONDS, until
+from fake_destination import HANG_SECONDS, wait_until
 from sending_programs import COLLECT, arrived, run
 from sink_server import sink
 
@@ -25,7 +25,7 @@ UWSGI = "uwsgi --http-socket 127.0.0.1:{port} --module sending_site --master --p
 SERVERS = {
     "gunicorn sync": f"{GUNICORN} sending_site",
     "gunicorn sync, preload": f"{GUNICORN} --preload sending_site",
-    "gunicorn sync, a worker ends after 50": f"{GUNICORN} --max-requests 50 sending_site",
+    "gunicorn sync, workers replaced": f"{GUNICORN} --max-requests 50 sending_site",
     "gunicorn gthread": f"{GTHREAD} sending_site",
     "gunicorn gthread, preload": f"{GTHREAD} --preload sending_site",
     "gunicorn gevent": f"{GUNICORN} --worker-class gevent sending_site",
@@ -40,23 +40,23 @@ pytestmark = pytest.mark.servers
 
 
 @pytest.fixture
-def there():
-    with sink() as there:
-        yield there
+def receiver():
+    with sink() as receiver:
+        yield receiver
 
 
 @pytest.mark.parametrize("server", SERVERS)
-def test_every_event_of_a_server_arrives_and_it_ends_in_time(there, tmp_path, server):
-    """From memory: its workers end in an orderly way, and deliver before."""
-    with serving(SERVERS[server], there, "") as port:
-        ask(port, REQUESTS)
+def test_events_in_memory_arrive_when_a_server_is_stopped(receiver, tmp_path, server):
+    """Its workers run their exit hooks, which deliver."""
+    with serving(SERVERS[server], receiver, "") as port:
+        request_each(port, REQUESTS)
 
-    # The master of uWSGI runs no Python before its end, so what it emitted stays in it.
-    assert whole(there, first=1 if server == "uwsgi" else 0)
+    # The master process of uWSGI runs no Python at its exit, so its own event is lost.
+    assert all_arrived(receiver, first=1 if server == "uwsgi" else 0)
 
 
-# For uWSGI with --die-on-term, SIGQUIT is no end but a reload.
-ENDS = [
+# SIGQUIT makes uWSGI with --die-on-term reload.
+EXITS = [
     (server, end)
     for server in SERVERS
     for end in (signal.SIGTERM, signal.SIGQUIT, signal.SIGKILL)
@@ -64,31 +64,31 @@ ENDS = [
 ]
 
 
-@pytest.mark.parametrize(("server", "end"), ENDS)
-def test_with_an_outbox_no_event_of_a_server_is_lost(there, tmp_path, server, end):
-    """However it ends: those that did not arrive are delivered by the next process."""
-    with serving(SERVERS[server], there, tmp_path / "outbox", end=end) as port:
-        ask(port, REQUESTS)
-    run(COLLECT, there, tmp_path / "outbox")
+@pytest.mark.parametrize(("server", "end"), EXITS)
+def test_events_on_disk_are_not_lost_however_a_server_ends(receiver, tmp_path, server, end):
+    """The next process delivers the events that had not arrived."""
+    with serving(SERVERS[server], receiver, tmp_path / "outbox", end=end) as port:
+        request_each(port, REQUESTS)
+    run(COLLECT, receiver, tmp_path / "outbox")
 
-    assert whole(there)
+    assert all_arrived(receiver)
 
 
-def test_without_threads_an_outbox_keeps_what_another_process_delivers(there, tmp_path):
-    """uWSGI runs no Python thread unless it is told to."""
-    with serving(WITHOUT_THREADS, there, tmp_path / "outbox") as port:
-        ask(port, REQUESTS)
-    run(COLLECT, there, tmp_path / "outbox")
+def test_events_of_a_server_without_threads_are_delivered_by_another_process(receiver, tmp_path):
+    """uWSGI runs Python threads only with --enable-threads."""
+    with serving(WITHOUT_THREADS, receiver, tmp_path / "outbox") as port:
+        request_each(port, REQUESTS)
+    run(COLLECT, receiver, tmp_path / "outbox")
 
-    assert whole(there)
+    assert all_arrived(receiver)
 
 
 @pytest.mark.parametrize("outbox", ["", "outbox"])
-def test_every_event_of_celerys_processes_arrives(there, tmp_path, outbox):
-    """Prefork, with the handler from the documentation."""
+def test_events_of_celery_tasks_arrive(receiver, tmp_path, outbox):
+    """In a prefork pool, with the signal handler from the documentation."""
     folder = tmp_path / "broker"
     folder.mkdir()
-    environ = environment(there, outbox and tmp_path / outbox, BROKER_FOLDER=str(folder))
+    environ = environment(receiver, outbox and tmp_path / outbox, BROKER_FOLDER=str(folder))
     send = "import sending_tasks as s\nfor n in range(1, 401): s.write.delay(n)"
     subprocess.run(
         [sys.executable, "-c", send], env={**environ, "OUTBOX": ""}, check=True, cwd=HERE
@@ -96,38 +96,38 @@ def test_every_event_of_celerys_processes_arrives(there, tmp_path, outbox):
     command = "-m celery -A sending_tasks worker --pool prefork --concurrency 2 --loglevel ERROR"
     worker = subprocess.Popen([sys.executable, *command.split()], env=environ, cwd=tmp_path)
     try:
-        until(lambda: not [*folder.iterdir()])
+        wait_until(lambda: not [*folder.iterdir()])
         worker.send_signal(signal.SIGTERM)
         worker.wait(HANG_SECONDS)
     finally:
         worker.kill()
         worker.wait(HANG_SECONDS)
     if outbox:
-        run(COLLECT, there, tmp_path / outbox)
+        run(COLLECT, receiver, tmp_path / outbox)
 
-    assert whole(there)
+    assert all_arrived(receiver)
 
 
 @contextmanager
-def serving(command, there, outbox, *, end=signal.SIGTERM):
-    """Run the server of *command*, and yield its port; *end* it afterwards, and wait for that."""
+def serving(command, receiver, outbox, *, end=signal.SIGTERM):
+    """Run the server *command*, and yield its port. Stop it afterwards by the signal *end*."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     words = command.format(python=sys.executable, port=port).split()
     words[0] = str(Path(sys.executable).parent / words[0]) if words[0] == "uwsgi" else words[0]
     server = subprocess.Popen(
         words,
-        env=environment(there, outbox),
+        env=environment(receiver, outbox),
         cwd=HERE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
-        until(lambda: server.poll() is not None or is_listening(port))
+        wait_until(lambda: server.poll() is not None or is_listening(port))
         yield port
         if end == signal.SIGKILL:
-            # The workers as well: they would notice, and end in an orderly way.
+            # The workers as well: they would notice the end of the master and run exit hooks.
             os.killpg(server.pid, end)
         else:
             server.send_signal(end)
@@ -138,9 +138,15 @@ def serving(command, there, outbox, *, end=signal.SIGTERM):
             server.wait(HANG_SECONDS)
 
 
-def environment(there, outbox, **more):
+def environment(receiver, outbox, **more):
     path = os.pathsep.join([str(HERE)])
-    return {**os.environ, "PYTHONPATH": path, "SINK_URL": there.url, "OUTBOX": str(outbox), **more}
+    return {
+        **os.environ,
+        "PYTHONPATH": path,
+        "SINK_URL": receiver.url,
+        "OUTBOX": str(outbox),
+        **more,
+    }
 
 
 def is_listening(port):
@@ -151,7 +157,7 @@ def is_listening(port):
     return True
 
 
-def ask(port, requests):
+def request_each(port, requests):
     """Send a request for each number from 1 on, eight at a time."""
 
     def get(number):
@@ -164,9 +170,9 @@ def ask(port, requests):
         list(pool.map(get, range(1, requests + 1)))
 
 
-def whole(there, first=0):
-    """Tell whether each event is there, from that with the number *first* on, and none twice."""
-    found = arrived(there)
+def all_arrived(receiver, first=0):
+    """Tell whether each event from number *first* on has arrived, and none twice."""
+    found = arrived(receiver)
     missing = [number for number in range(first, REQUESTS + 1) if number not in found]
     twice = [number for number, times in found.items() if times > 1 and number]
     assert (missing, twice) == ([], [])

@@ -1,4 +1,4 @@
-"""A destination in the same process: it keeps what arrives, and answers what it is told to."""
+"""A destination in the same process that keeps what arrives and returns scripted outcomes."""
 
 import threading
 import time
@@ -13,14 +13,16 @@ HANG_SECONDS = 300
 LIMITS = Limits(1000, 500_000, 32_000)
 
 
-class Reception(Destination):
+class FakeDestination(Destination):
     """
-    Answer each batch with the next of *script*, an outcome, an exception or a function.
+    A destination that accepts everything, unless it has a script.
 
-    Without one it takes everything.
+    Args:
+        script: For each batch an outcome, an exception to raise, or a function that returns
+            one of them.
     """
 
-    label = "Reception"
+    label = "Fake"
 
     def __init__(self, *script, limits=LIMITS, idempotent=True):
         self.script = list(script)
@@ -28,8 +30,9 @@ class Reception(Destination):
         self.idempotent = idempotent
         self.attempts = []
         self.arrived = []
-        self.gate = threading.Event()
-        self.gate.set()
+        # While it is not set, requests hang.
+        self.is_responding = threading.Event()
+        self.is_responding.set()
 
     def encode(self, event, /):
         if event["data"].get("refused"):
@@ -38,7 +41,7 @@ class Reception(Destination):
 
     def deliver(self, batch, timeout, /):
         self.attempts.append([record.name for record in batch])
-        self.gate.wait(timeout)
+        self.is_responding.wait(timeout)
         outcome = self.script.pop(0) if self.script else Ok()
         if callable(outcome):
             outcome = outcome(batch)
@@ -50,7 +53,7 @@ class Reception(Destination):
 
     @property
     def names(self):
-        """The names of what arrived, in order."""
+        """The names of the events that arrived, in order."""
         return [record.name for record in self.arrived]
 
 
@@ -65,8 +68,8 @@ def send(backend, *names):
         backend.send(event(name))
 
 
-def until(condition):
-    """Wait for *condition*, an outcome that is sure to come, and return it."""
+def wait_until(condition):
+    """Wait until *condition* returns something true, and return that."""
     deadline = time.monotonic() + HANG_SECONDS
     while not (outcome := condition()):
         assert time.monotonic() < deadline, "waited in vain"
@@ -74,8 +77,8 @@ def until(condition):
     return outcome
 
 
-def books(backend):
-    """Return the books of *backend*, once it is sure that nothing is missing in them."""
+def checked_stats(backend):
+    """Return the statistics of *backend*, in which every accepted event must be counted."""
     stats = backend.stats()
     settled = stats["sent"] + stats["pending"] + sum(stats["lost"].values())
     assert stats["accepted"] == settled, stats

@@ -1,4 +1,4 @@
-"""What an answer over HTTP means for a batch."""
+"""The outcomes that HTTP answers and exceptions mean for a batch."""
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -27,7 +27,7 @@ NOW = 1_800_000_000.0
 
 BATCH = [Record(f"id-{number}", NOW, "page.viewed", b"{}") for number in range(3)]
 
-KINDS = {
+OUTCOMES = {
     Ok: [200, 201, 202, 204, 206],
     Pause: [*range(300, 309), *range(401, 408), 410, 411, 415, 426, 431, 451, 511],
     Split: [400, 409, 412, 413, 414, 418, 422, 499],
@@ -40,17 +40,17 @@ def answer(status, body=b"", **headers):
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(status, kind) for kind, group in KINDS.items() for status in group]
+    ("status", "kind"), [(status, kind) for kind, group in OUTCOMES.items() for status in group]
 )
 def test_a_status_has_one_meaning(status, kind):
-    """The table that operators find in the documents."""
+    """As in the table of the documentation."""
     assert isinstance(meaning(answer(status)), kind)
 
 
 @given(st.integers(0, 10_000), st.binary(max_size=300), st.text(max_size=30))
-def test_any_answer_means_something_and_never_raises(status, body, asked):
-    """A server may say anything."""
-    outcome = meaning(answer(status, body, retry_after=asked), now=NOW)
+def test_every_answer_has_a_meaning(status, body, requested):
+    """Whatever a server sends, no exception is raised."""
+    outcome = meaning(answer(status, body, retry_after=requested), now=NOW)
 
     assert isinstance(outcome, Ok | Pause | Split | Retry)
     assert isinstance(outcome, Ok) == (200 <= status <= 299)
@@ -75,30 +75,30 @@ def test_any_answer_means_something_and_never_raises(status, body, asked):
         ("Fri, 99 Foo 2026 99:99:99 GMT", None),
     ],
 )
-def test_a_server_says_in_seconds_or_by_a_date_when_to_come_back(text, seconds):
-    """What is neither counts as not said."""
+def test_retry_after_is_read_in_seconds_or_as_a_date(text, seconds):
+    """Any other value is ignored."""
     outcome = meaning(answer(429, retry_after=text), now=NOW)
 
     assert outcome == Retry(seconds, "HTTP 429")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("30", 30.0), (str(int(NOW) + 40), 40.0)])
-def test_a_rate_limit_that_names_its_end_is_waited_for(text, seconds):
-    """As seconds, which Datadog means, or as a time since the epoch."""
+def test_the_end_of_a_rate_limit_is_read(text, seconds):
+    """In seconds, as Datadog sends it, or as a time since the epoch."""
     outcome = meaning(answer(429, x_ratelimit_reset=text), now=NOW)
 
     assert outcome == Retry(seconds, "HTTP 429")
 
 
-def test_retry_after_counts_for_more_than_the_rate_limit():
-    """It is the one that HTTP defines."""
+def test_retry_after_has_precedence_over_the_rate_limit():
+    """It is the header that HTTP defines."""
     outcome = meaning(answer(503, retry_after="3", x_ratelimit_reset="30"))
 
     assert outcome == Retry(3.0, "HTTP 503")
 
 
-def test_what_a_server_says_about_a_refusal_is_shown_as_one_short_harmless_line():
-    """Whoever reads the log reads why, and no terminal obeys it."""
+def test_the_explanation_of_a_refusal_is_shortened_to_one_harmless_line():
+    """It is shown in logs, and must not control a terminal."""
     body = b'{"message":\x1b[31m\r\n"not\x00valid \xc3\xa9\xff"}' + b"x" * 5000
     outcome = meaning(answer(400, body))
 
@@ -107,14 +107,14 @@ def test_what_a_server_says_about_a_refusal_is_shown_as_one_short_harmless_line(
     assert len(outcome.reason) <= len("HTTP 400: ") + 200
 
 
-def test_the_page_that_a_failing_server_shows_stays_out_of_the_log():
+def test_the_error_page_of_a_failing_server_is_not_shown():
     """A 5xx says nothing about the events."""
     assert meaning(answer(503, b"<html>")).reason == "HTTP 503"
 
 
 @given(st.text())
-def test_what_is_printable_is_one_line(text):
-    """Whatever it was before."""
+def test_printable_text_is_one_short_line(text):
+    """Made of any text."""
     shown = printable(text)
 
     assert shown.isprintable()
@@ -122,8 +122,8 @@ def test_what_is_printable_is_one_line(text):
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 599, 101])
-def test_without_repeats_what_a_failing_server_may_have_taken_is_not_sent_twice(status):
-    """It is a loss that is counted, and better than one that is counted twice elsewhere."""
+def test_at_most_once_events_that_may_have_been_accepted_are_not_sent_twice(status):
+    """A loss is counted here. A repeat would be counted twice at the destination."""
     outcome = at_most_once(answer(status), BATCH)
 
     assert isinstance(outcome, Reject)
@@ -133,24 +133,44 @@ def test_without_repeats_what_a_failing_server_may_have_taken_is_not_sent_twice(
 
 
 @pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 403, 408, 413, 425, 429])
-def test_without_repeats_a_clear_answer_means_what_it_always_means(status):
-    """Nothing was taken, or everything."""
+def test_at_most_once_a_clear_answer_has_its_usual_meaning(status):
+    """Either all events were accepted, or none."""
     assert at_most_once(answer(status), BATCH) == meaning(answer(status))
 
 
-def test_what_was_not_sent_is_sent_again_to_anyone():
-    """Not a byte went out."""
+def test_a_request_that_was_not_sent_is_repeated_for_every_destination():
+    """Not a byte of it went out."""
     for idempotent in (True, False):
         outcome = failure(NotSent("refused"), BATCH, idempotent=idempotent)
 
         assert outcome == Retry(reason="refused")
 
 
-def test_what_got_no_answer_is_sent_again_only_to_whoever_drops_repeats():
-    """Anyone else may have it already."""
+def test_a_request_without_an_answer_is_repeated_only_if_repeats_are_dropped():
+    """It may have arrived."""
     again = failure(NoAnswer("reset"), BATCH, idempotent=True)
     never = failure(NoAnswer("reset"), BATCH, idempotent=False)
 
     assert again == Retry(reason="reset")
     assert isinstance(never, Reject)
     assert {*never.ids} == {record.id for record in BATCH}
+
+
+@pytest.mark.parametrize(
+    ("error", "idempotent", "expected"),
+    [
+        (ConnectionResetError("reset"), True, Retry(reason="ConnectionResetError: reset")),
+        (ValueError("no id"), True, Split("ValueError: no id")),
+        (
+            ValueError("no id"),
+            False,
+            Reject(
+                ["id-0", "id-1", "id-2"],
+                "ValueError: no id; it may have arrived, and is not sent twice",
+            ),
+        ),
+    ],
+)
+def test_any_other_exception_has_an_outcome(error, idempotent, expected):
+    """A bad event is isolated by splits. At most once, the batch is given up."""
+    assert failure(error, BATCH, idempotent=idempotent) == expected
