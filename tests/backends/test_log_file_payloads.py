@@ -7,8 +7,8 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from core_fakes import in_threads, strictly
-from strange_data import STRANGE, strange_data
+from core_fakes import in_threads, parse_strictly
+from unusual_values import UNUSUAL, unusual_values
 
 from eventtracking.backends.log_file import LogFileBackend
 from eventtracking.journal import read
@@ -33,17 +33,17 @@ def sent(tracker):
     return tracker.stats()["backends"]["log"]["sent"]
 
 
-@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("name", UNUSUAL)
 def test_a_strange_payload_is_one_strict_line(tracker, log, name):
     """Locks, cycles, bytes, surrogates: what JSON cannot hold is marked, and the rest is whole."""
-    data = strange_data()[name]
+    data = unusual_values()[name]
     with tracker.context("strange", {"it": data}):
         tracker.emit(name, data)
     tracker.emit("after", {"rest": "whole"})
     first, second = log.read_bytes().splitlines(keepends=True)
 
-    assert strictly(first)["name"] == name
-    assert strictly(second)["data"] == {"rest": "whole"}
+    assert parse_strictly(first)["name"] == name
+    assert parse_strictly(second)["data"] == {"rest": "whole"}
     assert sent(tracker) == 2
 
 
@@ -93,5 +93,5 @@ def test_data_that_other_threads_change_meanwhile_is_whole_in_every_line(tracker
     in_threads([change, change, emit])
     lines = log.read_bytes().splitlines(keepends=True)
 
-    assert {strictly(line)["name"] for line in lines} == {"shared"}
+    assert {parse_strictly(line)["name"] for line in lines} == {"shared"}
     assert len(lines) == sent(tracker) > 0

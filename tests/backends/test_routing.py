@@ -7,16 +7,16 @@ from unittest import mock
 
 import pytest
 from core_fakes import (
+    CallbackBackend,
     Clock,
-    Doing,
-    Keeping,
-    Raising,
-    Reading,
+    FailingBackend,
+    ReadOnlyBackend,
+    RecordingBackend,
     balance,
     drop,
     in_threads,
+    keep,
     new_event,
-    nothing,
 )
 
 from eventtracking.backends.memory import MemoryBackend
@@ -73,7 +73,7 @@ class Booking:
         return self.books
 
 
-class Closing(Keeping):
+class Closing(RecordingBackend):
     """Notes what it is asked to finish, and answers."""
 
     def __init__(self, answer=True):
@@ -109,7 +109,7 @@ def branch(router, name):
 
 def test_no_backend_sees_what_another_did():
     """Each gets a copy of its own, at every depth."""
-    kept = Keeping()
+    kept = RecordingBackend()
     event = new_event(data={"list": [1]})
     RoutingBackend({"a": Spoiling(), "b": kept, "c": Spoiling()}).send(event)
 
@@ -117,10 +117,10 @@ def test_no_backend_sees_what_another_did():
     assert event == new_event(data={"list": [1]})
 
 
-@pytest.mark.parametrize("processors", [[], [nothing]])
+@pytest.mark.parametrize("processors", [[], [keep]])
 def test_no_branch_of_a_tree_sees_what_another_did(processors):
     """Nor do the branches above and below."""
-    kept = [Keeping() for _ in range(3)]
+    kept = [RecordingBackend() for _ in range(3)]
 
     def spoil(event):
         Spoiling().send(event)
@@ -140,7 +140,7 @@ def test_no_branch_of_a_tree_sees_what_another_did(processors):
 def test_a_processor_changes_a_copy():
     """The event of the caller stays what it was."""
     event = new_event(data={"list": [1]})
-    kept = Keeping()
+    kept = RecordingBackend()
     RoutingBackend({"kept": kept}, [lambda e: e["data"]["list"].append(2)]).send(event)
 
     assert event["data"] == {"list": [1]}
@@ -149,7 +149,7 @@ def test_a_processor_changes_a_copy():
 
 def test_a_backend_that_only_reads_is_spared_the_copy():
     """It is handed the event itself."""
-    event, reading = new_event(), Reading()
+    event, reading = new_event(), ReadOnlyBackend()
     RoutingBackend({"a": reading, "b": RoutingBackend({"c": reading})}).send(event)
 
     assert reading.seen == [id(event)] * 2
@@ -168,7 +168,7 @@ def test_only_true_itself_is_a_promise_to_read_only(claim):
 def test_what_a_processor_returned_instead_is_copied_for_each_backend():
     """It may keep it, or return the same one every time."""
     constant = new_event(data={"list": [1]})
-    kept = Keeping()
+    kept = RecordingBackend()
     router = RoutingBackend({"a": kept, "b": Spoiling()}, [lambda e: constant])
     router.send(new_event())
     router.send(new_event())
@@ -184,8 +184,8 @@ def test_a_list_that_cannot_be_iterated_spoils_no_event():
         def __iter__(self):
             raise RuntimeError
 
-    kept = Keeping()
-    router = RoutingBackend({"a": kept}, [nothing])
+    kept = RecordingBackend()
+    router = RoutingBackend({"a": kept}, [keep])
     router.send(new_event(data={"list": Hostile([1])}))
 
     assert kept.events[0]["data"] == {"list": [1]}
@@ -216,7 +216,7 @@ def test_a_mock_is_a_backend():
 def test_a_mock_is_a_processor():
     """What it returns is the event; it does not fail closed, though it has the attribute."""
     processor = mock.Mock(side_effect=RuntimeError)
-    kept = Keeping()
+    kept = RecordingBackend()
     RoutingBackend({"kept": kept}, [processor]).send(new_event())
 
     assert kept.events == [new_event()]
@@ -233,7 +233,7 @@ CHANGES = [
 @pytest.mark.parametrize(("change", "reached"), [each[1:] for each in CHANGES])
 def test_the_backends_can_be_changed_while_events_flow(change, reached):
     """The mapping is live, whichever way it is changed."""
-    old, new = Keeping(), Keeping()
+    old, new = RecordingBackend(), RecordingBackend()
     router = RoutingBackend({"old": old})
     router.send(new_event("before"))
     if "old" not in reached:
@@ -257,7 +257,7 @@ def test_the_backends_can_be_changed_while_events_flow(change, reached):
 )
 def test_a_backend_that_is_taken_away_gets_no_more_events(remove):
     """Whichever way it is taken away."""
-    kept = Keeping()
+    kept = RecordingBackend()
     router = RoutingBackend({"a": kept})
     router.send(new_event())
     remove(router.backends)
@@ -270,7 +270,7 @@ def test_a_backend_that_is_taken_away_gets_no_more_events(remove):
 def test_backends_can_be_put_into_another_order():
     """A backend that is removed and added again comes last."""
     reached = []
-    router = RoutingBackend({n: Doing(lambda e, n=n: reached.append(n)) for n in "abc"})
+    router = RoutingBackend({n: CallbackBackend(lambda e, n=n: reached.append(n)) for n in "abc"})
     router.send(new_event())
     router.backends["a"] = router.backends.pop("a")
     router.send(new_event())
@@ -280,7 +280,7 @@ def test_backends_can_be_put_into_another_order():
 
 def test_the_processors_can_be_changed_while_events_flow():
     """The list is live."""
-    kept = Keeping()
+    kept = RecordingBackend()
     router = RoutingBackend({"kept": kept})
     router.send(new_event())
     router.processors.append(drop)
@@ -308,9 +308,9 @@ def test_a_processor_may_take_itself_out():
 
 def test_a_backend_that_takes_the_place_of_another_starts_with_empty_books():
     """They are about the object, not about its name."""
-    router = RoutingBackend({"a": Keeping()})
+    router = RoutingBackend({"a": RecordingBackend()})
     router.send(new_event())
-    router.register_backend("a", Keeping())
+    router.register_backend("a", RecordingBackend())
     router.send(new_event())
 
     assert branch(router, "a")["accepted"] == 1
@@ -319,13 +319,13 @@ def test_a_backend_that_takes_the_place_of_another_starts_with_empty_books():
 
 def test_changing_backends_under_traffic_loses_no_event(often_switching):
     """Eight threads send while three others add and remove backends."""
-    counted = Reading()
+    counted = ReadOnlyBackend()
     router = RoutingBackend({"always": counted})
     done = threading.Event()
 
     def change(name):
         while not done.is_set():
-            router.backends[name] = Reading()
+            router.backends[name] = ReadOnlyBackend()
             router.backends.pop(name)
 
     def send():
@@ -352,7 +352,7 @@ def test_changing_backends_under_traffic_loses_no_event(often_switching):
 
 def test_a_drop_without_a_reason_counts_as_filtered():
     """It was meant to be dropped."""
-    router = RoutingBackend({"a": Keeping()}, [drop])
+    router = RoutingBackend({"a": RecordingBackend()}, [drop])
     router.send(new_event())
 
     assert router.stats() == {
@@ -412,7 +412,7 @@ def test_a_drop_of_a_class_of_ones_own_counts_as_filtered():
 @pytest.mark.parametrize("claim", [False, None, 1, "yes", mock.Mock()])
 def test_an_open_processor_that_fails_lets_the_event_on(claim):
     """Only `fails_closed = True` itself makes a guard."""
-    kept = Keeping()
+    kept = RecordingBackend()
     router = RoutingBackend({"kept": kept}, [Guard(claim)])
     router.send(new_event())
 
@@ -422,7 +422,7 @@ def test_an_open_processor_that_fails_lets_the_event_on(claim):
 
 def test_a_guard_that_fails_drops_the_event_and_counts_it(caplog):
     """Rather none than an unguarded one; the traceback of the guard is in the log."""
-    kept, later = Keeping(), []
+    kept, later = RecordingBackend(), []
     router = RoutingBackend({"kept": kept}, [Guard(True), later.append])
     router.send(new_event("x.y"))
     levels = [(record.levelname, record.getMessage()) for record in caplog.records]
@@ -463,7 +463,7 @@ def test_a_guard_may_drop_on_purpose():
 )
 def test_what_a_backend_raises_counts_as_its_loss(error, reason):
     """Under the reason that it gave, if it gave one of the list."""
-    router = RoutingBackend({"a": Raising(error), "b": Keeping()})
+    router = RoutingBackend({"a": FailingBackend(error), "b": RecordingBackend()})
     router.send(new_event())
 
     assert branch(router, "a") == {"accepted": 1, "sent": 0, "pending": 0, "lost": {reason: 1}}
@@ -477,7 +477,7 @@ def test_a_loss_of_a_class_of_ones_own_counts():
         def __init__(self, status):
             self.status = status
 
-    router = RoutingBackend({"a": Raising(Rejected(400)), "b": Keeping()})
+    router = RoutingBackend({"a": FailingBackend(Rejected(400)), "b": RecordingBackend()})
     router.send(new_event())
 
     assert branch(router, "a")["lost"] == {"backend_error": 1}
@@ -487,7 +487,9 @@ def test_a_loss_of_a_class_of_ones_own_counts():
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_an_event_that_a_processor_was_interrupted_at_is_counted(error):
     """gevent's Timeout and a worker's exit pass through, but not unseen."""
-    router = RoutingBackend({"a": Keeping()}, [Doing(mock.Mock(side_effect=error)).send])
+    router = RoutingBackend(
+        {"a": RecordingBackend()}, [CallbackBackend(mock.Mock(side_effect=error)).send]
+    )
     with pytest.raises(error):
         router.send(new_event())
 
@@ -497,7 +499,7 @@ def test_an_event_that_a_processor_was_interrupted_at_is_counted(error):
 
 def test_an_event_that_a_backend_was_interrupted_at_is_counted_for_those_behind_it():
     """The one before it has it."""
-    backends = {"a": Keeping(), "b": Raising(SystemExit()), "c": Keeping()}
+    backends = {"a": RecordingBackend(), "b": FailingBackend(SystemExit()), "c": RecordingBackend()}
     router = RoutingBackend(backends)
     with pytest.raises(SystemExit):
         router.send(new_event())
@@ -514,12 +516,12 @@ def test_an_event_that_a_backend_was_interrupted_at_is_counted_for_those_behind_
 @pytest.mark.parametrize("where", ["processor", "backend"])
 def test_an_interruption_inside_a_tree_is_counted_once(where):
     """By the router in which it happened; the branches behind it never saw the event."""
-    stop = Raising(SystemExit())
+    stop = FailingBackend(SystemExit())
     inner = RoutingBackend(
-        {"x": stop if where == "backend" else Keeping()},
+        {"x": stop if where == "backend" else RecordingBackend()},
         [stop.send] if where == "processor" else [],
     )
-    router = RoutingBackend({"a": inner, "b": Keeping()})
+    router = RoutingBackend({"a": inner, "b": RecordingBackend()})
     with pytest.raises(SystemExit):
         router.send(new_event())
 
@@ -543,7 +545,7 @@ def clock(monkeypatch):
 
 def test_a_failing_backend_is_one_line_a_minute(caplog, clock):
     """With its traceback; the next line says how many there were."""
-    router = RoutingBackend({"a": Raising(OSError())})
+    router = RoutingBackend({"a": FailingBackend(OSError())})
     for _ in range(10):
         router.send(new_event("x"))
     clock.now += 60
@@ -558,7 +560,7 @@ def test_a_failing_backend_is_one_line_a_minute(caplog, clock):
 
 def test_a_failing_processor_is_one_line_a_minute(caplog, clock):
     """Each processor for itself."""
-    one, other = Raising(OSError()).send, Raising(OSError()).send
+    one, other = FailingBackend(OSError()).send, FailingBackend(OSError()).send
     router = RoutingBackend(processors=[one, other])
     for _ in range(10):
         router.send(new_event())
@@ -576,7 +578,7 @@ def test_a_failing_processor_is_one_line_a_minute(caplog, clock):
 
 def test_another_kind_of_error_of_the_same_backend_is_news(caplog, clock):
     """A full disk does not hide a missing permission."""
-    backend = Raising(OSError())
+    backend = FailingBackend(OSError())
     router = RoutingBackend({"a": backend})
     router.send(new_event())
     backend.error = ValueError()
@@ -587,7 +589,7 @@ def test_another_kind_of_error_of_the_same_backend_is_news(caplog, clock):
 
 def test_every_loss_is_counted_whether_it_is_told_of_or_not(caplog, clock):
     """Silence is for the log only."""
-    router = RoutingBackend({"a": Raising(OSError())})
+    router = RoutingBackend({"a": FailingBackend(OSError())})
     for _ in range(100):
         router.send(new_event())
 
@@ -602,8 +604,12 @@ def test_a_log_that_fails_costs_no_event():
         def emit(self, record):
             raise RuntimeError("handler")
 
-    handler, log, kept = Failing(), logging.getLogger("eventtracking.backends.routing"), Keeping()
-    router = RoutingBackend({"a": Raising(OSError()), "b": kept}, [Guard(False)])
+    handler, log, kept = (
+        Failing(),
+        logging.getLogger("eventtracking.backends.routing"),
+        RecordingBackend(),
+    )
+    router = RoutingBackend({"a": FailingBackend(OSError()), "b": kept}, [Guard(False)])
     log.addHandler(handler)
     try:
         router.send(new_event())
@@ -632,14 +638,14 @@ class Nameless:
 )
 def test_any_name_can_be_told_of(caplog, name, shown):
     """In one line, even if its text raises."""
-    RoutingBackend({"a": Raising(OSError())}).send(new_event(name))
+    RoutingBackend({"a": FailingBackend(OSError())}).send(new_event(name))
 
     assert caplog.messages == [f'Unable to send edx event "{shown}" to backend: a']
 
 
 def test_what_is_no_event_is_named_by_its_type_only(caplog):
     """It may be the payload itself, with whatever it holds."""
-    RoutingBackend({"a": Raising(OSError())}, [lambda e: ["secret"]]).send(new_event())
+    RoutingBackend({"a": FailingBackend(OSError())}, [lambda e: ["secret"]]).send(new_event())
 
     assert caplog.messages == ["Unable to send edx event \"<class 'list'>\" to backend: a"]
 
@@ -662,7 +668,7 @@ def test_books_of_a_backends_own_are_shown_with_what_it_raised_for():
 @pytest.mark.parametrize("books", [None, [], "books", {}, {"accepted": 1}, mock.Mock()])
 def test_odd_books_are_not_shown(books):
     """The router's own count stands for them."""
-    backend = Keeping()
+    backend = RecordingBackend()
     backend.stats = lambda: books
     router = RoutingBackend({"a": backend})
     router.send(new_event())
@@ -672,7 +678,7 @@ def test_odd_books_are_not_shown(books):
 
 def test_books_that_cannot_be_shown_are_logged(caplog):
     """And the router's own count stands for them."""
-    backend = Keeping()
+    backend = RecordingBackend()
     backend.stats = mock.Mock(side_effect=OSError)
     router = RoutingBackend({"a": backend})
     router.send(new_event())
@@ -701,7 +707,7 @@ def test_the_books_of_a_tree_are_a_tree():
 
 def test_an_event_that_skips_the_processors_is_counted_as_well():
     """`send_to_backends` accepts and sends."""
-    router = RoutingBackend({"a": Keeping()}, [drop])
+    router = RoutingBackend({"a": RecordingBackend()}, [drop])
     router.send_to_backends(new_event())
 
     assert (router.stats()["accepted"], router.stats()["sent"]) == (1, 1)
@@ -724,7 +730,7 @@ def test_a_router_without_backends_sends_to_nobody():
 
 def test_threads_lose_no_count():
     """Exact whenever it is quiet, without a lock."""
-    router = RoutingBackend({"a": Raising(OSError()), "b": Keeping()}, [nothing])
+    router = RoutingBackend({"a": FailingBackend(OSError()), "b": RecordingBackend()}, [keep])
 
     def send():
         for _ in range(500):
@@ -741,7 +747,7 @@ def test_threads_lose_no_count():
 def test_every_backend_is_finished_within_what_is_left_of_the_time(method):
     """Those that cannot be are passed over."""
     one, other = Closing(), Closing()
-    router = RoutingBackend({"a": one, "b": Keeping(), "c": RoutingBackend({"d": other})})
+    router = RoutingBackend({"a": one, "b": RecordingBackend(), "c": RoutingBackend({"d": other})})
 
     assert getattr(router, method)(5.0) is True
     for backend in (one, other):
@@ -789,7 +795,7 @@ def test_a_backend_that_cannot_be_finished_is_logged(caplog):
 
 def test_a_router_shows_what_is_in_it():
     """For the shell and for error messages."""
-    router = RoutingBackend({"b": Keeping(), "a": Keeping()}, [drop])
+    router = RoutingBackend({"b": RecordingBackend(), "a": RecordingBackend()}, [drop])
 
     assert repr(router) == f"<RoutingBackend backends=['a', 'b'] processors=[{drop!r}]>"
 
@@ -834,7 +840,7 @@ class Failing:
     flush = stats = close = read_only
 
 
-class Miscounting(Keeping):
+class Miscounting(RecordingBackend):
     """Keeps books that cannot be added up."""
 
     def __init__(self, **wrong):
@@ -847,7 +853,7 @@ class Miscounting(Keeping):
 
 def test_a_backend_whose_attributes_fail_hurts_no_other():
     """It is sent to as any other, and so are its neighbours."""
-    failing, kept = Failing(), Keeping()
+    failing, kept = Failing(), RecordingBackend()
     router = RoutingBackend({"a": failing, "b": kept})
     router.send(new_event())
 

@@ -4,7 +4,7 @@ import logging
 from unittest import mock
 
 import pytest
-from core_fakes import Doing, Keeping, Raising, drop, new_event
+from core_fakes import CallbackBackend, FailingBackend, RecordingBackend, drop, new_event
 
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.exceptions import (
@@ -28,7 +28,9 @@ def test_backends_are_reached_in_the_plain_order_of_their_names():
     """Digits before capitals before small letters."""
     reached = []
     names = ["b", "a", "B", "1"]
-    router = RoutingBackend({name: Doing(lambda e, n=name: reached.append(n)) for name in names})
+    router = RoutingBackend(
+        {name: CallbackBackend(lambda e, n=name: reached.append(n)) for name in names}
+    )
     router.send(new_event())
 
     assert reached == ["1", "B", "a", "b"]
@@ -37,7 +39,7 @@ def test_backends_are_reached_in_the_plain_order_of_their_names():
 
 def test_a_backend_that_is_registered_later_comes_last():
     """In the order of the calls; the same name keeps its place."""
-    first, second, third = Keeping(), Keeping(), Keeping()
+    first, second, third = RecordingBackend(), RecordingBackend(), RecordingBackend()
     router = RoutingBackend({"m": first})
     router.register_backend("a", second)
     router.register_backend("m", third)
@@ -48,13 +50,13 @@ def test_a_backend_that_is_registered_later_comes_last():
 def test_names_of_several_types_cannot_be_sorted():
     """It is an error when the router is built."""
     with pytest.raises(TypeError):
-        RoutingBackend({"a": Keeping(), 1: Keeping()})
+        RoutingBackend({"a": RecordingBackend(), 1: RecordingBackend()})
 
 
 def test_backends_must_be_a_mapping():
     """A list has no names."""
     with pytest.raises(AttributeError):
-        RoutingBackend([Keeping()])
+        RoutingBackend([RecordingBackend()])
 
 
 @pytest.mark.parametrize("bad", [NotABackend(), None, object(), "text", {}])
@@ -97,7 +99,7 @@ def test_a_processor_that_returns_none_keeps_the_object():
 @pytest.mark.parametrize("answer", [{}, False, 0, "", [], {"name": "b"}])
 def test_anything_else_a_processor_returns_takes_the_place_of_the_event(answer):
     """Empty things too."""
-    kept = Keeping()
+    kept = RecordingBackend()
     router = RoutingBackend({"kept": kept}, [lambda e: answer])
     router.send(new_event())
 
@@ -115,7 +117,7 @@ def test_without_processors_the_event_comes_back_itself():
 def test_an_event_that_is_dropped_reaches_no_backend_and_no_later_processor(caplog):
     """`send` returns as always, and nothing is logged: it was a decision."""
     caplog.set_level(logging.DEBUG)
-    kept, later = Keeping(), []
+    kept, later = RecordingBackend(), []
     RoutingBackend({"kept": kept}, [drop, later.append]).send(new_event())
 
     assert (kept.events, later, caplog.records) == ([], [], [])
@@ -135,7 +137,7 @@ def test_a_processor_that_fails_is_logged_and_skipped(caplog, error):
         event["half"] = True
         raise error
 
-    kept = Keeping()
+    kept = RecordingBackend()
     RoutingBackend({"kept": kept}, [half_way, lambda e: e.update(next=1)]).send({"name": "a"})
     (record,) = records(caplog, logging.ERROR)
 
@@ -147,8 +149,8 @@ def test_a_processor_that_fails_is_logged_and_skipped(caplog, error):
 
 def test_a_backend_that_fails_is_logged_and_the_next_one_gets_the_event(caplog):
     """The line names the event and the backend, and has the traceback."""
-    kept, error = Keeping(), OSError("no route")
-    RoutingBackend({"a": Raising(error), "b": kept}).send(new_event("x.y"))
+    kept, error = RecordingBackend(), OSError("no route")
+    RoutingBackend({"a": FailingBackend(error), "b": kept}).send(new_event("x.y"))
     (record,) = records(caplog, logging.ERROR)
 
     assert [event["name"] for event in kept.events] == ["x.y"]
@@ -161,7 +163,7 @@ def test_a_backend_that_fails_is_logged_and_the_next_one_gets_the_event(caplog):
 def test_a_known_condition_of_a_backend_is_one_line_of_information(caplog, error):
     """Not an error, and without a traceback."""
     caplog.set_level(logging.INFO)
-    RoutingBackend({"a": Raising(error)}).send(new_event())
+    RoutingBackend({"a": FailingBackend(error)}).send(new_event())
     (record,) = caplog.records
 
     assert record.levelno == logging.INFO
@@ -171,8 +173,8 @@ def test_a_known_condition_of_a_backend_is_one_line_of_information(caplog, error
 
 def test_a_drop_raised_by_a_backend_is_an_error_of_that_backend(caplog):
     """Only processors decide; the other backends get the event."""
-    kept = Keeping()
-    RoutingBackend({"a": Raising(EventEmissionExit()), "b": kept}).send(new_event())
+    kept = RecordingBackend()
+    RoutingBackend({"a": FailingBackend(EventEmissionExit()), "b": kept}).send(new_event())
 
     assert len(kept.events) == 1
     assert len(records(caplog, logging.ERROR)) == 1
@@ -180,8 +182,8 @@ def test_a_drop_raised_by_a_backend_is_an_error_of_that_backend(caplog):
 
 def test_an_event_without_a_name_does_not_break_the_error_handling(caplog):
     """The line says that there was none."""
-    kept = Keeping()
-    RoutingBackend({"a": Raising(OSError()), "b": kept}).send({"data": 1})
+    kept = RecordingBackend()
+    RoutingBackend({"a": FailingBackend(OSError()), "b": kept}).send({"data": 1})
 
     assert kept.events == [{"data": 1}]
     assert 'event "None" to backend: a' in caplog.text
@@ -195,7 +197,7 @@ def test_what_ends_a_program_is_not_held_up(method, error):
     def interrupt(event):
         raise error
 
-    backends = {} if method == "process_event" else {"a": Doing(interrupt)}
+    backends = {} if method == "process_event" else {"a": CallbackBackend(interrupt)}
     processors = [interrupt] if method == "process_event" else []
     with pytest.raises(error):
         getattr(RoutingBackend(backends, processors), method)(new_event())
@@ -203,7 +205,7 @@ def test_what_ends_a_program_is_not_held_up(method, error):
 
 def test_a_drop_in_a_branch_ends_that_branch_only():
     """Routers nest: a tree of filters."""
-    dropped, kept = Keeping(), Keeping()
+    dropped, kept = RecordingBackend(), RecordingBackend()
     branches = {"a": RoutingBackend({"x": dropped}, [drop]), "b": RoutingBackend({"y": kept})}
     RoutingBackend(branches).send(new_event())
 
@@ -212,7 +214,7 @@ def test_a_drop_in_a_branch_ends_that_branch_only():
 
 def test_sending_to_the_backends_skips_the_processors():
     """`send_to_backends` is for an event that is processed already."""
-    kept = Keeping()
+    kept = RecordingBackend()
     RoutingBackend({"kept": kept}, [drop]).send_to_backends(new_event("x"))
     RoutingBackend().send_to_backends(new_event())
 
@@ -236,7 +238,7 @@ class Announcing(RoutingBackend):
 
 def test_a_subclass_may_process_and_hand_on_in_its_own_way():
     """`send` goes through both methods; each event is counted once."""
-    kept = Keeping()
+    kept = RecordingBackend()
     router = Announcing({"kept": kept})
     router.send(new_event(name="a"))
 
@@ -249,7 +251,7 @@ def test_a_subclass_may_process_and_hand_on_in_its_own_way():
 @pytest.mark.parametrize("processors", [[], [lambda event: None]])
 def test_both_methods_can_be_patched(patched, processors):
     """As the tests of applications do; what is patched away sends nothing."""
-    kept = Keeping()
+    kept = RecordingBackend()
     router = RoutingBackend({"kept": kept}, processors)
     target = router if patched == "instance" else RoutingBackend
     with (
@@ -277,7 +279,7 @@ def test_what_another_way_raises_stays_in_the_router(error):
 
 def test_the_backends_can_be_replaced():
     """All at once."""
-    old, new = Keeping(), Keeping()
+    old, new = RecordingBackend(), RecordingBackend()
     router = RoutingBackend({"old": old})
     router.backends = {"new": new}
     router.send(new_event(name="a"))
@@ -289,8 +291,10 @@ def test_the_backends_can_be_replaced():
 
 def test_an_exit_takes_any_arguments():
     """As every exception does: the event is dropped all the same."""
-    kept = Keeping()
-    router = RoutingBackend({"kept": kept}, [Raising(EventEmissionExit("why", "else", 3)).send])
+    kept = RecordingBackend()
+    router = RoutingBackend(
+        {"kept": kept}, [FailingBackend(EventEmissionExit("why", "else", 3)).send]
+    )
     router.send(new_event())
 
     assert kept.events == []

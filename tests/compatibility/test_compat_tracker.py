@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from unittest import mock
 
 import pytest
-from core_fakes import Keeping, Raising, drop
+from core_fakes import FailingBackend, RecordingBackend, drop
 
 from eventtracking import tracker as tracker_module
 from eventtracking.tracker import (
@@ -18,7 +18,7 @@ from eventtracking.tracker import (
 
 @pytest.fixture
 def kept():
-    return Keeping()
+    return RecordingBackend()
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_emit_without_arguments_is_an_unknown_event_without_data(tracker, kept):
     assert (kept.events[0]["name"], kept.events[0]["data"]) == ("unknown", {})
 
 
-@pytest.mark.parametrize("options", [{"backends": {"a": Raising(OSError())}}])
+@pytest.mark.parametrize("options", [{"backends": {"a": FailingBackend(OSError())}}])
 def test_what_a_backend_raises_never_reaches_the_caller(options):
     """Neither does what a processor raises."""
     tracker = Tracker(processors=[lambda event: 1 / 0], **options)
@@ -102,7 +102,7 @@ def test_what_a_backend_raises_never_reaches_the_caller(options):
 
 def test_the_arguments_may_be_given_by_position():
     """Backends, locator, processors."""
-    kept, locator = Keeping(), mock.Mock(get=lambda: {"one": {"k": 1}})
+    kept, locator = RecordingBackend(), mock.Mock(get=lambda: {"one": {"k": 1}})
     tracker = Tracker({"kept": kept}, locator, [drop])
     tracker.emit("a")
 
@@ -197,7 +197,7 @@ def test_the_located_context_is_what_the_locator_returns():
 def test_a_locator_of_ones_own_needs_nothing_but_get():
     """Any mapping that keeps its order will do."""
     contexts = {}
-    kept = Keeping()
+    kept = RecordingBackend()
     tracker = Tracker({"kept": kept}, mock.Mock(spec=["get"], get=lambda: contexts))
     tracker.enter_context("a", {"k": 1})
     tracker.emit("x")
