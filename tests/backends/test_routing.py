@@ -523,7 +523,7 @@ def test_an_event_whose_backend_is_interrupted_is_counted_for_all_later_backends
 
 @pytest.mark.parametrize("where", ["processor", "backend"])
 def test_an_interruption_inside_a_tree_is_counted_once(where):
-    """The router in which it happens counts it; the backends behind that never saw the event."""
+    """The router in which it happens counts it once; its other backends never got the event."""
     stop = FailingBackend(SystemExit())
     inner = RoutingBackend(
         {"x": stop if where == "backend" else RecordingBackend()},

@@ -147,11 +147,11 @@ def test_no_complete_event_is_ever_missed(tmp_path_factory, events):
     # Deleted, not truncated: ext4 forces a truncated and rewritten file to the disk.
     log.unlink(missing_ok=True)
     content = b""
-    for torn, whole, share in events:
-        content += line(torn)[: int(share * len(line(torn)))] + line(whole) + b"\n"
+    for torn, complete, share in events:
+        content += line(torn)[: int(share * len(line(torn)))] + line(complete) + b"\n"
 
     found = read_bytes(log, content)
 
-    assert [event for event in found if event in [whole for _, whole, _ in events]] == [
-        whole for _, whole, _ in events
+    assert [event for event in found if event in [complete for _, complete, _ in events]] == [
+        complete for _, complete, _ in events
     ]
