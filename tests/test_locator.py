@@ -11,7 +11,7 @@ from core_fakes import RecordingBackend, in_threads
 from eventtracking.locator import (
     ContextVarLocator,
     DefaultContextLocator,
-    Entered,
+    EnteredContexts,
     ThreadLocalContextLocator,
     merge,
 )
@@ -187,7 +187,7 @@ def test_merged_contexts_are_a_new_dict_in_which_later_contexts_win():
     contexts = {"a": {"k": 1, "x": [1]}, "b": {"k": 2}}
 
     assert merge(contexts) == {"k": 2, "x": [1]}
-    assert Entered(contexts).merged == merge(contexts)
+    assert EnteredContexts(contexts).merged == merge(contexts)
     assert merge({}) == {}
 
 

@@ -43,7 +43,7 @@ REASONS = {
     ("eventtracking.tracker", "Tracker.emit"): "emit() never raises",
     ("eventtracking.tracker", "Tracker.send"): "logging on a full stack",
     ("eventtracking.tracker", "_FirstUse._configure"): "emit() must not raise for wrong settings",
-    ("eventtracking.tracker", "_or"): "an array has no truth value",
+    ("eventtracking.tracker", "_value_or"): "an array has no truth value",
 }
 
 

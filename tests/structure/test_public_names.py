@@ -84,7 +84,7 @@ NAMES = {
     "eventtracking.locator": [
         "ContextVarLocator",
         "DefaultContextLocator",
-        "Entered",
+        "EnteredContexts",
         "TaskContexts",
         "ThreadLocalContextLocator",
         "merge",

@@ -1,4 +1,4 @@
-"""Timeouts: no call in the package may wait for ever."""
+"""Timeouts: no call in the package may wait forever."""
 
 import ast
 
@@ -10,7 +10,7 @@ BOUNDED = {("eventtracking.demo.drive", "start.wait()"): "the barrier was made w
 
 
 def endless(tree):
-    """Return the source of the calls in *tree* that may wait for ever."""
+    """Return the source of the calls in *tree* that may wait forever."""
     uses_queues = any(
         isinstance(node, ast.Import | ast.ImportFrom) and "queue" in ast.unparse(node).lower()
         for node in ast.walk(tree)
