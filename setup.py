@@ -1,4 +1,4 @@
-"""How this package is built and what it needs. Tools are configured in pyproject.toml."""
+"""Package metadata, dependencies and extras. Tools are configured in pyproject.toml."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ VERSION = re.search(
 
 EXTRAS = {
     "django": ["django>=5.2"],
-    # The first that knows the stream sockets of the agent.
+    # The first version that supports the agent's stream sockets.
     "datadog": ["datadog>=0.52"],
     "http": ["urllib3>=2.2"],
     "progress": ["tqdm>=4.66"],
@@ -63,7 +63,7 @@ setup(
         "eventtracking.web": ["static/*"],
     },
     python_requires=">=3.11",
-    # orjson 3.12 and 3.13 end the process over tuples nested some thousand levels deep.
+    # orjson 3.12 and 3.13 crash the process on tuples nested a few thousand levels deep.
     install_requires=["orjson>=3.10,<3.12", "pytz>=2024.1", "six>=1.16"],
     extras_require=EXTRAS,
     entry_points={

@@ -1,4 +1,4 @@
-"""Copy an event, so that changes to the copy affect nobody else."""
+"""Copy an event, so that changes to the copy do not affect the original."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from eventtracking.types import Event
 
 MAX_DEPTH = 100
-"""The levels of nesting that an event keeps. Deeper values are cut, in copies and in JSON."""
+"""The number of levels of nesting that an event keeps, in copies and in JSON."""
 
 CYCLE = "[cycle]"
 """Replaces a container inside itself."""

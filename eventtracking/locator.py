@@ -39,18 +39,20 @@ class TaskContexts(MutableMapping[str, Context]):
     def __init__(self) -> None:
         # One variable per locator. Python never frees it, so an application makes a few
         # locators, not one per request.
-        self.entered: ContextVar[Entered] = ContextVar("eventtracking", default=_NO_CONTEXTS)
+        self.entered: ContextVar[EnteredContexts] = ContextVar(
+            "eventtracking", default=_NO_CONTEXTS
+        )
 
     def __getitem__(self, name: str) -> Context:
         return self.entered.get().contexts[name]
 
     def __setitem__(self, name: str, context: Context) -> None:
-        self.entered.set(Entered({**self.entered.get().contexts, name: context}))
+        self.entered.set(EnteredContexts({**self.entered.get().contexts, name: context}))
 
     def __delitem__(self, name: str) -> None:
         contexts = dict(self.entered.get().contexts)
         del contexts[name]
-        self.entered.set(Entered(contexts))
+        self.entered.set(EnteredContexts(contexts))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.entered.get().contexts)
@@ -103,7 +105,7 @@ def merge(contexts: Mapping[str, Context]) -> dict[str, Any]:
     return merged
 
 
-class Entered:
+class EnteredContexts:
     """The contexts entered at one moment, merged once for all events emitted under them."""
 
     __slots__ = ("contexts", "merged")
@@ -113,4 +115,4 @@ class Entered:
         self.merged = merge(contexts)
 
 
-_NO_CONTEXTS = Entered({})
+_NO_CONTEXTS = EnteredContexts({})

@@ -14,7 +14,7 @@ dataclass, mapping             object
 set, tuple, deque, dict view   array; sets sorted where they can be
 bytes                          text if they are UTF-8, else `"[base64] ..."`
 arrays (`tolist`)              array, or the number
-an object with a text          its `str()`: lazy strings, paths, keys
+an object with its own text    its `str()`: lazy strings, paths, keys
 any other object               `"[unserializable TypeName]"`
 lone surrogates                U+FFFD
 keys that are not strings      their text; a second key of the same text gets `#2`
@@ -170,7 +170,7 @@ def _form(kind: type) -> Callable[[Any, tuple[int, ...]], Any]:
     return _own_text if issubclass(kind, Number) or _has_own_text(kind) else _unserializable
 
 
-def _as_it_is(value: Any, _: tuple[int, ...]) -> Any:
+def _unchanged(value: Any, _: tuple[int, ...]) -> Any:
     return value
 
 
@@ -198,7 +198,7 @@ def _float(value: float, _: tuple[int, ...]) -> float:
     return float.__float__(value)
 
 
-def _moment(value: datetime, _: tuple[int, ...]) -> str:
+def _datetime(value: datetime, _: tuple[int, ...]) -> str:
     try:
         aware = _localized(value) if value.utcoffset() is None else value
         return _iso(aware.astimezone(UTC))
@@ -236,7 +236,7 @@ def _object(value: Any, above: tuple[int, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     clashes: dict[str, Iterator[int]] = {}
     for key, item in items.items():
-        found[_unused(_key(key), found, clashes)] = _plain(item, above)
+        found[_unused_name(_key(key), found, clashes)] = _plain(item, above)
     return found
 
 
@@ -278,7 +278,7 @@ def _key(key: Any) -> str:
         return _unserializable(key)
 
 
-def _unused(name: str, found: dict[str, Any], clashes: dict[str, Iterator[int]]) -> str:
+def _unused_name(name: str, found: dict[str, Any], clashes: dict[str, Iterator[int]]) -> str:
     if name not in found:
         return name
     # Counts on from the last clash: starting at 2 each time takes minutes for many keys.
@@ -287,7 +287,7 @@ def _unused(name: str, found: dict[str, Any], clashes: dict[str, Iterator[int]])
 
 
 def _has_own_text(kind: type) -> bool:
-    """Tell whether `str()` of such an object says more than its address."""
+    """Return whether the `str()` of such an object is more than the default, its address."""
     own_str = _method(kind, "__str__") is not vars(object)["__str__"]
     return own_str or isinstance(_method(kind, "__repr__"), FunctionType)
 
@@ -302,10 +302,10 @@ _FORMS: tuple[tuple[Any, Callable[[Any, tuple[int, ...]], Any]], ...] = (
     (Enum, _enum),
     (str, _text),
     # One of our own functions has encoded a fragment already.
-    ((bool, NoneType, Fragment), _as_it_is),
+    ((bool, NoneType, Fragment), _unchanged),
     (int, _integer),
     (float, _float),
-    (datetime, _moment),
+    (datetime, _datetime),
     ((date, time), _iso),
     (UUID, _own_text),
     ((bytes, bytearray, memoryview), _bytes),

@@ -105,7 +105,7 @@ def count_of(counter: Iterator[int]) -> int:
 
 class LogThrottle:
     """
-    Let one log message of each kind through a minute, and count the others.
+    Let through one log message of each kind per minute, and count the others.
 
     Args:
         interval_seconds: The time between two messages of one kind.
@@ -135,7 +135,7 @@ class LogThrottle:
 
 
 class _Window:
-    """A time in which messages of one kind are held back; the first call after it logs."""
+    """A period in which messages of one kind are held back; the first call after it logs."""
 
     def __init__(self, end: float) -> None:
         self.end = end
@@ -154,7 +154,7 @@ def log_safely(
     cost an event.
 
     Args:
-        log: Such as `logger.warning`.
+        log: A method of a logger, such as `logger.warning`.
         message: The message, with `%s` for each of *args*.
         args: Any objects.
         cause: An exception to log with its traceback.

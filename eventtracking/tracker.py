@@ -35,7 +35,7 @@ DEFAULT_TRACKER_NAME = "default"
 """The name under which `emit` and `context` look for their tracker."""
 
 TRACKERS: dict[str, Tracker] = {}
-"""Every registered tracker by its name."""
+"""The registered trackers by name."""
 
 # An event emitted while another one is being sent is delivered. An event emitted while
 # that one is being sent is a loop: a backend that logs to a handler that emits, and so on.
@@ -120,7 +120,7 @@ class Tracker:
                     "context": self.resolve_context(),
                 }
             except Exception:
-                event = self._event_without_truth(name, data)
+                event = self._new_event_safely(name, data)
             self.send(event)
         except Exception as error:
             for _ in counters.losses["backend_error"]:
@@ -201,12 +201,12 @@ class Tracker:
                 self.located_context[name] = before
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Send the waiting events within *timeout* seconds; tell whether none is left."""
+        """Send the waiting events within *timeout* seconds; return whether none is left."""
         return self.routing_backend.flush(timeout)
 
     def close(self, timeout: float | None = 5.0) -> bool:
         """
-        Flush and close the backends within *timeout* seconds; tell whether no event is left.
+        Flush and close the backends within *timeout* seconds; return whether no event is left.
 
         Events emitted afterwards are counted as lost, `closed`. Safe to call twice.
         """
@@ -241,12 +241,12 @@ class Tracker:
                 log_safely(logger.warning, message, name, type(ctx).__name__)
             return dict(self.located_context.get(name) or {})
 
-    def _event_without_truth(self, name: Any, data: Any) -> Event:
-        """Make an event of arguments that raise when they are tested for being empty."""
+    def _new_event_safely(self, name: Any, data: Any) -> Event:
+        """Return an event of arguments whose truth value may raise."""
         return {
-            "name": _or(name, UNKNOWN_EVENT_TYPE),
+            "name": _value_or(name, UNKNOWN_EVENT_TYPE),
             "timestamp": datetime.now(UTC),
-            "data": _or(data, {}),
+            "data": _value_or(data, {}),
             "context": self.resolve_context(),
         }
 
@@ -282,12 +282,12 @@ def context(name: str, ctx: Context | None) -> Iterator[None]:
 
 
 def default_tracker() -> Tracker | None:
-    """Return the tracker that `emit` uses, configured as `emit` does it; `None` without one."""
+    """Return the tracker that `emit` uses, after loading settings as `emit` does, or `None`."""
     return TRACKERS.get(DEFAULT_TRACKER_NAME) or _first_use.tracker()
 
 
 def register_tracker(tracker: Tracker, name: str = DEFAULT_TRACKER_NAME) -> None:
-    """Register *tracker* as *name*, in the place of any other tracker of that name."""
+    """Register *tracker* as *name*, and replace any other tracker of that name."""
     TRACKERS[name] = tracker
     _first_use.forget()
 
@@ -374,9 +374,9 @@ def _active_emits() -> _ActiveEmits:
     return _thread_local["active"]
 
 
-def _or(value: Any, default: Any) -> Any:
+def _value_or(value: Any, default: Any) -> Any:
     try:
         return value or default
     except Exception:
-        # An array, for example, has no truth value: it is not empty.
+        # An array, for example, has no truth value. It does not count as empty.
         return value

@@ -94,8 +94,8 @@ class Backend(Protocol):
       other backend gets.
     - `sends_over_network = True` says that events leave the machine, or go to another
       service on it. `eventtracking check` and Django's system checks then warn if no
-      `SensitiveFieldGuard` or no `SizeGuard` stands before it.
-    - `flush(timeout) -> bool` sends waiting events within *timeout* seconds, and tells
+      `SensitiveFieldGuard` or no `SizeGuard` runs before it.
+    - `flush(timeout) -> bool` sends waiting events within *timeout* seconds, and returns
       whether none is left.
     - `close(timeout)` or `close()` releases files, sockets and threads. Safe to call twice.
     - `stats() -> BackendStats` returns the backend's own statistics. They must not include

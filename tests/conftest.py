@@ -1,4 +1,4 @@
-"""What every test starts from, and leaves behind."""
+"""Fixtures and settings for every test: a clean registry of trackers, a clean environment."""
 
 import os
 import signal
@@ -6,16 +6,17 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
-from eventtracking import serialization, tracker
+from eventtracking import serialization
+from eventtracking.tracker import TRACKERS, Tracker, register_tracker
 
 pytest_plugins = ["pytester"]
 
-# A shell has what it starts in the background ignore Ctrl+C, and the programs that tests start
-# would inherit that.
+# A shell makes the programs that it starts in the background ignore Ctrl+C, and programs
+# started by a test would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# No test asserts a time, so none fails because the machine is busy.
+# No test asserts a duration, so no test may fail because the machine is busy.
 settings.register_profile(
     "eventtracking", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -24,14 +25,18 @@ settings.load_profile("eventtracking")
 
 @pytest.fixture(autouse=True)
 def _clean_registry(monkeypatch):
-    """No tracker is registered, no setting is in the environment, and nobody has looked yet."""
+    """Start without trackers and settings: the first emit loads settings, or warns."""
     for name in [name for name in os.environ if name.startswith("EVENT_TRACKING_")]:
         monkeypatch.delenv(name)
-    registered = dict(tracker.TRACKERS)
-    tracker.TRACKERS.clear()
-    tracker._first_use.forget()
+    registered = dict(TRACKERS)
+    _unregister_all()
     yield
-    tracker.TRACKERS.clear()
-    tracker.TRACKERS.update(registered)
-    tracker._first_use.forget()
+    _unregister_all()
+    TRACKERS.update(registered)
     serialization.read_naive_in(None)
+
+
+def _unregister_all():
+    # Registering a tracker makes the next emit without one load settings, or warn, again.
+    register_tracker(Tracker())
+    TRACKERS.clear()

@@ -1,4 +1,4 @@
-"""Backends and processors as small as they get, and a reader that forgives nothing."""
+"""Minimal backends and processors, a strict JSON parser, and helpers for threads and nesting."""
 
 import json
 import threading
@@ -6,8 +6,8 @@ import threading
 from eventtracking.exceptions import EventEmissionExit
 
 
-class Keeping:
-    """Keeps what it is given, and makes no promises about it."""
+class RecordingBackend:
+    """Keeps the events that it is given. It does not declare itself read-only."""
 
     def __init__(self):
         self.events = []
@@ -16,8 +16,8 @@ class Keeping:
         self.events.append(event)
 
 
-class Reading:
-    """Only reads: notes the identity of each event, and a value of it when asked to."""
+class ReadOnlyBackend:
+    """Records `read(event)` for each event; by default, the identity of the object."""
 
     read_only = True
 
@@ -29,8 +29,8 @@ class Reading:
         self.seen.append(self.read(event))
 
 
-class Raising:
-    """Raises whatever it was told to."""
+class FailingBackend:
+    """Raises *error* for every event. Its `send` also serves as a failing processor."""
 
     def __init__(self, error):
         self.error = error
@@ -41,15 +41,15 @@ class Raising:
         raise self.error
 
 
-class Doing:
-    """Does something with every event."""
+class CallbackBackend:
+    """Calls *callback* with every event."""
 
-    def __init__(self, act):
-        self.send = act
+    def __init__(self, callback):
+        self.send = callback
 
 
 class Clock:
-    """Stands still until it is moved."""
+    """A clock that stands still until a test sets `now`."""
 
     def __init__(self):
         self.now = 1000.0
@@ -59,23 +59,24 @@ class Clock:
 
 
 def drop(event):
+    """Drop the event, as a processor does."""
     raise EventEmissionExit
 
 
-def nothing(event):
-    return None
+def keep(event):
+    """Keep the event, as a processor that returns `None` does."""
 
 
-def new_event(name="video.played", **parts):
-    return {"name": name, "timestamp": "T", "data": {}, "context": {}, **parts}
+def new_event(name="video.played", **fields):
+    return {"name": name, "timestamp": "T", "data": {}, "context": {}, **fields}
 
 
-def strictly(line):
-    """Return what is on *line*: one line of JSON, as the standard says and no laxer."""
+def parse_strictly(line):
+    """Return the value on *line*, which must be one line of JSON exactly as the standard says."""
     text = line.decode()
     assert text.endswith("\n")
     assert len(text.splitlines()) == 1
-    return json.loads(text, object_pairs_hook=_distinct, parse_constant=_no_constant)
+    return json.loads(text, object_pairs_hook=_distinct, parse_constant=_refuse_constant)
 
 
 def _distinct(pairs):
@@ -84,12 +85,12 @@ def _distinct(pairs):
     return dict(pairs)
 
 
-def _no_constant(word):
-    raise AssertionError(f"{word} is no JSON")
+def _refuse_constant(word):
+    raise AssertionError(f"{word} is not valid JSON")
 
 
 def depth(value):
-    """Return how many containers lie in one another, without recursion."""
+    """Return the number of levels of containers in *value*, without recursion."""
     deepest, waiting = 0, [(value, 0)]
     while waiting:
         item, above = waiting.pop()
@@ -101,7 +102,7 @@ def depth(value):
 
 
 def nested(levels, innermost=0):
-    """Return *innermost* in that many lists."""
+    """Return *innermost* inside *levels* nested lists."""
     value = innermost
     for _ in range(levels):
         value = [value]
@@ -109,7 +110,7 @@ def nested(levels, innermost=0):
 
 
 def in_threads(functions, timeout=300):
-    """Run every one of *functions* in a thread of its own, all at once; raise what one raised."""
+    """Run each of *functions* in its own thread, all at once; raise the first error."""
     errors = []
     start = threading.Barrier(len(functions))
 
@@ -130,12 +131,12 @@ def in_threads(functions, timeout=300):
         raise error
 
 
-def balance(books):
-    """Return what a router or backend accepted, less everything that became of it."""
+def balance(stats):
+    """Return the accepted events minus those that were sent, wait, were filtered or lost."""
     return (
-        books["accepted"]
-        - books["sent"]
-        - books["pending"]
-        - books.get("filtered", 0)
-        - sum(books["lost"].values())
+        stats["accepted"]
+        - stats["sent"]
+        - stats["pending"]
+        - stats.get("filtered", 0)
+        - sum(stats["lost"].values())
     )

@@ -1,4 +1,4 @@
-"""Copies of events: nothing that anyone does to one shows in another."""
+"""Copies of events: a change to one copy never shows in another."""
 
 import copy
 import threading
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from eventtracking.event import CYCLE, MAX_DEPTH, TOO_DEEP, copy_event, copy_value
 
-Point = namedtuple("Point", "x y")  # noqa: PYI024 - the old kind has to work as well
+Point = namedtuple("Point", "x y")  # noqa: PYI024 - the untyped kind is supported too
 
 PLAIN = st.recursive(
     st.none()
@@ -41,41 +41,41 @@ def containers(value):
 
 
 def never(*_):
-    raise RuntimeError("nobody may ask")
+    raise RuntimeError("this method must not be called")
 
 
-class Guarded(list):
+class HostileList(list):
     __iter__ = __len__ = __bool__ = __eq__ = __reduce_ex__ = __copy__ = __deepcopy__ = never
     __hash__ = None
 
 
-class GuardedDict(dict):
+class HostileDict(dict):
     __iter__ = items = keys = values = __getitem__ = __len__ = __copy__ = __deepcopy__ = never
 
 
-class GuardedTuple(tuple):
+class HostileTuple(tuple):
     __slots__ = ()
     __iter__ = __len__ = __getitem__ = __copy__ = __deepcopy__ = never
 
 
-class Untouchable:
+class HostileObject:
     __str__ = __repr__ = __bool__ = __eq__ = __copy__ = __deepcopy__ = __reduce_ex__ = never
     __hash__ = None
 
     @property
     def __class__(self):
-        raise RuntimeError("a lazy object would wake its query")
+        raise RuntimeError("a lazy object would run its database query")
 
 
 @given(PLAIN)
-def test_a_copy_is_equal(value):
-    """Whatever it is made of."""
+def test_a_copy_equals_its_original(value):
+    """Values of any type, nested in any way, are copied."""
     assert copy_value(value) == value
 
 
 @given(PLAIN)
-def test_a_copy_shares_no_container_that_can_be_changed(value):
-    """At no depth."""
+def test_a_copy_shares_no_mutable_container(value):
+    """Containers are new at every depth."""
     originals = {id(each) for each in containers(value) if not isinstance(each, tuple)}
     copies = {id(each) for each in containers(copy_value(value))}
 
@@ -83,15 +83,15 @@ def test_a_copy_shares_no_container_that_can_be_changed(value):
 
 
 def test_leaves_are_shared():
-    """What nobody can spoil is not worth a copy, and what cannot be copied is not tried."""
+    """An immutable value needs no copy, and an object such as a lock cannot be copied."""
     leaves = [datetime.now(UTC), object(), threading.Lock(), (n for n in ()), frozenset({1})]
     copied = copy_value(leaves)
 
-    assert all(mine is yours for mine, yours in zip(copied, leaves, strict=True))
+    assert all(copy is leaf for copy, leaf in zip(copied, leaves, strict=True))
 
 
-def test_what_deepcopy_chokes_on_is_copied_around():
-    """An open file or a lock somewhere inside is carried along."""
+def test_values_that_deepcopy_refuses_are_shared():
+    """An event may hold an open file or a lock; everything around it is copied."""
     with Path(__file__).open() as file:
         event = {"name": "a", "data": {"lock": threading.Lock(), "file": file, "list": [1]}}
         with pytest.raises(TypeError):
@@ -103,15 +103,15 @@ def test_what_deepcopy_chokes_on_is_copied_around():
 
 
 def test_a_generator_is_not_consumed():
-    """It belongs to the caller."""
+    """The generator belongs to the caller."""
     numbers = iter(n for n in range(3))
     copy_value({"numbers": numbers})
 
     assert list(numbers) == [0, 1, 2]
 
 
-def test_subclasses_of_containers_come_out_as_the_plain_kind():
-    """Their methods are somebody else's code."""
+def test_subclasses_of_containers_become_the_plain_type():
+    """The methods of a subclass may run any code, so none of them is kept."""
     value = [OrderedDict(a=1), defaultdict(list, b=[2]), type("L", (list,), {})([3])]
     copied = copy_value(value)
 
@@ -120,7 +120,7 @@ def test_subclasses_of_containers_come_out_as_the_plain_kind():
 
 
 def test_a_named_tuple_keeps_its_names():
-    """And what is inside it is copied."""
+    """It keeps its type, and its items are copied."""
     point = Point([1], {2})
     copied = copy_value(point)
 
@@ -130,45 +130,45 @@ def test_a_named_tuple_keeps_its_names():
     assert copied.y is not point.y
 
 
-def test_sets_byte_arrays_and_queues_are_copied():
-    """A queue keeps its bound."""
+def test_sets_byte_arrays_and_deques_are_copied():
+    """A deque keeps its maximum length."""
     value = [{1, 2}, bytearray(b"ab"), deque([[1]], maxlen=3)]
     copied = copy_value(value)
 
     assert copied == value
     assert copied[2].maxlen == 3
-    assert not any(mine is yours for mine, yours in zip(copied, value, strict=True))
+    assert not any(copy is original for copy, original in zip(copied, value, strict=True))
 
 
-@pytest.mark.parametrize("guarded", [Guarded([1]), GuardedTuple([1]), GuardedDict(a=1)])
-def test_no_method_of_a_subclass_is_called(guarded):
-    """A container is copied as it is stored, whatever its class makes of that."""
-    assert next(containers(copy_value([guarded])[0])) in ([1], (1,), {"a": 1})
+@pytest.mark.parametrize("hostile", [HostileList([1]), HostileTuple([1]), HostileDict(a=1)])
+def test_no_method_of_a_subclass_is_called(hostile):
+    """The stored items are copied, even if the methods of the class hide or change them."""
+    assert next(containers(copy_value([hostile])[0])) in ([1], (1,), {"a": 1})
 
 
-def test_a_hostile_object_is_not_even_looked_at():
-    """Not its text, not its truth, not its `__class__`."""
-    hostile = Untouchable()
+def test_an_object_that_is_not_a_container_is_left_untouched():
+    """Its `__str__`, `__bool__` and `__class__` are never read."""
+    hostile = HostileObject()
 
     assert copy_value({"a": [hostile]})["a"][0] is hostile
 
 
 @pytest.mark.parametrize("levels", [1, 50, MAX_DEPTH])
-def test_nesting_up_to_the_limit_is_kept_whole(levels):
-    """Real events are far from it."""
+def test_nesting_up_to_the_limit_is_kept(levels):
+    """Real events stay far below the limit."""
     assert copy_value(nested(levels)) == nested(levels)
 
 
 @pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 150, 1000, 100_000])
 def test_deeper_nesting_is_cut_and_marked(levels):
-    """However deep: nothing recurses that far."""
+    """Any depth is accepted: the copy never recurses beyond the limit."""
     copied = copy_value(nested(levels))
 
     assert copied == nested(MAX_DEPTH, TOO_DEEP)
 
 
 def test_deep_dicts_and_tuples_are_cut_too():
-    """Not only lists."""
+    """The limit holds for every kind of container."""
     by_key, by_tuple = 0, 0
     for _ in range(1000):
         by_key, by_tuple = {"k": by_key}, (by_tuple,)
@@ -177,27 +177,27 @@ def test_deep_dicts_and_tuples_are_cut_too():
     assert depth(copy_value(by_tuple)) == MAX_DEPTH
 
 
-def test_what_holds_itself_is_marked_where_it_does():
-    """A list in itself, a dict in its list, a queue in itself; the rest is kept."""
+def test_a_container_inside_itself_is_replaced_by_a_mark():
+    """The mark stands where the cycle closes; everything else is kept."""
     cycle = {"name": "a", "items": [1]}
     cycle["items"] += [cycle, cycle["items"]]
-    queue = deque([1])
-    queue.append(queue)
+    endless = deque([1])
+    endless.append(endless)
 
     assert copy_value(cycle) == {"name": "a", "items": [1, CYCLE, CYCLE]}
-    assert copy_value([queue]) == [[1, CYCLE]]
+    assert copy_value([endless]) == [[1, CYCLE]]
 
 
-def test_the_same_list_twice_is_no_cycle():
-    """Shared is not nested."""
+def test_the_same_list_in_two_places_is_not_a_cycle():
+    """Each place gets its own copy."""
     shared = [1]
     copied = copy_value({"a": shared, "b": shared})
 
     assert copied == {"a": [1], "b": [1]}
 
 
-def test_the_original_is_left_as_it_was():
-    """Even where the copy is cut."""
+def test_the_original_is_never_changed():
+    """A cycle is cut in the copy only."""
     cycle = [1]
     cycle.append(cycle)
     copy_value(cycle)
@@ -206,11 +206,11 @@ def test_the_original_is_left_as_it_was():
     assert len(cycle) == 2
 
 
-def test_other_threads_may_change_what_is_copied():
-    """Each container is taken in one step: no copy ever fails half-way."""
+def test_other_threads_may_change_a_value_while_it_is_copied():
+    """Each container is read in one step, so no copy fails because its size changed."""
     shared = {f"k{n}": [n] for n in range(50)}
     items = list(range(50))
-    event = {"data": shared, "items": items, "set": {*items}, "queue": deque(items)}
+    event = {"data": shared, "items": items, "set": {*items}, "deque": deque(items)}
     done = threading.Event()
 
     def change():
@@ -219,7 +219,7 @@ def test_other_threads_may_change_what_is_copied():
             number += 1
             shared[f"new{number}"] = []
             shared.pop(f"new{number - 1}", None)
-            for each in (items, event["queue"]):
+            for each in (items, event["deque"]):
                 each.append(number)
                 each.pop()
             event["set"].add(number)

@@ -1,4 +1,4 @@
-"""Contexts by task and thread: nobody sees what another entered."""
+"""Contexts of tasks and threads: each task sees only its own."""
 
 import asyncio
 import contextvars
@@ -6,12 +6,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from core_fakes import Keeping, in_threads
+from core_fakes import RecordingBackend, in_threads
 
 from eventtracking.locator import (
     ContextVarLocator,
     DefaultContextLocator,
-    Entered,
+    EnteredContexts,
     ThreadLocalContextLocator,
     merge,
 )
@@ -20,34 +20,34 @@ from eventtracking.tracker import Tracker
 
 @pytest.fixture
 def tracker():
-    return Tracker({"kept": Keeping()})
+    return Tracker({"kept": RecordingBackend()})
 
 
 def users(tracker):
-    """Return `(user in the data, user in the context)` of every event."""
+    """Return the user in the data and the user in the context of each recorded event."""
     events = tracker.get_backend("kept").events
     return [(event["data"]["user"], event["context"].get("user")) for event in events]
 
 
 def test_the_default_locator_of_a_tracker_follows_tasks_and_threads(tracker):
-    """Right everywhere, so nobody has to choose."""
+    """The default is right in every kind of program."""
     assert type(tracker.context_locator) is ContextVarLocator
 
 
 def test_fifty_concurrent_tasks_each_have_their_own_context(tracker):
-    """All under the same name, all awaiting inside the block, all on one thread."""
+    """The tasks share one thread and one context name, and all of them wait inside the block."""
 
-    async def visit(user, together):
+    async def visit(user, barrier):
         with tracker.context("request", {"user": user}):
-            await together.wait()
+            await barrier.wait()
             for _ in range(5):
                 tracker.emit("page.viewed", {"user": user})
                 await asyncio.sleep(0)
         tracker.emit("page.left", {"user": None})
 
     async def main():
-        together = asyncio.Barrier(50)
-        await asyncio.gather(*(visit(user, together) for user in range(1, 51)))
+        barrier = asyncio.Barrier(50)
+        await asyncio.gather(*(visit(user, barrier) for user in range(1, 51)))
 
     asyncio.run(main())
     seen = users(tracker)
@@ -57,12 +57,12 @@ def test_fifty_concurrent_tasks_each_have_their_own_context(tracker):
 
 
 def test_fifty_threads_each_have_their_own_context(tracker):
-    """All under the same name, all at once."""
-    together = threading.Barrier(50)
+    """All threads are inside a block of the same name at once."""
+    barrier = threading.Barrier(50)
 
     def visit(user):
         with tracker.context("request", {"user": user}):
-            together.wait(60)
+            barrier.wait(60)
             for _ in range(20):
                 tracker.emit("page.viewed", {"user": user})
 
@@ -73,8 +73,8 @@ def test_fifty_threads_each_have_their_own_context(tracker):
     assert [pair for pair in seen if pair[0] != pair[1]] == []
 
 
-def test_a_new_thread_starts_with_nothing(tracker):
-    """What it emits is not the parent's doing."""
+def test_a_new_thread_starts_without_contexts(tracker):
+    """Its events do not belong to the request that started it."""
     inherited = []
     with tracker.context("request", {"user": 1}):
         in_threads([lambda: inherited.append(tracker.resolve_context())])
@@ -82,8 +82,8 @@ def test_a_new_thread_starts_with_nothing(tracker):
     assert inherited == [{}]
 
 
-def test_a_thread_of_an_executor_sees_no_callers_context(tracker):
-    """Neither that of whoever submits the call, nor that of the call before."""
+def test_a_call_in_an_executor_sees_no_other_context(tracker):
+    """It sees neither the context of the code that submitted it nor that of an earlier call."""
 
     def call(user):
         before = tracker.resolve_context()
@@ -98,8 +98,8 @@ def test_a_thread_of_an_executor_sees_no_callers_context(tracker):
     assert [pair for pair in users(tracker) if pair[0] != pair[1]] == []
 
 
-def test_an_executor_call_that_is_given_the_context_has_it(tracker):
-    """`contextvars.copy_context().run` is how Python hands it over."""
+def test_a_context_can_be_passed_to_an_executor(tracker):
+    """`contextvars.copy_context().run` passes it, as for any other context variable."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         with tracker.context("request", {"user": 1}):
             copied = contextvars.copy_context()
@@ -109,16 +109,16 @@ def test_an_executor_call_that_is_given_the_context_has_it(tracker):
     assert (inside, outside) == ({"user": 1}, {})
 
 
-def test_a_task_inherits_and_changes_only_its_own(tracker):
-    """What it enters, replaces or leaves, its parent and siblings never notice."""
+def test_a_task_inherits_contexts_and_changes_only_its_own(tracker):
+    """Its parent and its siblings do not see the contexts that it enters or leaves."""
 
     async def child(user):
         inherited = tracker.resolve_context()
         tracker.enter_context("request", {"user": user})
         await asyncio.sleep(0)
-        mine = tracker.resolve_context()
+        own = tracker.resolve_context()
         tracker.exit_context("request")
-        return inherited, mine
+        return inherited, own
 
     async def main():
         tracker.enter_context("request", {"user": "parent"})
@@ -131,8 +131,8 @@ def test_a_task_inherits_and_changes_only_its_own(tracker):
     assert after == {"user": "parent"}
 
 
-def test_to_thread_inherits_and_changes_only_its_own(tracker):
-    """`asyncio.to_thread` hands the context of the task to the thread."""
+def test_to_thread_inherits_contexts_and_changes_only_its_own(tracker):
+    """`asyncio.to_thread` copies the contexts of the task to the thread."""
 
     def work():
         inherited = tracker.resolve_context()
@@ -150,8 +150,8 @@ def test_to_thread_inherits_and_changes_only_its_own(tracker):
     assert asyncio.run(main()) == [(user, user, user) for user in range(50)]
 
 
-def test_the_contexts_are_a_mapping_to_read_and_to_change():
-    """For those who reach for `located_context`."""
+def test_the_contexts_are_a_mutable_mapping():
+    """Applications read and change them through `located_context`."""
     contexts = ContextVarLocator().get()
     contexts["a"] = {"k": 1}
     contexts["b"] = {"k": 2}
@@ -164,8 +164,8 @@ def test_the_contexts_are_a_mapping_to_read_and_to_change():
     assert repr(contexts) == "<TaskContexts {'a': {'k': 3}, 'b': {'k': 2}}>"
 
 
-def test_leaving_what_is_not_entered_is_a_key_error_and_changes_nothing():
-    """As of a dict."""
+def test_deleting_a_context_that_is_not_entered_is_a_key_error():
+    """The mapping behaves like a dict, and the other contexts stay."""
     contexts = ContextVarLocator().get()
     contexts["a"] = {}
     with pytest.raises(KeyError):
@@ -175,24 +175,24 @@ def test_leaving_what_is_not_entered_is_a_key_error_and_changes_nothing():
 
 
 def test_two_locators_share_nothing():
-    """Each tracker has one of its own."""
+    """Each tracker has its own locator."""
     one, other = ContextVarLocator(), ContextVarLocator()
     one.get()["a"] = {}
 
     assert dict(other.get()) == {}
 
 
-def test_a_merger_is_a_new_dict_and_later_contexts_win():
-    """Made once for all events under the same contexts."""
+def test_merged_contexts_are_a_new_dict_in_which_later_contexts_win():
+    """They are merged once for all events emitted under the same contexts."""
     contexts = {"a": {"k": 1, "x": [1]}, "b": {"k": 2}}
 
     assert merge(contexts) == {"k": 2, "x": [1]}
-    assert Entered(contexts).merged == merge(contexts)
+    assert EnteredContexts(contexts).merged == merge(contexts)
     assert merge({}) == {}
 
 
-def test_a_thread_local_locator_leaves_the_tasks_of_a_loop_together():
-    """As documented: one thread, one set of contexts."""
+def test_a_thread_local_locator_keeps_contexts_per_thread():
+    """`asyncio.to_thread` starts without contexts, and the event loop's thread keeps its own."""
     tracker = Tracker(context_locator=ThreadLocalContextLocator())
 
     async def main():
@@ -203,8 +203,8 @@ def test_a_thread_local_locator_leaves_the_tasks_of_a_loop_together():
     assert tracker.resolve_context() == {"user": 1}
 
 
-def test_threads_may_enter_and_leave_a_shared_locator_while_others_emit():
-    """No event is lost to it; whose context it has is what that locator is known for."""
+def test_threads_may_change_a_shared_locator_while_others_emit():
+    """No event is lost, although an event may carry the contexts of another thread."""
     tracker = Tracker({}, DefaultContextLocator())
     done = threading.Event()
 

@@ -67,8 +67,8 @@ def problems(options):
         (MAPPING, [{}], [[], "a"], "a mapping"),
     ],
 )
-def test_a_rule_accepts_what_its_words_say(options, rule, good, bad, expected):
-    """A user who follows the message meets no second one."""
+def test_a_rule_accepts_exactly_the_values_that_its_text_allows(options, rule, good, bad, expected):
+    """A user who follows the message does not get a second one."""
     assert all(options.check("option", value, rule) for value in good)
     options.raise_problems()
     assert not any(options.check("option", value, rule) for value in bad)
@@ -95,13 +95,13 @@ def test_all_wrong_options_are_one_error_with_a_line_each(options):
 
 
 def test_options_without_a_problem_raise_nothing(options):
-    """A constructor may always end with it."""
+    """A constructor can always end with `raise_problems()`."""
     options.check("size", 1, whole_number(1))
     options.raise_problems()
 
 
 def test_a_list_is_checked_item_by_item(options):
-    """The line names the item; any iterable but a text or a mapping is a list."""
+    """The line names the item. Any iterable except text and mappings counts as a list."""
     assert options.check_list("names", ("a", "b"), TEXT) == ["a", "b"]
     assert options.check_list("names", iter(["a", 1]), TEXT) == []
     assert options.check_list("names", "ab", TEXT) == []
@@ -112,7 +112,7 @@ def test_a_list_is_checked_item_by_item(options):
 
 
 def test_a_parsed_option_is_returned_or_reported_with_the_cause(options):
-    """The reason of the parser is part of the line."""
+    """The text of the parser's error ends the line."""
     assert options.parse("price", "1.5", float, "a price") == 1.5
     assert options.parse("price", "free", float, "a price") is None
     assert problems(options) == [
@@ -169,7 +169,7 @@ def test_any_other_regular_expression_is_refused_with_the_reason(options, value,
 
 
 def test_a_secret_is_not_shown(options):
-    """Its type is: that is often the mistake."""
+    """Only its type is shown, which is often the mistake."""
     options.check("key", "sk" + "-live", whole_number(), secret=True)
 
     assert problems(options) == [
@@ -186,8 +186,8 @@ def test_a_value_that_cannot_be_shown_does_not_hide_the_problem(options):
     ]
 
 
-def test_a_setting_has_no_owner():
-    """Its name says where it is."""
+def test_a_setting_is_reported_without_an_owner():
+    """Its name already says where it is."""
     options = Options("")
     options.check("EVENT_TRACKING_X", 1, TEXT)
 

@@ -1,7 +1,8 @@
-"""Counters that add up, and notices that are said once a minute."""
+"""Counters that add up, and log messages that appear once a minute."""
 
 import os
 import threading
+from weakref import ref
 
 import pytest
 from core_fakes import Clock, in_threads
@@ -10,7 +11,7 @@ from eventtracking.stats import LOSS_REASONS, Counters, LogThrottle, count_of, l
 
 
 def in_child(function):
-    """Run *function* in a forked child; return what it answers, as text."""
+    """Run *function* in a forked child, and return the `repr` of its result."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -19,19 +20,19 @@ def in_child(function):
         finally:
             os._exit(0)
     os.close(writing)
-    with os.fdopen(reading) as answer:
-        text = answer.read()
+    with os.fdopen(reading) as pipe:
+        text = pipe.read()
     os.waitpid(child, 0)
     return text
 
 
-def test_a_new_ledger_is_empty():
-    """Reasons that never came up are left out."""
+def test_new_counters_are_zero():
+    """Loss reasons that did not occur are left out."""
     assert Counters().stats() == {"accepted": 0, "sent": 0, "pending": 0, "lost": {}}
 
 
-def test_a_ledger_adds_up():
-    """What was accepted was sent, waits, or is lost for a reason."""
+def test_counters_add_up():
+    """Each accepted event was sent, is pending, or is lost for a reason."""
     counters = Counters()
     for _ in range(5):
         next(counters.accepted)
@@ -48,9 +49,9 @@ def test_a_ledger_adds_up():
 
 
 def test_the_list_of_reasons_is_closed():
-    """A dashboard can know all of them; a slip of the pen is an error."""
+    """A dashboard can list all of them, and a misspelled reason is an error."""
     with pytest.raises(KeyError):
-        Counters().lose("bad luck")
+        Counters().lose("unknown reason")
     assert LOSS_REASONS == (
         "too_large",
         "guard_failed",
@@ -65,16 +66,16 @@ def test_the_list_of_reasons_is_closed():
     )
 
 
-def test_looking_at_a_counter_does_not_advance_it():
-    """However often."""
+def test_reading_a_counter_does_not_advance_it():
+    """It can be read any number of times."""
     counters = Counters()
     next(counters.sent)
 
     assert [count_of(counters.sent) for _ in range(3)] == [1, 1, 1]
 
 
-def test_threads_lose_no_count():
-    """Without a lock, eight threads count exactly."""
+def test_threads_count_exactly():
+    """Eight threads count without a lock, and no count is missing."""
     counters = Counters()
 
     def count():
@@ -94,7 +95,7 @@ def test_threads_lose_no_count():
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_starts_at_zero_and_the_parent_goes_on():
-    """Otherwise every event before the fork would be reported twice."""
+    """Otherwise every event before the fork would be reported by both processes."""
     counters = Counters()
     next(counters.accepted)
     counters.lose("closed")
@@ -108,38 +109,35 @@ def test_a_forked_child_starts_at_zero_and_the_parent_goes_on():
     assert (counters.stats()["accepted"], counters.lost()) == (1, {"closed": 1})
 
 
-def test_a_ledger_that_nobody_needs_is_forgotten():
-    """The list of those to reset at a fork keeps none alive."""
-    from eventtracking import stats
-
+def test_unused_counters_are_freed():
+    """Resetting all counters in a forked child does not keep any of them alive."""
     counters = Counters()
-    assert counters in stats._all_counters
-    number = len(stats._all_counters)
+    reference = ref(counters)
     del counters
 
-    assert len(stats._all_counters) < number
+    assert reference() is None
 
 
-def test_a_notice_is_said_the_first_time_and_then_once_a_minute():
-    """The later one says how many there were in between."""
+def test_a_message_is_due_the_first_time_and_then_once_a_minute():
+    """The later message reports the number of occurrences in between."""
     clock = Clock()
     throttle = LogThrottle(clock=clock)
     first = [throttle.due("x") for _ in range(5)]
     clock.now += 59.9
     still_held = throttle.due("x")
     clock.now += 0.1
-    then = [throttle.due("x"), throttle.due("x")]
+    next_minute = [throttle.due("x"), throttle.due("x")]
     clock.now += 60
     last = throttle.due("x")
 
     assert first == [1, None, None, None, None]
     assert still_held is None
-    assert then == [6, None]
+    assert next_minute == [6, None]
     assert last == 2
 
 
-def test_a_notice_after_a_quiet_time_stands_for_itself():
-    """Nothing was held back."""
+def test_a_message_after_a_quiet_time_counts_only_itself():
+    """No occurrence was held back in between."""
     clock = Clock()
     throttle = LogThrottle(clock=clock)
     throttle.due("x")
@@ -148,15 +146,15 @@ def test_a_notice_after_a_quiet_time_stands_for_itself():
     assert throttle.due("x") == 1
 
 
-def test_kinds_of_notices_do_not_hold_back_one_another():
-    """Another kind of trouble is news."""
+def test_messages_of_different_kinds_do_not_hold_each_other_back():
+    """A new kind of failure is logged at once."""
     throttle = LogThrottle(clock=Clock())
 
     assert (throttle.due("x"), throttle.due("y"), throttle.due("x")) == (1, 1, None)
 
 
 def test_the_interval_can_be_chosen():
-    """In seconds."""
+    """`interval_seconds` replaces the minute."""
     clock = Clock()
     throttle = LogThrottle(interval_seconds=5, clock=clock)
     throttle.due("x")
@@ -165,21 +163,21 @@ def test_the_interval_can_be_chosen():
     assert throttle.due("x") == 1
 
 
-def test_of_many_threads_one_speaks_and_the_others_are_counted():
-    """At the first time, and again when the minute is over."""
+def test_of_many_threads_one_logs_and_the_others_are_counted():
+    """This holds for the first message, and for the one after the interval."""
     clock = Clock()
     throttle = LogThrottle(clock=clock)
-    answers = []
+    results = []
 
-    def ask():
-        answers.extend([throttle.due("x") for _ in range(500)])
+    def report():
+        results.extend([throttle.due("x") for _ in range(500)])
 
-    in_threads([ask] * 8)
-    spoken_first = [answer for answer in answers if answer is not None]
+    in_threads([report] * 8)
+    first = [number for number in results if number is not None]
     clock.now += 60
     last = throttle.due("x")
 
-    assert spoken_first == [1]
+    assert first == [1]
     assert last == 8 * 500
 
 
@@ -190,11 +188,11 @@ class HostileName:
     __str__ = __repr__
 
 
-def said(message, *args):
-    """Return what is written when *message* is said with *args*."""
-    written = []
-    log_safely(lambda text, *values, **_: written.append(text % values), message, *args)
-    return written
+def logged(message, *args):
+    """Return the lines that `log_safely` logs for *message* and *args*."""
+    lines = []
+    log_safely(lambda text, *values, **_: lines.append(text % values), message, *args)
+    return lines
 
 
 @pytest.mark.parametrize(
@@ -210,19 +208,19 @@ def said(message, *args):
         (HostileName(), "<HostileName>"),
     ],
 )
-def test_what_is_said_stays_on_one_line(arg, text):
-    """A name can neither forge a line of the log, nor colour it, nor keep it from being said."""
-    assert said("event %s", arg) == [f"event {text}"]
+def test_a_logged_value_stays_on_one_line(arg, text):
+    """A value cannot forge a line of the log, colour it, or prevent it."""
+    assert logged("event %s", arg) == [f"event {text}"]
 
 
-def test_a_log_that_fails_fails_alone():
-    """A handler of the host raises: that is between it and the host."""
-    tried = threading.Event()
+def test_a_failing_log_handler_raises_nothing():
+    """A broken handler of the host program cannot cost an event."""
+    called = threading.Event()
 
     def fail(*_, **__):
-        tried.set()
+        called.set()
         raise RuntimeError("handler")
 
     log_safely(fail, "text")
 
-    assert tried.is_set()
+    assert called.is_set()

@@ -1,11 +1,11 @@
-"""What the library brings for the tests of applications: captured events, and a pytest fixture."""
+"""Test support for applications: captured events, and the pytest fixture."""
 
 import subprocess
 import sys
 from importlib.metadata import entry_points
 
 import pytest
-from core_fakes import Keeping, drop
+from core_fakes import RecordingBackend, drop
 
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.testing import CapturedEvents, capture_events
@@ -14,7 +14,7 @@ from eventtracking.tracker import TRACKERS, Tracker, emit, get_tracker, register
 
 @pytest.fixture
 def kept():
-    return Keeping()
+    return RecordingBackend()
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def names(events):
 
 
 def test_events_are_collected_instead_of_sent(tracker, kept):
-    """The backends see nothing of a test."""
+    """The backends get no event of a test."""
     with capture_events() as captured:
         emit("a", {"k": 1})
 
@@ -38,8 +38,8 @@ def test_events_are_collected_instead_of_sent(tracker, kept):
     assert kept.events == []
 
 
-def test_everything_is_as_before_when_the_block_ends(tracker, kept):
-    """The backends get events again, and their books stood still."""
+def test_the_tracker_is_restored_when_the_block_ends(tracker, kept):
+    """The backends get events again, and their statistics did not change."""
     router = tracker.routing_backend
     before = tracker.stats()
     with capture_events() as captured:
@@ -53,8 +53,8 @@ def test_everything_is_as_before_when_the_block_ends(tracker, kept):
     assert tracker.routing_backend is router
 
 
-def test_everything_is_as_before_when_the_block_raises(tracker, kept):
-    """A test that fails does not spoil the next one."""
+def test_the_tracker_is_restored_when_the_block_raises(tracker, kept):
+    """A failing test does not affect the next one."""
     with pytest.raises(ZeroDivisionError), capture_events():
         raise ZeroDivisionError
     emit("outside")
@@ -62,8 +62,8 @@ def test_everything_is_as_before_when_the_block_raises(tracker, kept):
     assert names(kept.events) == ["outside"]
 
 
-def test_what_was_captured_is_a_list(tracker):
-    """To be counted, indexed, walked and compared as one."""
+def test_the_captured_events_are_a_list(tracker):
+    """They can be counted, indexed, iterated over and compared."""
     with capture_events() as captured:
         assert captured == []
         emit("a")
@@ -74,8 +74,8 @@ def test_what_was_captured_is_a_list(tracker):
     assert isinstance(captured, list)
 
 
-def test_events_are_seen_after_the_processors(tracker):
-    """As the backends would get them."""
+def test_events_are_captured_after_the_processors(tracker):
+    """The test sees each event as the backends would get it."""
     tracker.processors.append(lambda e: drop(e) if e["name"] == "no" else e["data"].update(seen=1))
     with capture_events() as captured:
         emit("yes")
@@ -85,7 +85,7 @@ def test_events_are_seen_after_the_processors(tracker):
     assert captured[0]["data"] == {"seen": 1}
 
 
-def test_a_processor_registered_inside_the_block_counts_and_stays(tracker):
+def test_a_processor_added_inside_the_block_runs_and_stays(tracker):
     """The list of processors is the tracker's own."""
     with capture_events() as captured:
         tracker.processors.append(drop)
@@ -96,7 +96,7 @@ def test_a_processor_registered_inside_the_block_counts_and_stays(tracker):
 
 
 def test_events_carry_their_contexts(tracker):
-    """Those entered before the block and in it."""
+    """Contexts entered before the block and inside it are both there."""
     tracker.enter_context("outer", {"user": 1})
     with capture_events() as captured, tracker.context("inner", {"form": "f"}):
         emit("a")
@@ -105,8 +105,8 @@ def test_events_carry_their_contexts(tracker):
     assert captured[0]["context"] == {"user": 1, "form": "f"}
 
 
-def test_events_may_go_through_to_the_backends_as_well(tracker, kept):
-    """Processed once."""
+def test_with_passthrough_the_backends_get_the_events_as_well(tracker, kept):
+    """Each event is processed once."""
     ran = []
     tracker.processors.append(lambda event: ran.append(event["name"]))
     with capture_events(passthrough=True) as captured:
@@ -118,7 +118,7 @@ def test_events_may_go_through_to_the_backends_as_well(tracker, kept):
 
 
 def test_blocks_nest(tracker, kept):
-    """The innermost collects; each ends with what was there before it."""
+    """The innermost block collects the events, and its end restores the outer one."""
     with capture_events() as outer:
         emit("1")
         with capture_events() as inner:
@@ -129,16 +129,16 @@ def test_blocks_nest(tracker, kept):
     assert (names(outer), names(inner), names(kept.events)) == (["1", "3"], ["2"], ["4"])
 
 
-def test_a_nested_block_may_pass_events_on_to_the_outer_one(tracker, kept):
-    """But not through it."""
+def test_a_nested_block_with_passthrough_passes_events_to_the_outer_one(tracker, kept):
+    """The outer block still keeps them from the backends."""
     with capture_events() as outer, capture_events(passthrough=True) as inner:
         emit("a")
 
     assert (names(outer), names(inner), kept.events) == (["a"], ["a"], [])
 
 
-def test_without_a_default_tracker_there_is_one_for_as_long(caplog):
-    """A test needs no configuration, and leaves none behind."""
+def test_without_a_default_tracker_the_block_has_its_own(caplog):
+    """A test needs no configuration, and leaves no tracker behind."""
     with capture_events() as captured:
         emit("a")
         assert get_tracker()
@@ -148,9 +148,9 @@ def test_without_a_default_tracker_there_is_one_for_as_long(caplog):
     assert caplog.messages == []
 
 
-def test_other_trackers_are_left_alone(tracker):
-    """Only the default one is captured."""
-    kept = Keeping()
+def test_other_trackers_are_not_captured(tracker):
+    """Only the default tracker is captured."""
+    kept = RecordingBackend()
     second = Tracker({"kept": kept})
     register_tracker(second, "second")
     with capture_events() as captured:
@@ -160,7 +160,7 @@ def test_other_trackers_are_left_alone(tracker):
 
 
 def test_a_captured_event_is_a_copy(tracker):
-    """What the application does to its data afterwards changes nothing."""
+    """The application may change its data afterwards."""
     data = {"list": [1]}
     with capture_events() as captured:
         emit("a", data)
@@ -201,7 +201,7 @@ EVENTS = CapturedEvents(
     ],
 )
 def test_an_assertion_that_holds_returns_the_events(arguments, found):
-    """To assert more about them."""
+    """A test can make further assertions about them."""
     assert EVENTS.assert_emitted(**arguments) == [EVENTS[index] for index in found]
 
 
@@ -224,13 +224,13 @@ def test_an_assertion_that_holds_returns_the_events(arguments, found):
     ],
 )
 def test_an_assertion_that_does_not_hold_fails(arguments):
-    """With an `AssertionError`, which any test runner understands."""
+    """It raises an `AssertionError`, which every test runner understands."""
     with pytest.raises(AssertionError):
         EVENTS.assert_emitted(**arguments)
 
 
-def test_the_complaint_shows_the_events_of_that_name():
-    """So that the difference can be seen."""
+def test_a_failed_assertion_shows_the_events_of_that_name():
+    """The reader sees how they differ."""
     with pytest.raises(AssertionError) as raised:
         EVENTS.assert_emitted("a", {"k": 3}, {"user": 1}, count=1)
 
@@ -241,8 +241,8 @@ def test_the_complaint_shows_the_events_of_that_name():
     ]
 
 
-def test_the_complaint_shows_the_names_if_there_is_none_of_that_name():
-    """It may have been a slip of the pen."""
+def test_a_failed_assertion_shows_the_emitted_names_if_none_matches():
+    """The name may be misspelled."""
     with pytest.raises(AssertionError) as raised:
         EVENTS.assert_emitted("aa")
 
@@ -253,13 +253,13 @@ def test_the_complaint_shows_the_names_if_there_is_none_of_that_name():
 
 
 def test_events_of_a_name_can_be_listed():
-    """Without asserting anything."""
+    """`named` makes no assertion."""
     assert EVENTS.named("b") == [EVENTS[2]]
     assert EVENTS.named("c") == []
 
 
-def test_data_that_are_no_mapping_hold_no_subset():
-    """They are an event that does not match, not an error."""
+def test_data_that_is_not_a_mapping_matches_no_subset():
+    """Such an event does not match, and does not cause an error."""
     events = CapturedEvents([event("a", "text")])
 
     assert events.assert_emitted("a", count=1)
@@ -267,7 +267,7 @@ def test_data_that_are_no_mapping_hold_no_subset():
 
 
 def test_the_plugin_is_found_by_its_entry_point():
-    """Installing the package is enough to have the fixture."""
+    """Installing the package is enough to make the fixture available."""
     (found,) = [each for each in entry_points(group="pytest11") if each.name == "eventtracking"]
 
     assert found.value == "eventtracking.pytest_plugin"
@@ -277,21 +277,21 @@ APPLICATION_TESTS = """
     from eventtracking import tracker
 
     def test_one(captured_events):
-        '''Emits and looks.'''
+        '''Emits an event and asserts it.'''
         with tracker.context("request", {"user": 1}):
             tracker.emit("a.b", {"k": 1, "more": 2})
         captured_events.assert_emitted("a.b", {"k": 1}, {"user": 1}, count=1)
 
     def test_two(captured_events):
-        '''Sees nothing of the test before.'''
+        '''Starts without the events of the first test.'''
         assert captured_events == []
 
     def test_three():
-        '''Finds no tracker left behind.'''
+        '''Finds no tracker that another test left behind.'''
         assert tracker.TRACKERS == {}
 
     def test_failing(captured_events):
-        '''Has a complaint to show.'''
+        '''Fails with the message of the assertion.'''
         tracker.emit("a")
         captured_events.assert_emitted("b")
 """
@@ -299,7 +299,7 @@ APPLICATION_TESTS = """
 
 @pytest.fixture
 def run(pytester):
-    """Run the tests of an application in a process of its own."""
+    """Run the tests of an application in another process."""
     pytester.makepyfile(APPLICATION_TESTS)
     return lambda *args: pytester.runpytest_subprocess("-p", "no:randomly", *args)
 
@@ -314,14 +314,14 @@ def test_the_fixture_works_in_the_tests_of_an_application(run):
 
 
 def test_the_fixture_is_listed_with_its_description(run):
-    """`pytest --fixtures` says what it is for."""
+    """`pytest --fixtures` describes it."""
     run("--fixtures").stdout.fnmatch_lines(
         ["captured_events*", "*Collect the events of the test instead of sending them*"]
     )
 
 
 def test_the_fixture_leaves_a_registered_tracker_as_it_was(pytester):
-    """The one of the application's own `conftest.py`, say."""
+    """A `conftest.py` may have registered one."""
     pytester.makepyfile(
         """
         import pytest
@@ -347,7 +347,7 @@ def test_the_fixture_leaves_a_registered_tracker_as_it_was(pytester):
 
 
 def test_the_plugin_imports_nothing_of_the_package():
-    """pytest loads it in every project that has this package, also where no test asks for it."""
+    """pytest loads it in every project that has this package installed."""
     code = (
         "import sys, pytest; before = set(sys.modules); import eventtracking.pytest_plugin;"
         "print(sorted(name for name in set(sys.modules) - before))"
@@ -359,8 +359,8 @@ def test_the_plugin_imports_nothing_of_the_package():
     assert run.stdout.strip() == "['eventtracking', 'eventtracking.pytest_plugin']"
 
 
-def test_a_router_that_processes_in_its_own_way_does_so_here_too(kept):
-    """For what is captured, and for what goes through."""
+def test_a_router_that_overrides_process_event_is_captured_too(kept):
+    """Captured events and those that are passed through are processed by the override."""
 
     class Marking(RoutingBackend):
         def process_event(self, event):

@@ -92,7 +92,7 @@ class LogFileBackend:
             self._warn(event)
 
     def flush(self, timeout: float | None = None) -> bool:  # noqa: ARG002  # writing is not bounded
-        """Write the waiting events; tell whether none is left."""
+        """Write the waiting events; return whether none is left."""
         return self._file.flush()
 
     def close(self, timeout: float | None = None) -> bool:  # noqa: ARG002

@@ -148,11 +148,11 @@ class RoutingBackend:
                 return
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Send waiting events within *timeout* seconds; tell whether none is left."""
+        """Send waiting events within *timeout* seconds; return whether none is left."""
         return self._finish("flush", timeout)
 
     def close(self, timeout: float | None = None) -> bool:
-        """Close the backends within *timeout* seconds; tell whether no event was left."""
+        """Close the backends within *timeout* seconds; return whether no event was left."""
         return self._finish("close", timeout)
 
     def stats(self) -> BackendStats:
@@ -406,7 +406,7 @@ def _attribute(backend: Backend, name: str) -> Any:
 
 
 def _are_stats(stats: Any) -> bool:
-    """Tell whether *stats* are complete, and can be added up."""
+    """Return whether *stats* are complete, and can be added up."""
     if not isinstance(stats, dict) or not isinstance(lost := stats.get("lost"), Mapping):
         return False
     numbers = [stats.get(name) for name in ("accepted", "sent", "pending")]

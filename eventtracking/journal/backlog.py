@@ -32,7 +32,7 @@ class Backlog:
         self._bytes += len(line)
 
     def drop_excess(self, line: bytes) -> bool:
-        """Drop *line* if it is the last one and beyond the bound; tell whether it was dropped."""
+        """Drop *line* if it is the last one and beyond the bound; return whether it was dropped."""
         if self._bytes <= self._max_bytes or self.lines[-1] is not line:
             return False
         self.lines.pop()

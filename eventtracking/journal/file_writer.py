@@ -1,4 +1,4 @@
-"""Write whole lines to the file at a path, and notice when the file there is another one."""
+"""Write complete lines to the file at a path, and notice when that file is replaced."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class FileWriter:
             file.is_torn = False
 
     def replace(self) -> None:
-        """Open the path again. If that fails, the open file stays if it is still there."""
+        """Open the path again. If that fails, the open file is kept if it is still at the path."""
         try:
             self.switch_to(self.open())
         except OSError as error:
@@ -171,7 +171,7 @@ class FileWriter:
         return self.recall() if self.replaced else []
 
     def recall(self) -> list[bytes]:
-        """Return the lines in replaced files that stand neither at the path nor in a backup."""
+        """Return the lines in replaced files that are neither at the path nor a backup."""
         recalled: list[bytes] = []
         while self.replaced:
             file = self.replaced.popleft()

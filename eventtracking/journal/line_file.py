@@ -1,4 +1,4 @@
-"""Append whole lines to a file, whatever threads, forks, kills, rotation and full disks do."""
+"""Append complete lines to a file, despite threads, forks, kills, rotation and full disks."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _BURST_LINES = 32
 _NEXT_LINE_SECONDS = 0.000_01
 _VERIFY_SECONDS = 0.000_2
 
-# How long `flush` starts over while rotations take the lines it has just written. Measured
-# by the clock: on a busy machine, continuous rotation can win any number of rounds.
+# How long `flush` keeps starting over while rotations take the lines it has just written. A
+# time, not a number of rounds: on a busy machine, rotation can win any number of them.
 _FLUSH_SECONDS = 5.0
 
 # The interval at which waiting lines are tried again although no new line comes, and the
@@ -45,8 +45,8 @@ class LineFile:
 
     - A line that cannot be written waits, and is written in order when writing works again.
     - When the file is renamed or deleted, the next verification notices, opens the path
-      again, and writes the lines since the last verification again. A line may come twice,
-      and none is lost.
+      again, and writes the lines since the last verification again. A line may appear
+      twice, and none is lost.
     - A line that was torn by a kill or a full disk is ended with a newline before the next
       line. A line that misses only its newline counts as written.
 
@@ -151,7 +151,7 @@ class LineFile:
         return True
 
     def flush(self) -> bool:
-        """Verify the latest lines and write those that wait; tell whether none is left."""
+        """Verify the latest lines and write those that wait; return whether none is left."""
         if not self._closed:
             end = self._clock() + _FLUSH_SECONDS
             drained = -1
@@ -176,7 +176,7 @@ class LineFile:
         self._settle()
 
     def close(self) -> bool:
-        """Flush and close the file. Lines that cannot be written are lost; tell whether none is."""
+        """Flush and close the file; return whether no line was lost."""
         self.flush()
         self._closed = True
         self._settle(LOCK_SECONDS)
@@ -190,7 +190,7 @@ class LineFile:
             writer.log_failure(self.waiting)
 
     def maintain(self) -> bool:
-        """Sync, and write waiting lines, without a new line; tell whether to do so again."""
+        """Sync, and write waiting lines, without a new line; return whether to do so again."""
         self.sync()
         if self._backlog.lines or self._writer.file.is_torn:
             self._settle(LOCK_SECONDS)
@@ -202,7 +202,7 @@ class LineFile:
         return self.flush()
 
     def reset(self) -> None:
-        """Remember nothing: at first, and in a forked child, whose parent has the lines."""
+        """Forget all lines, at first and in a forked child: its parent writes them."""
         self._backlog.clear()
         self._writer.forget()
         self._recalled = self._drained = self._dropped = 0
@@ -219,7 +219,7 @@ class LineFile:
             self.flush()
 
     def _wait(self, line: bytes) -> bool:
-        """Add *line* to the backlog and write that as far as possible; tell whether it had room."""
+        """Add *line* to the backlog and write what is possible; return whether there was room."""
         lock = self._writer.lock
         if not lock.acquire(timeout=LOCK_SECONDS):
             self._counters.lose("backend_error")
@@ -242,7 +242,7 @@ class LineFile:
         self._backlog.append(line)
         if not self._is_busy:
             self._settle_once()
-        # Only now: although there was no room before, the disk may have some again.
+        # Checked after an attempt to write, because the disk may have room again.
         if self._backlog.drop_excess(line):
             self._counters.lose("backend_error")
             return False
@@ -305,10 +305,10 @@ class LineFile:
             self._dropped += len(backlog.lines)
             backlog.clear()
         try:
-            # New lines are added behind: a line is written first and removed afterwards.
+            # A signal handler may append lines meanwhile: the first one is removed when written.
             while backlog.lines and writer.file is not NO_FILE:
                 if len(writer.file.recent) > _BURST_LINES:
-                    # So that a rotation meanwhile takes a few lines, not all of them.
+                    # So that a rotation during the loop takes a few lines, not all of them.
                     self._recall()
                     continue
                 line = backlog.lines[0]

@@ -17,7 +17,7 @@ class OpenFile:
         self.identity = _identity(os.fstat(descriptor)) if descriptor >= 0 else None
         self.recent: list[bytes] = []
         self.is_torn = descriptor < 0
-        """Whether the last line misses its end."""
+        """Whether the last line is incomplete, so that the next one needs a newline before it."""
 
         self.is_unsynced = False
         """Whether lines are to be forced to the disk."""
@@ -39,7 +39,7 @@ class OpenFile:
         return written == len(line) - 1
 
     def is_open(self) -> bool:
-        """Tell whether the descriptor still belongs to this object; if not, it never will again."""
+        """Return whether the descriptor still belongs to this object; once lost, it stays lost."""
         try:
             is_ours = _identity(os.fstat(self.descriptor)) == self.identity
         except OSError:
@@ -50,14 +50,14 @@ class OpenFile:
         return is_ours
 
     def is_at(self, path: str) -> bool:
-        """Tell whether the file is still open, and is the file at *path*."""
+        """Return whether the file is still open, and is the file at *path*."""
         try:
             return self.is_open() and _identity(os.stat(path)) == self.identity
         except OSError:
             return False
 
     def ends_with_newline(self, path: str) -> bool:
-        """Tell whether the file is empty, ends with a newline, or is not a regular file."""
+        """Return whether the file is empty, ends with a newline, or is not a regular file."""
         status = os.fstat(self.descriptor)
         if not stat.S_ISREG(status.st_mode) or not status.st_size:
             return True

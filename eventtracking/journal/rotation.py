@@ -25,7 +25,7 @@ class Rotation:
         self._backups = [f"{path}.{number}" for number in range(1, backup_count + 1)]
 
     def is_due(self, file: OpenFile, length: int) -> bool:
-        """Tell whether *file* would become too large with *length* more bytes."""
+        """Return whether *file* would become too large with *length* more bytes."""
         size = os.fstat(file.descriptor).st_size
         return size > 0 and size + length > self._max_bytes
 
@@ -54,7 +54,7 @@ class Rotation:
             os.close(lock)
 
     def is_backup(self, file: OpenFile) -> bool:
-        """Tell whether *file* is one of the backups."""
+        """Return whether *file* is one of the backups."""
         # In ascending order, as files are renamed, so that no file is missed meanwhile.
         return any(file.is_at(backup) for backup in self._backups)
 

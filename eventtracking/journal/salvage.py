@@ -55,10 +55,10 @@ def _starts(line: bytes) -> Iterator[int]:
 
 
 def _may_end(head: bytes) -> bool:
-    """Tell whether a line may end with *head*, so that the next object is not a value inside it."""
+    """Return whether *head* may end a line, so that the next object is not a value inside it."""
     return not head or (head.startswith(b"{") and not head.endswith((b":", b",", b"[")))
 
 
 def _is_event(event: dict[str, Any]) -> bool:
-    """Tell an event, in the current or the legacy form, from a value inside a torn one."""
+    """Return whether *event* is an event, current or legacy, and not a value inside a torn one."""
     return "name" in event and bool(event.keys() & {"timestamp", "time"}) and "context" in event

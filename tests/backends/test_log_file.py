@@ -1,4 +1,4 @@
-"""The log file backend as its users configure it."""
+"""`LogFileBackend`: options, files, rotation and statistics."""
 
 import json
 import os
@@ -22,7 +22,7 @@ LINE = b'{"name":"line.written"}\n'
 
 @pytest.fixture
 def umask():
-    """Let a test set the umask, and bring it back."""
+    """Let a test set the umask, and restore it afterwards."""
     before = os.umask(0)
     yield os.umask
     os.umask(before)
@@ -33,7 +33,7 @@ def permissions(path):
 
 
 def test_an_event_is_one_line_of_json(tmp_path):
-    """In the file when `send` returns, in UTF-8, with nothing but the event."""
+    """It is in the file when `send` returns, in UTF-8."""
     log = tmp_path / "tracking.log"
     moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     backend = LogFileBackend(log)
@@ -49,14 +49,14 @@ def test_an_event_is_one_line_of_json(tmp_path):
     backend.close()
 
 
-def test_the_path_may_be_text_bytes_in_disguise_or_a_path(tmp_path):
-    """Whatever names a file elsewhere in Python."""
+def test_the_path_may_be_text_or_any_path_object(tmp_path):
+    """An `__fspath__` that returns bytes is accepted as well."""
 
-    class Named:
+    class BytesPath:
         def __fspath__(self):
             return os.fsencode(tmp_path / "bytes.log")
 
-    for path in (str(tmp_path / "text.log"), tmp_path / "path.log", Named()):
+    for path in (str(tmp_path / "text.log"), tmp_path / "path.log", BytesPath()):
         backend = LogFileBackend(path, max_bytes=10_000, backup_count=1)
         backend.send({"name": "a"})
         backend.close()
@@ -64,8 +64,8 @@ def test_the_path_may_be_text_bytes_in_disguise_or_a_path(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["bytes.log", "path.log", "text.log"]
 
 
-def test_missing_folders_are_made(tmp_path):
-    """The first start on a fresh machine needs no `mkdir`."""
+def test_missing_folders_are_created(tmp_path):
+    """The first start on a new machine needs no `mkdir`."""
     log = tmp_path / "a" / "b" / "tracking.log"
 
     LogFileBackend(log).close()
@@ -77,8 +77,8 @@ def test_missing_folders_are_made(tmp_path):
     ("mode", "mask", "expected"),
     [(0o640, 0o022, 0o640), (0o640, 0o077, 0o600), (0o666, 0o002, 0o664), (0o600, 0, 0o600)],
 )
-def test_a_new_file_has_the_mode_that_was_asked_for(tmp_path, umask, mode, mask, expected):
-    """Under the umask of the process, and after a rotation as before it."""
+def test_a_new_file_has_the_chosen_mode(tmp_path, umask, mode, mask, expected):
+    """The umask of the process applies, also to the file created by a rotation."""
     log = tmp_path / "tracking.log"
     umask(mask)
 
@@ -91,7 +91,7 @@ def test_a_new_file_has_the_mode_that_was_asked_for(tmp_path, umask, mode, mask,
 
 
 def test_by_default_others_cannot_read_events(tmp_path, umask):
-    """0640: the owner writes, the group reads."""
+    """The default is 0640: the owner writes, the group reads."""
     umask(0)
 
     LogFileBackend(tmp_path / "tracking.log").close()
@@ -99,8 +99,8 @@ def test_by_default_others_cannot_read_events(tmp_path, umask):
     assert permissions(tmp_path / "tracking.log") == 0o640
 
 
-def test_the_mode_of_a_file_that_is_there_is_left_alone(tmp_path):
-    """An operator gave it those."""
+def test_the_mode_of_an_existing_file_is_kept(tmp_path):
+    """An operator may have chosen it."""
     log = tmp_path / "tracking.log"
     log.touch()
     log.chmod(0o604)
@@ -119,8 +119,8 @@ def test_the_mode_of_a_file_that_is_there_is_left_alone(tmp_path):
         ("a\0b", "embedded null"),
     ],
 )
-def test_a_path_that_cannot_be_written_is_an_error_at_the_start(tmp_path, name, reason):
-    """It names the path and says why, before the first event is lost."""
+def test_a_path_that_cannot_be_written_is_an_error_at_startup(tmp_path, name, reason):
+    """The error gives the path and the reason before the first event could be lost."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
 
@@ -130,8 +130,8 @@ def test_a_path_that_cannot_be_written_is_an_error_at_the_start(tmp_path, name, 
     assert repr(f"{tmp_path}/{name}") in str(raised.value)
 
 
-def test_a_folder_without_permission_is_an_error_at_the_start():
-    """Also for root, who may write nearly everywhere: /proc takes no files."""
+def test_a_folder_that_refuses_files_is_an_error_at_startup():
+    """/proc refuses new files even to root."""
     with pytest.raises(ImproperlyConfigured, match="cannot append to '/proc/nowhere/a'"):
         LogFileBackend("/proc/nowhere/a")
 
@@ -168,7 +168,7 @@ def test_a_folder_without_permission_is_an_error_at_the_start():
     ],
 )
 def test_a_wrong_option_is_an_error_that_names_it(tmp_path, options, message):
-    """The option, its rule and its value are in the text, and no file is created."""
+    """The text gives the option, its rule and its value, and no file is created."""
     with pytest.raises(ImproperlyConfigured) as raised:
         LogFileBackend(**{"path": tmp_path / "tracking.log", **options})
 
@@ -188,8 +188,8 @@ def test_several_wrong_options_are_reported_at_once(tmp_path):
     ]
 
 
-def test_own_rotation_keeps_so_many_files(tmp_path):
-    """`path.1` is the newest; beyond `backup_count` the oldest goes."""
+def test_rotation_keeps_backup_count_files(tmp_path):
+    """`path.1` is the newest, and the oldest is deleted."""
     backend = LogFileBackend(tmp_path / "tracking.log", max_bytes=40, backup_count=2)
     for number in range(10):
         backend.send({"name": f"number {number}"})
@@ -207,8 +207,8 @@ def test_own_rotation_keeps_so_many_files(tmp_path):
     }
 
 
-def test_an_event_longer_than_the_file_may_be_is_written_all_the_same(tmp_path):
-    """In a file of its own."""
+def test_an_event_longer_than_max_bytes_is_written_anyway(tmp_path):
+    """It gets its own file."""
     backend = LogFileBackend(tmp_path / "tracking.log", max_bytes=10, backup_count=5)
     for number in range(3):
         backend.send({"name": f"number {number}"})
@@ -221,10 +221,10 @@ def test_an_event_longer_than_the_file_may_be_is_written_all_the_same(tmp_path):
     ]
 
 
-def test_a_rotation_that_fails_costs_no_event(tmp_path, caplog):
-    """Too long a log is the smaller evil; one warning says so."""
+def test_a_failing_rotation_loses_no_event(tmp_path, caplog):
+    """The log grows beyond its limit, and one warning says so."""
     log = tmp_path / "tracking.log"
-    # Nobody can lock a folder's name for writing.
+    # A folder cannot be opened for writing, so it cannot be the lock file.
     (tmp_path / "tracking.log.lock").mkdir()
     backend = LogFileBackend(log, max_bytes=10, backup_count=1)
     for number in range(5):
@@ -237,21 +237,21 @@ def test_a_rotation_that_fails_costs_no_event(tmp_path, caplog):
     assert "Is a directory" in caplog.text
 
 
-def test_the_books_begin_at_zero_and_add_up(tmp_path):
-    """`accepted == sent + pending + lost`, also after `close`."""
+def test_the_statistics_start_at_zero_and_add_up(tmp_path):
+    """`accepted == sent + pending + lost` holds after `close` too."""
     backend = LogFileBackend(tmp_path / "tracking.log")
-    books = [backend.stats()]
+    stats = [backend.stats()]
     for _ in range(3):
         backend.send({"name": "a"})
-    books.append(backend.stats())
+    stats.append(backend.stats())
     assert backend.close()
     assert backend.close()
     backend.send({"name": "late"})
     backend.reopen()
     backend.flush()
-    books.append(backend.stats())
+    stats.append(backend.stats())
 
-    assert books == [
+    assert stats == [
         {"accepted": 0, "sent": 0, "pending": 0, "lost": {}},
         {"accepted": 3, "sent": 3, "pending": 0, "lost": {}},
         {"accepted": 4, "sent": 3, "pending": 0, "lost": {"closed": 1}},
@@ -259,8 +259,8 @@ def test_the_books_begin_at_zero_and_add_up(tmp_path):
     assert len(list(read(tmp_path / "tracking.log"))) == 3
 
 
-def test_flush_says_that_all_is_written(tmp_path):
-    """With or without a time-out; nothing here waits for one."""
+def test_flush_returns_true_when_everything_is_written(tmp_path):
+    """It accepts a timeout, and never has to wait for it."""
     backend = LogFileBackend(tmp_path / "tracking.log")
     backend.send({"name": "a"})
 
@@ -268,13 +268,13 @@ def test_flush_says_that_all_is_written(tmp_path):
     backend.close()
 
 
-def test_a_closed_backend_gives_its_descriptor_back(tmp_path):
-    """A program that reads its settings anew a thousand times has no more files open."""
+def test_close_releases_the_descriptor(tmp_path):
+    """A program may reload its settings many times without running out of descriptors."""
 
-    def descriptors():
+    def open_descriptors():
         return len(os.listdir("/proc/self/fd"))
 
-    before = descriptors()
+    before = open_descriptors()
     for _ in range(50):
         backend = LogFileBackend(tmp_path / "tracking.log", max_bytes=50, backup_count=1)
         for _ in range(10):
@@ -282,19 +282,19 @@ def test_a_closed_backend_gives_its_descriptor_back(tmp_path):
         backend.reopen()
         backend.close()
 
-    assert descriptors() <= before + 1
+    assert open_descriptors() <= before + 1
 
 
 def test_the_repr_names_the_file(tmp_path):
-    """Enough to find it at night."""
+    """An operator finds the file by it."""
     backend = LogFileBackend(tmp_path / "tracking.log")
 
     assert repr(backend) == f"<LogFileBackend '{tmp_path}/tracking.log'>"
     backend.close()
 
 
-def test_behind_a_tracker_the_event_is_whole(tmp_path):
-    """Name, time, data and context, in this order."""
+def test_an_event_of_a_tracker_is_written_with_all_its_keys(tmp_path):
+    """They are name, timestamp, data and context, in this order."""
     log = tmp_path / "tracking.log"
     tracker = Tracker({"log": LogFileBackend(log)})
     with tracker.context("user", {"user_id": 7}):
@@ -308,12 +308,12 @@ def test_behind_a_tracker_the_event_is_whole(tmp_path):
 
 
 def ticking(seconds):
-    """Return a clock that goes on by so many *seconds* each time it is asked."""
+    """Return a clock that advances by *seconds* at each call."""
     return partial(next, count(1_000.0, seconds))
 
 
-def test_a_burst_looks_at_its_file_rarely(tmp_path):
-    """By the clock: not after each line, which would cost as much again, and not too late."""
+def test_the_file_is_verified_rarely_during_a_burst(tmp_path):
+    """Not after each line, which would double the cost, but within a bounded time."""
     log = tmp_path / "tracking.log"
     file = LineFile(log, counters=Counters(), clock=ticking(0.000_001))
     for _ in range(100):
@@ -327,20 +327,20 @@ def test_a_burst_looks_at_its_file_rarely(tmp_path):
     assert file.close()
 
 
-def descriptors(path):
+def descriptors_of(path):
     """Return the descriptors of this process that are open for the file at *path*."""
     names = os.listdir("/proc/self/fd")
     return [int(n) for n in names if os.path.realpath(f"/proc/self/fd/{n}") == str(path)]
 
 
 def test_recalled_lines_come_before_newer_ones(tmp_path):
-    """The log is deleted in a burst, and other code closes its descriptor: the order is kept."""
+    """The order is kept when the log is deleted in a burst and its descriptor is closed."""
     log = tmp_path / "tracking.log"
     counters = Counters()
     file = LineFile(log, counters=counters, clock=ticking(0))
     for _ in range(100):
         file.append(LINE)
-    [descriptor] = descriptors(log)
+    [descriptor] = descriptors_of(log)
     log.unlink()
     os.close(descriptor)
     file.append(b'{"name":"newest"}\n')
@@ -352,9 +352,9 @@ def test_recalled_lines_come_before_newer_ones(tmp_path):
     assert file.close()
 
 
-def test_a_relative_path_in_a_folder_that_is_gone_is_said_so(tmp_path, monkeypatch):
-    """The message names the path, not a file of ours that nobody knows."""
-    folder = tmp_path / "gone"
+def test_a_relative_path_without_a_working_directory_is_an_error(tmp_path, monkeypatch):
+    """The message gives the configured path and the cause."""
+    folder = tmp_path / "deleted"
     folder.mkdir()
     monkeypatch.chdir(folder)
     folder.rmdir()
@@ -365,7 +365,7 @@ def test_a_relative_path_in_a_folder_that_is_gone_is_said_so(tmp_path, monkeypat
         LogFileBackend("tracking.log")
 
 
-AT_THE_END_OF_THE_STACK = """
+SEND_ON_A_FULL_STACK = """
 import inspect, sys
 from eventtracking.backends.log_file import LogFileBackend
 from eventtracking.tracker import Tracker
@@ -382,19 +382,19 @@ for left in [*range(70)] * 2:
     except RecursionError:
         pass
     assert log.close()
-    router, books = tracker.routing_backend.stats(), tracker.stats()["backends"]["log"]
-    sent += books["sent"]
-    assert books["accepted"] == router["sent"], (left, books)
-    assert books["accepted"] == books["sent"] + sum(books["lost"].values()), (left, books)
+    router, stats = tracker.routing_backend.stats(), tracker.stats()["backends"]["log"]
+    sent += stats["sent"]
+    assert stats["accepted"] == router["sent"], (left, stats)
+    assert stats["accepted"] == stats["sent"] + sum(stats["lost"].values()), (left, stats)
 print(sent)
 """
 
 
-def test_an_event_at_the_end_of_the_stack_is_written_or_lost_and_not_both(tmp_path):
-    """Written, and then no frame is left to look after it: the next look does."""
+def test_an_event_on_a_full_stack_is_either_written_or_lost(tmp_path):
+    """If a line is written but no frame is left to verify it, the next line does."""
     log = tmp_path / "tracking.log"
     run = subprocess.run(
-        [sys.executable, "-c", AT_THE_END_OF_THE_STACK, str(log)],
+        [sys.executable, "-c", SEND_ON_A_FULL_STACK, str(log)],
         capture_output=True,
         timeout=300,
         check=False,

@@ -1,4 +1,4 @@
-"""Whatever an event holds, the log file gets one strict line for it."""
+"""`LogFileBackend` and unusual events: each is one line of strict JSON."""
 
 import itertools
 import math
@@ -7,8 +7,8 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from core_fakes import in_threads, strictly
-from strange_data import STRANGE, strange_data
+from core_fakes import in_threads, parse_strictly
+from unusual_values import UNUSUAL, unusual_values
 
 from eventtracking.backends.log_file import LogFileBackend
 from eventtracking.journal import read
@@ -33,22 +33,22 @@ def sent(tracker):
     return tracker.stats()["backends"]["log"]["sent"]
 
 
-@pytest.mark.parametrize("name", STRANGE)
-def test_a_strange_payload_is_one_strict_line(tracker, log, name):
-    """Locks, cycles, bytes, surrogates: what JSON cannot hold is marked, and the rest is whole."""
-    data = strange_data()[name]
-    with tracker.context("strange", {"it": data}):
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_an_unusual_payload_is_one_strict_line(tracker, log, name):
+    """Values that JSON does not have, such as locks, are marked; the others are complete."""
+    data = unusual_values()[name]
+    with tracker.context("unusual", {"it": data}):
         tracker.emit(name, data)
-    tracker.emit("after", {"rest": "whole"})
+    tracker.emit("after", {"key": "value"})
     first, second = log.read_bytes().splitlines(keepends=True)
 
-    assert strictly(first)["name"] == name
-    assert strictly(second)["data"] == {"rest": "whole"}
+    assert parse_strictly(first)["name"] == name
+    assert parse_strictly(second)["data"] == {"key": "value"}
     assert sent(tracker) == 2
 
 
 def test_a_text_of_a_hundred_million_characters_is_one_line(tracker, log):
-    """In one write, however long it takes."""
+    """The backend sets no limit to the size of an event."""
     tracker.emit("long", {"text": "x" * 100_000_000})
     tracker.emit("short")
     lengths = [len(line) for line in log.read_bytes().splitlines()]
@@ -57,8 +57,8 @@ def test_a_text_of_a_hundred_million_characters_is_one_line(tracker, log):
     assert sent(tracker) == 2
 
 
-def test_the_forms_of_times_and_numbers_stand_in_the_file(tracker, log):
-    """What a reader of the log may rely on."""
+def test_values_are_written_in_their_documented_forms(tracker, log):
+    """Readers of the log may rely on them."""
     noon = datetime(2026, 1, 2, 12, tzinfo=UTC)
     tracker.emit("forms", {"time": noon, "big": 2**70, "nan": math.nan, "set": {2, 1}})
     (event,) = read(log)
@@ -71,27 +71,27 @@ def test_the_forms_of_times_and_numbers_stand_in_the_file(tracker, log):
     }
 
 
-def test_data_that_other_threads_change_meanwhile_is_whole_in_every_line(tracker, log):
-    """As it was at one moment or another, never half."""
+def test_threads_may_change_the_data_while_it_is_written(tracker, log):
+    """Every line is complete and valid."""
     shared = {"list": [0] * 50, "dict": {str(n): n for n in range(50)}}
-    over = threading.Event()
+    done = threading.Event()
 
     def change():
         for n in itertools.count():
             shared["list"][n % 50 :] = [n] * (n % 50)
             shared["dict"].pop(str(n % 50), None)
             shared["dict"][str(n % 97)] = n
-            if over.is_set():
+            if done.is_set():
                 return
 
     def emit():
-        ends = time.monotonic() + SECONDS
-        while time.monotonic() < ends:
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
             tracker.emit("shared", shared)
-        over.set()
+        done.set()
 
     in_threads([change, change, emit])
     lines = log.read_bytes().splitlines(keepends=True)
 
-    assert {strictly(line)["name"] for line in lines} == {"shared"}
+    assert {parse_strictly(line)["name"] for line in lines} == {"shared"}
     assert len(lines) == sent(tracker) > 0

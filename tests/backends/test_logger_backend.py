@@ -1,6 +1,7 @@
-"""`LoggerBackend` counts what it writes, and says what it drops."""
+"""`LoggerBackend`: statistics and losses."""
 
 import logging
+from functools import partial
 
 import pytest
 from core_fakes import Clock, balance, new_event
@@ -20,8 +21,8 @@ def log(caplog):
     return lambda name: [r.getMessage() for r in caplog.records if r.name == name]
 
 
-def test_what_is_logged_is_counted(log):
-    """As accepted and sent."""
+def test_a_logged_event_is_counted(log):
+    """It counts as accepted and as sent."""
     backend = LoggerBackend(name=NAME)
     backend.send({"name": "a"})
 
@@ -29,8 +30,8 @@ def test_what_is_logged_is_counted(log):
     assert backend.stats() == {"accepted": 1, "sent": 1, "pending": 0, "lost": {}}
 
 
-def test_what_is_too_large_is_counted_and_warned_about(log):
-    """With the name of the event, its size and the limit."""
+def test_an_event_that_is_too_large_is_counted_with_a_warning(log):
+    """The warning gives the name of the event, its size and the limit."""
     backend = LoggerBackend(name=NAME, max_event_size=20)
     backend.send({"name": "page.viewed"})
 
@@ -41,11 +42,11 @@ def test_what_is_too_large_is_counted_and_warned_about(log):
     assert backend.stats() == {"accepted": 1, "sent": 0, "pending": 0, "lost": {"too_large": 1}}
 
 
-def test_the_warning_is_said_once_a_minute(log):
-    """The next one says how many there were."""
+def test_the_warning_is_logged_once_a_minute(monkeypatch, log):
+    """The next one gives the number of events since."""
     clock = Clock()
+    monkeypatch.setattr(f"{SOURCE}.LogThrottle", partial(LogThrottle, clock=clock))
     backend = LoggerBackend(name=NAME, max_event_size=0)
-    backend._throttle = LogThrottle(clock=clock)
     for _ in range(10):
         backend.send({"name": "a"})
     clock.now += 60
@@ -58,24 +59,24 @@ def test_the_warning_is_said_once_a_minute(log):
     assert backend.stats()["lost"] == {"too_large": 11}
 
 
-def test_it_promises_to_read_only():
-    """So it is handed the event itself, and no copy."""
+def test_the_backend_declares_itself_read_only():
+    """A router hands it the event itself instead of a copy."""
     assert LoggerBackend(name=NAME).read_only is True
 
 
-def test_what_it_cannot_write_is_lost_as_unserializable(log):
-    """Behind a router: the others have the event, the books say why this one has not."""
+def test_an_event_that_cannot_be_written_is_lost_as_unserializable(log):
+    """The statistics of the router give the reason."""
     router = RoutingBackend({"log": LoggerBackend(name=NAME)})
     router.send(new_event(data={"lock": object()}))
     router.send(new_event())
-    books = router.stats()["backends"]["log"]
+    stats = router.stats()["backends"]["log"]
 
-    assert books == {"accepted": 2, "sent": 1, "pending": 0, "lost": {"unserializable": 1}}
+    assert stats == {"accepted": 2, "sent": 1, "pending": 0, "lost": {"unserializable": 1}}
     assert len(log(NAME)) == 1
 
 
-def test_a_handler_that_raises_is_a_loss_that_is_counted_once():
-    """The event is not in the log, so it is not among those sent."""
+def test_an_event_whose_handler_raises_is_counted_as_lost_once():
+    """It is not in the log, so it does not count as sent."""
 
     class Failing(logging.Handler):
         def emit(self, record):
@@ -89,14 +90,14 @@ def test_a_handler_that_raises_is_a_loss_that_is_counted_once():
         tracker.emit("a")
     finally:
         events.removeHandler(handler)
-    books = tracker.stats()["backends"]["log"]
+    stats = tracker.stats()["backends"]["log"]
 
-    assert books == {"accepted": 1, "sent": 0, "pending": 0, "lost": {"backend_error": 1}}
-    assert balance(books) == 0
+    assert stats == {"accepted": 1, "sent": 0, "pending": 0, "lost": {"backend_error": 1}}
+    assert balance(stats) == 0
 
 
-def test_an_event_without_a_name_that_is_too_large_is_dropped_as_well(log):
-    """The warning says that it had none."""
+def test_an_event_without_a_name_may_be_too_large(log):
+    """The warning gives its name as None."""
     LoggerBackend(name=NAME, max_event_size=0).send({"data": 1})
 
     assert 'the last was "None"' in log(SOURCE)[0]

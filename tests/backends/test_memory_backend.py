@@ -1,4 +1,4 @@
-"""`MemoryBackend` keeps the latest events, and only so many."""
+"""`MemoryBackend`: the latest events, up to a limit."""
 
 import pytest
 from core_fakes import balance, in_threads, new_event
@@ -9,7 +9,7 @@ from eventtracking.tracker import Tracker
 
 
 def test_events_are_kept_oldest_first():
-    """In a list, to be looked at."""
+    """They are a list that a test can inspect."""
     backend = MemoryBackend()
     backend.send(new_event("a"))
     backend.send(new_event("b"))
@@ -17,8 +17,8 @@ def test_events_are_kept_oldest_first():
     assert [event["name"] for event in backend.events] == ["a", "b"]
 
 
-def test_the_oldest_make_room_for_the_newest():
-    """And count as lost: whoever looks finds that some are missing."""
+def test_the_oldest_events_are_dropped_for_newer_ones():
+    """They count as lost, so the statistics show that some are missing."""
     backend = MemoryBackend(max_events=3)
     for number in range(10):
         backend.send(new_event(str(number)))
@@ -27,8 +27,8 @@ def test_the_oldest_make_room_for_the_newest():
     assert backend.stats() == {"accepted": 10, "sent": 3, "pending": 0, "lost": {"queue_full": 7}}
 
 
-def test_a_thousand_are_kept_unless_said_otherwise():
-    """Enough for a test, too few to fill a server."""
+def test_a_thousand_events_are_kept_by_default():
+    """That is enough for a test, and too few to fill the memory of a server."""
     backend = MemoryBackend()
     for _ in range(1001):
         backend.send(new_event())
@@ -36,8 +36,8 @@ def test_a_thousand_are_kept_unless_said_otherwise():
     assert len(backend.events) == 1000
 
 
-def test_clearing_forgets_the_events_and_keeps_the_books():
-    """They were sent."""
+def test_clear_forgets_the_events_and_keeps_the_statistics():
+    """The events still count as sent."""
     backend = MemoryBackend()
     backend.send(new_event())
     backend.clear()
@@ -46,8 +46,8 @@ def test_clearing_forgets_the_events_and_keeps_the_books():
     assert backend.stats() == {"accepted": 1, "sent": 1, "pending": 0, "lost": {}}
 
 
-def test_what_it_keeps_is_its_own():
-    """The caller, and the backends beside it, may change what they have."""
+def test_the_kept_events_are_copies():
+    """The caller and other backends may change their own objects."""
     data = {"list": [1]}
     one, other = MemoryBackend(), MemoryBackend()
     Tracker({"one": one, "other": other}).emit("a", data)
@@ -58,8 +58,8 @@ def test_what_it_keeps_is_its_own():
 
 
 @pytest.mark.parametrize("max_events", [0, -1, 1.5, "10", None])
-def test_a_wrong_bound_is_refused(max_events):
-    """Only a whole number, 1 or more, is a bound."""
+def test_an_invalid_max_events_is_refused(max_events):
+    """Only whole numbers from 1 are accepted."""
     with pytest.raises(ImproperlyConfigured) as raised:
         MemoryBackend(max_events=max_events)
 
@@ -69,7 +69,7 @@ def test_a_wrong_bound_is_refused(max_events):
 
 
 def test_threads_may_send_and_clear_at_once():
-    """The bound holds, the books balance, and nothing raises."""
+    """The limit holds, the counters are exact, and nothing raises."""
     backend = MemoryBackend(max_events=5)
 
     def send():
@@ -87,8 +87,8 @@ def test_threads_may_send_and_clear_at_once():
     assert balance(backend.stats()) == 0
 
 
-def test_it_shows_how_full_it_is():
-    """For the shell."""
+def test_the_repr_shows_the_number_of_events():
+    """It is for an interactive shell."""
     backend = MemoryBackend(max_events=2)
     backend.send(new_event())
 

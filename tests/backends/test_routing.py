@@ -1,22 +1,23 @@
-"""Copies, guards, books and trees: what a router adds to event-tracking's."""
+"""`RoutingBackend`: copies, guards, statistics and trees, beyond what event-tracking does."""
 
 import logging
 import sys
 import threading
+from functools import partial
 from unittest import mock
 
 import pytest
 from core_fakes import (
+    CallbackBackend,
     Clock,
-    Doing,
-    Keeping,
-    Raising,
-    Reading,
+    FailingBackend,
+    ReadOnlyBackend,
+    RecordingBackend,
     balance,
     drop,
     in_threads,
+    keep,
     new_event,
-    nothing,
 )
 
 from eventtracking.backends.memory import MemoryBackend
@@ -31,17 +32,17 @@ from eventtracking.exceptions import (
 from eventtracking.stats import LOSS_REASONS, LogThrottle
 
 
-class Spoiling:
-    """Changes whatever it can reach."""
+class MutatingBackend:
+    """Changes the event at every depth."""
 
     def send(self, event):
-        event["data"]["spoiled"] = True
-        event["data"].get("list", []).append("spoiled")
+        event["data"]["changed"] = True
+        event["data"].get("list", []).append("changed")
         event.pop("context")
 
 
 class Guard:
-    """Fails, and says in one way or another that it fails closed."""
+    """A processor that always fails, with a given value of `fails_closed`."""
 
     def __init__(self, fails_closed):
         self.fails_closed = fails_closed
@@ -50,84 +51,91 @@ class Guard:
         raise RuntimeError("guard")
 
 
-class Booking:
-    """Keeps books of its own; raises for every third event, and loses every fourth by itself."""
+class CountingBackend:
+    """Has its own statistics; raises for every third event, and loses every fourth one itself."""
 
     def __init__(self):
         self.seen = 0
-        self.books = {"accepted": 0, "sent": 0, "pending": 0, "lost": {}}
+        self.counted = {"accepted": 0, "sent": 0, "pending": 0, "lost": {}}
 
     def send(self, event):
         self.seen += 1
         if self.seen % 3 == 0:
             raise OSError
-        self.books["accepted"] += 1
+        self.counted["accepted"] += 1
         if self.seen % 4 == 0:
-            self.books["lost"]["expired"] = self.books["lost"].get("expired", 0) + 1
+            self.counted["lost"]["expired"] = self.counted["lost"].get("expired", 0) + 1
         elif self.seen % 5 == 0:
-            self.books["pending"] += 1
+            self.counted["pending"] += 1
         else:
-            self.books["sent"] += 1
+            self.counted["sent"] += 1
 
     def stats(self):
-        return self.books
+        return self.counted
 
 
-class Closing(Keeping):
-    """Notes what it is asked to finish, and answers."""
+class ClosableBackend(RecordingBackend):
+    """Records the calls of `flush` and `close`, and returns or raises *result*."""
 
-    def __init__(self, answer=True):
+    def __init__(self, result=True):
         super().__init__()
-        self.answer = answer
-        self.asked = []
+        self.result = result
+        self.calls = []
 
     def flush(self, timeout):
-        return self._answer("flush", timeout)
+        return self._finish("flush", timeout)
 
     def close(self, timeout):
-        return self._answer("close", timeout)
+        return self._finish("close", timeout)
 
-    def _answer(self, method, timeout):
-        self.asked.append((method, timeout))
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+    def _finish(self, method, timeout):
+        self.calls.append((method, timeout))
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
 
 
 @pytest.fixture
-def often_switching():
-    """Threads take turns a thousand times as often as usual: what can go wrong does."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(usual / 1000)
+def frequent_switches():
+    """Make threads switch a thousand times as often as usual, to provoke races."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(before / 1000)
     yield
-    sys.setswitchinterval(usual)
+    sys.setswitchinterval(before)
 
 
 def branch(router, name):
     return router.stats()["backends"][name]
 
 
-def test_no_backend_sees_what_another_did():
-    """Each gets a copy of its own, at every depth."""
-    kept = Keeping()
+def test_no_backend_sees_the_changes_of_another():
+    """Each backend gets its own deep copy."""
+    kept = RecordingBackend()
     event = new_event(data={"list": [1]})
-    RoutingBackend({"a": Spoiling(), "b": kept, "c": Spoiling()}).send(event)
+    RoutingBackend({"a": MutatingBackend(), "b": kept, "c": MutatingBackend()}).send(event)
 
     assert kept.events == [new_event(data={"list": [1]})]
     assert event == new_event(data={"list": [1]})
 
 
-@pytest.mark.parametrize("processors", [[], [nothing]])
-def test_no_branch_of_a_tree_sees_what_another_did(processors):
-    """Nor do the branches above and below."""
-    kept = [Keeping() for _ in range(3)]
+@pytest.mark.parametrize("processors", [[], [keep]])
+def test_no_branch_of_a_tree_sees_the_changes_of_another(processors):
+    """The branches above and below do not see them either."""
+    kept = [RecordingBackend() for _ in range(3)]
 
-    def spoil(event):
-        Spoiling().send(event)
+    def mutate(event):
+        MutatingBackend().send(event)
 
-    inner = RoutingBackend({"x": kept[0], "y": Spoiling()}, [lambda e: e["data"].update(inner=1)])
+    inner = RoutingBackend(
+        {"x": kept[0], "y": MutatingBackend()}, [lambda e: e["data"].update(inner=1)]
+    )
     router = RoutingBackend(
-        {"a": RoutingBackend({"x": kept[1]}, [spoil]), "b": inner, "c": Spoiling(), "d": kept[2]},
+        {
+            "a": RoutingBackend({"x": kept[1]}, [mutate]),
+            "b": inner,
+            "c": MutatingBackend(),
+            "d": kept[2],
+        },
         processors,
     )
     router.send(new_event(data={"list": [1]}))
@@ -138,25 +146,25 @@ def test_no_branch_of_a_tree_sees_what_another_did(processors):
 
 
 def test_a_processor_changes_a_copy():
-    """The event of the caller stays what it was."""
+    """The event of the caller is not changed."""
     event = new_event(data={"list": [1]})
-    kept = Keeping()
+    kept = RecordingBackend()
     RoutingBackend({"kept": kept}, [lambda e: e["data"]["list"].append(2)]).send(event)
 
     assert event["data"] == {"list": [1]}
     assert kept.events[0]["data"] == {"list": [1, 2]}
 
 
-def test_a_backend_that_only_reads_is_spared_the_copy():
-    """It is handed the event itself."""
-    event, reading = new_event(), Reading()
-    RoutingBackend({"a": reading, "b": RoutingBackend({"c": reading})}).send(event)
+def test_a_read_only_backend_gets_no_copy():
+    """It gets the event itself, which saves time."""
+    event, backend = new_event(), ReadOnlyBackend()
+    RoutingBackend({"a": backend, "b": RoutingBackend({"c": backend})}).send(event)
 
-    assert reading.seen == [id(event)] * 2
+    assert backend.seen == [id(event)] * 2
 
 
 @pytest.mark.parametrize("claim", [False, None, 1, "yes", mock.Mock()])
-def test_only_true_itself_is_a_promise_to_read_only(claim):
+def test_only_the_value_true_makes_a_backend_read_only(claim):
     """A mock has every attribute, and each of them is truthy."""
     event, seen = new_event(), []
     backend = mock.Mock(read_only=claim, send=lambda e: seen.append(e is event))
@@ -165,11 +173,11 @@ def test_only_true_itself_is_a_promise_to_read_only(claim):
     assert seen == [False]
 
 
-def test_what_a_processor_returned_instead_is_copied_for_each_backend():
-    """It may keep it, or return the same one every time."""
+def test_an_event_returned_by_a_processor_is_copied_for_each_backend():
+    """The processor may keep it, or return the same object every time."""
     constant = new_event(data={"list": [1]})
-    kept = Keeping()
-    router = RoutingBackend({"a": kept, "b": Spoiling()}, [lambda e: constant])
+    kept = RecordingBackend()
+    router = RoutingBackend({"a": kept, "b": MutatingBackend()}, [lambda e: constant])
     router.send(new_event())
     router.send(new_event())
 
@@ -177,23 +185,23 @@ def test_what_a_processor_returned_instead_is_copied_for_each_backend():
     assert constant == new_event(data={"list": [1]})
 
 
-def test_a_list_that_cannot_be_iterated_spoils_no_event():
-    """Its class is somebody else's code, and is not run."""
+def test_a_list_that_cannot_be_iterated_costs_no_event():
+    """Copying does not call the methods of its class."""
 
     class Hostile(list):
         def __iter__(self):
             raise RuntimeError
 
-    kept = Keeping()
-    router = RoutingBackend({"a": kept}, [nothing])
+    kept = RecordingBackend()
+    router = RoutingBackend({"a": kept}, [keep])
     router.send(new_event(data={"list": Hostile([1])}))
 
     assert kept.events[0]["data"] == {"list": [1]}
     assert branch(router, "a")["lost"] == {}
 
 
-def test_nothing_of_a_backend_is_called_when_it_is_registered():
-    """A mock has no calls; a backend that connects on its first event does not connect."""
+def test_registering_a_backend_calls_none_of_its_methods():
+    """A backend that connects at its first event does not connect earlier."""
     backend = mock.Mock()
     router = RoutingBackend({"a": backend})
     router.register_backend("b", backend)
@@ -202,8 +210,8 @@ def test_nothing_of_a_backend_is_called_when_it_is_registered():
     assert backend.mock_calls == []
 
 
-def test_a_mock_is_a_backend():
-    """Applications test with them: it is sent to, and its odd answers to the rest do no harm."""
+def test_a_mock_can_be_a_backend():
+    """Applications test with mocks; the mocks that its other methods return do no harm."""
     backend = mock.Mock()
     router = RoutingBackend({"a": backend})
     router.send(new_event())
@@ -213,10 +221,10 @@ def test_a_mock_is_a_backend():
     assert branch(router, "a") == {"accepted": 1, "sent": 1, "pending": 0, "lost": {}}
 
 
-def test_a_mock_is_a_processor():
-    """What it returns is the event; it does not fail closed, though it has the attribute."""
+def test_a_mock_can_be_a_processor():
+    """It does not fail closed, although it has an attribute of that name."""
     processor = mock.Mock(side_effect=RuntimeError)
-    kept = Keeping()
+    kept = RecordingBackend()
     RoutingBackend({"kept": kept}, [processor]).send(new_event())
 
     assert kept.events == [new_event()]
@@ -226,14 +234,14 @@ CHANGES = [
     ("set", lambda b, new: b.__setitem__("a", new), ["a"]),
     ("update", lambda b, new: b.update(a=new), ["a"]),
     ("setdefault", lambda b, new: b.setdefault("a", new), ["a"]),
-    ("add behind", lambda b, new: b.update(z=new), ["old", "z"]),
+    ("add at the end", lambda b, new: b.update(z=new), ["old", "z"]),
 ]
 
 
 @pytest.mark.parametrize(("change", "reached"), [each[1:] for each in CHANGES])
-def test_the_backends_can_be_changed_while_events_flow(change, reached):
-    """The mapping is live, whichever way it is changed."""
-    old, new = Keeping(), Keeping()
+def test_backends_can_be_changed_between_events(change, reached):
+    """The mapping is live, whichever of its methods is used."""
+    old, new = RecordingBackend(), RecordingBackend()
     router = RoutingBackend({"old": old})
     router.send(new_event("before"))
     if "old" not in reached:
@@ -255,9 +263,9 @@ def test_the_backends_can_be_changed_while_events_flow(change, reached):
         lambda b: b.__delitem__("a"),
     ],
 )
-def test_a_backend_that_is_taken_away_gets_no_more_events(remove):
-    """Whichever way it is taken away."""
-    kept = Keeping()
+def test_a_removed_backend_gets_no_more_events(remove):
+    """Every method that removes an item works."""
+    kept = RecordingBackend()
     router = RoutingBackend({"a": kept})
     router.send(new_event())
     remove(router.backends)
@@ -267,10 +275,10 @@ def test_a_backend_that_is_taken_away_gets_no_more_events(remove):
     assert router.stats()["sent"] == 2
 
 
-def test_backends_can_be_put_into_another_order():
+def test_backends_can_be_reordered():
     """A backend that is removed and added again comes last."""
     reached = []
-    router = RoutingBackend({n: Doing(lambda e, n=n: reached.append(n)) for n in "abc"})
+    router = RoutingBackend({n: CallbackBackend(lambda e, n=n: reached.append(n)) for n in "abc"})
     router.send(new_event())
     router.backends["a"] = router.backends.pop("a")
     router.send(new_event())
@@ -278,9 +286,9 @@ def test_backends_can_be_put_into_another_order():
     assert reached == ["a", "b", "c", "b", "c", "a"]
 
 
-def test_the_processors_can_be_changed_while_events_flow():
+def test_processors_can_be_changed_between_events():
     """The list is live."""
-    kept = Keeping()
+    kept = RecordingBackend()
     router = RoutingBackend({"kept": kept})
     router.send(new_event())
     router.processors.append(drop)
@@ -291,8 +299,8 @@ def test_the_processors_can_be_changed_while_events_flow():
     assert len(kept.events) == 2
 
 
-def test_a_processor_may_take_itself_out():
-    """The others of this event still run."""
+def test_a_processor_may_remove_itself():
+    """The later processors still run on the event."""
     ran = []
 
     def once(event):
@@ -306,26 +314,26 @@ def test_a_processor_may_take_itself_out():
     assert ran == ["once", "always", "always"]
 
 
-def test_a_backend_that_takes_the_place_of_another_starts_with_empty_books():
-    """They are about the object, not about its name."""
-    router = RoutingBackend({"a": Keeping()})
+def test_a_replacing_backend_starts_with_counters_at_zero():
+    """The counters belong to the object, not to its name."""
+    router = RoutingBackend({"a": RecordingBackend()})
     router.send(new_event())
-    router.register_backend("a", Keeping())
+    router.register_backend("a", RecordingBackend())
     router.send(new_event())
 
     assert branch(router, "a")["accepted"] == 1
     assert router.stats()["sent"] == 2
 
 
-def test_changing_backends_under_traffic_loses_no_event(often_switching):
+def test_changing_backends_while_threads_send_loses_no_event(frequent_switches):
     """Eight threads send while three others add and remove backends."""
-    counted = Reading()
+    counted = ReadOnlyBackend()
     router = RoutingBackend({"always": counted})
     done = threading.Event()
 
     def change(name):
         while not done.is_set():
-            router.backends[name] = Reading()
+            router.backends[name] = ReadOnlyBackend()
             router.backends.pop(name)
 
     def send():
@@ -351,8 +359,8 @@ def test_changing_backends_under_traffic_loses_no_event(often_switching):
 
 
 def test_a_drop_without_a_reason_counts_as_filtered():
-    """It was meant to be dropped."""
-    router = RoutingBackend({"a": Keeping()}, [drop])
+    """The processor dropped it on purpose."""
+    router = RoutingBackend({"a": RecordingBackend()}, [drop])
     router.send(new_event())
 
     assert router.stats() == {
@@ -366,8 +374,8 @@ def test_a_drop_without_a_reason_counts_as_filtered():
 
 
 @pytest.mark.parametrize("reason", LOSS_REASONS)
-def test_a_drop_with_a_reason_counts_as_that_loss(caplog, reason):
-    """And is one warning, with the name of the event."""
+def test_a_drop_with_a_reason_counts_as_a_loss_of_that_reason(caplog, reason):
+    """One warning gives the name of the event."""
 
     def lose(event):
         raise EventEmissionExit(reason)
@@ -393,8 +401,8 @@ def test_a_drop_with_an_unknown_reason_counts_as_filtered(reason):
     assert (router.stats()["lost"], router.stats()["filtered"]) == ({}, 1)
 
 
-def test_a_drop_of_a_class_of_ones_own_counts_as_filtered():
-    """Also one whose `__init__` never heard of reasons."""
+def test_a_drop_by_a_subclass_of_the_exception_counts_as_filtered():
+    """Its `__init__` need not know about reasons."""
 
     class Unwanted(EventEmissionExit):
         def __init__(self, event):
@@ -410,9 +418,9 @@ def test_a_drop_of_a_class_of_ones_own_counts_as_filtered():
 
 
 @pytest.mark.parametrize("claim", [False, None, 1, "yes", mock.Mock()])
-def test_an_open_processor_that_fails_lets_the_event_on(claim):
-    """Only `fails_closed = True` itself makes a guard."""
-    kept = Keeping()
+def test_a_failing_processor_that_is_not_a_guard_is_skipped(claim):
+    """Only the value `True` of `fails_closed` makes a guard."""
+    kept = RecordingBackend()
     router = RoutingBackend({"kept": kept}, [Guard(claim)])
     router.send(new_event())
 
@@ -420,9 +428,9 @@ def test_an_open_processor_that_fails_lets_the_event_on(claim):
     assert router.stats()["lost"] == {}
 
 
-def test_a_guard_that_fails_drops_the_event_and_counts_it(caplog):
-    """Rather none than an unguarded one; the traceback of the guard is in the log."""
-    kept, later = Keeping(), []
+def test_a_failing_guard_drops_the_event_and_counts_it(caplog):
+    """No unguarded event reaches a backend, and the log has the traceback of the guard."""
+    kept, later = RecordingBackend(), []
     router = RoutingBackend({"kept": kept}, [Guard(True), later.append])
     router.send(new_event("x.y"))
     levels = [(record.levelname, record.getMessage()) for record in caplog.records]
@@ -433,8 +441,8 @@ def test_a_guard_that_fails_drops_the_event_and_counts_it(caplog):
     assert levels[1] == ("WARNING", 'Lost event "x.y": guard_failed')
 
 
-def test_a_guard_may_drop_on_purpose():
-    """That is its decision, not its failure."""
+def test_a_guard_may_drop_an_event_on_purpose():
+    """This counts as filtered, not as a failure."""
 
     class Deciding(Guard):
         def __call__(self, event):
@@ -461,23 +469,23 @@ def test_a_guard_may_drop_on_purpose():
         (MemoryError(), "backend_error"),
     ],
 )
-def test_what_a_backend_raises_counts_as_its_loss(error, reason):
-    """Under the reason that it gave, if it gave one of the list."""
-    router = RoutingBackend({"a": Raising(error), "b": Keeping()})
+def test_an_error_of_a_backend_counts_as_its_loss(error, reason):
+    """The reason is that of the exception, if it is in the list, or `backend_error`."""
+    router = RoutingBackend({"a": FailingBackend(error), "b": RecordingBackend()})
     router.send(new_event())
 
     assert branch(router, "a") == {"accepted": 1, "sent": 0, "pending": 0, "lost": {reason: 1}}
     assert branch(router, "b") == {"accepted": 1, "sent": 1, "pending": 0, "lost": {}}
 
 
-def test_a_loss_of_a_class_of_ones_own_counts():
-    """Also one whose `__init__` never heard of reasons."""
+def test_a_loss_by_a_subclass_of_the_exception_is_counted():
+    """Its `__init__` need not know about reasons."""
 
     class Rejected(EventLost):
         def __init__(self, status):
             self.status = status
 
-    router = RoutingBackend({"a": Raising(Rejected(400)), "b": Keeping()})
+    router = RoutingBackend({"a": FailingBackend(Rejected(400)), "b": RecordingBackend()})
     router.send(new_event())
 
     assert branch(router, "a")["lost"] == {"backend_error": 1}
@@ -485,9 +493,11 @@ def test_a_loss_of_a_class_of_ones_own_counts():
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_an_event_that_a_processor_was_interrupted_at_is_counted(error):
-    """gevent's Timeout and a worker's exit pass through, but not unseen."""
-    router = RoutingBackend({"a": Keeping()}, [Doing(mock.Mock(side_effect=error)).send])
+def test_an_event_whose_processor_is_interrupted_is_counted(error):
+    """A Timeout of gevent or the exit of a worker is passed on, but the event is counted."""
+    router = RoutingBackend(
+        {"a": RecordingBackend()}, [CallbackBackend(mock.Mock(side_effect=error)).send]
+    )
     with pytest.raises(error):
         router.send(new_event())
 
@@ -495,31 +505,31 @@ def test_an_event_that_a_processor_was_interrupted_at_is_counted(error):
     assert balance(router.stats()) == 0
 
 
-def test_an_event_that_a_backend_was_interrupted_at_is_counted_for_those_behind_it():
-    """The one before it has it."""
-    backends = {"a": Keeping(), "b": Raising(SystemExit()), "c": Keeping()}
+def test_an_event_whose_backend_is_interrupted_is_counted_for_all_later_backends():
+    """The backends before it have the event."""
+    backends = {"a": RecordingBackend(), "b": FailingBackend(SystemExit()), "c": RecordingBackend()}
     router = RoutingBackend(backends)
     with pytest.raises(SystemExit):
         router.send(new_event())
-    books = router.stats()["backends"]
+    stats = router.stats()["backends"]
 
-    assert {name: each["lost"] for name, each in books.items()} == {
+    assert {name: each["lost"] for name, each in stats.items()} == {
         "a": {},
         "b": {"backend_error": 1},
         "c": {"backend_error": 1},
     }
-    assert [balance(each) for each in (router.stats(), *books.values())] == [0] * 4
+    assert [balance(each) for each in (router.stats(), *stats.values())] == [0] * 4
 
 
 @pytest.mark.parametrize("where", ["processor", "backend"])
 def test_an_interruption_inside_a_tree_is_counted_once(where):
-    """By the router in which it happened; the branches behind it never saw the event."""
-    stop = Raising(SystemExit())
+    """The router in which it happens counts it once; its other backends never got the event."""
+    stop = FailingBackend(SystemExit())
     inner = RoutingBackend(
-        {"x": stop if where == "backend" else Keeping()},
+        {"x": stop if where == "backend" else RecordingBackend()},
         [stop.send] if where == "processor" else [],
     )
-    router = RoutingBackend({"a": inner, "b": Keeping()})
+    router = RoutingBackend({"a": inner, "b": RecordingBackend()})
     with pytest.raises(SystemExit):
         router.send(new_event())
 
@@ -530,20 +540,16 @@ def test_an_interruption_inside_a_tree_is_counted_once(where):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock for the notices of every router that is built in the test."""
+    """The clock of the throttled log messages of every router built in the test."""
     clock = Clock()
-
-    class OnThisClock(LogThrottle):
-        def __init__(self):
-            super().__init__(clock=clock)
-
-    monkeypatch.setattr("eventtracking.backends.routing.LogThrottle", OnThisClock)
+    throttle = partial(LogThrottle, clock=clock)
+    monkeypatch.setattr("eventtracking.backends.routing.LogThrottle", throttle)
     return clock
 
 
 def test_a_failing_backend_is_one_line_a_minute(caplog, clock):
-    """With its traceback; the next line says how many there were."""
-    router = RoutingBackend({"a": Raising(OSError())})
+    """It has the traceback; the next line gives the number of errors since."""
+    router = RoutingBackend({"a": FailingBackend(OSError())})
     for _ in range(10):
         router.send(new_event("x"))
     clock.now += 60
@@ -557,8 +563,8 @@ def test_a_failing_backend_is_one_line_a_minute(caplog, clock):
 
 
 def test_a_failing_processor_is_one_line_a_minute(caplog, clock):
-    """Each processor for itself."""
-    one, other = Raising(OSError()).send, Raising(OSError()).send
+    """Each processor has its own line."""
+    one, other = FailingBackend(OSError()).send, FailingBackend(OSError()).send
     router = RoutingBackend(processors=[one, other])
     for _ in range(10):
         router.send(new_event())
@@ -574,9 +580,9 @@ def test_a_failing_processor_is_one_line_a_minute(caplog, clock):
     ]
 
 
-def test_another_kind_of_error_of_the_same_backend_is_news(caplog, clock):
+def test_another_type_of_error_of_the_same_backend_is_logged_at_once(caplog, clock):
     """A full disk does not hide a missing permission."""
-    backend = Raising(OSError())
+    backend = FailingBackend(OSError())
     router = RoutingBackend({"a": backend})
     router.send(new_event())
     backend.error = ValueError()
@@ -585,9 +591,9 @@ def test_another_kind_of_error_of_the_same_backend_is_news(caplog, clock):
     assert len(caplog.records) == 2
 
 
-def test_every_loss_is_counted_whether_it_is_told_of_or_not(caplog, clock):
-    """Silence is for the log only."""
-    router = RoutingBackend({"a": Raising(OSError())})
+def test_every_loss_is_counted_whether_it_is_logged_or_not(caplog, clock):
+    """Only the log messages are limited."""
+    router = RoutingBackend({"a": FailingBackend(OSError())})
     for _ in range(100):
         router.send(new_event())
 
@@ -595,15 +601,19 @@ def test_every_loss_is_counted_whether_it_is_told_of_or_not(caplog, clock):
     assert len(caplog.records) == 1
 
 
-def test_a_log_that_fails_costs_no_event():
-    """A handler of the host raises when it is told of the first backend: the second is served."""
+def test_a_failing_log_handler_costs_no_event():
+    """The second backend gets the event although logging the error of the first one raises."""
 
     class Failing(logging.Handler):
         def emit(self, record):
             raise RuntimeError("handler")
 
-    handler, log, kept = Failing(), logging.getLogger("eventtracking.backends.routing"), Keeping()
-    router = RoutingBackend({"a": Raising(OSError()), "b": kept}, [Guard(False)])
+    handler, log, kept = (
+        Failing(),
+        logging.getLogger("eventtracking.backends.routing"),
+        RecordingBackend(),
+    )
+    router = RoutingBackend({"a": FailingBackend(OSError()), "b": kept}, [Guard(False)])
     log.addHandler(handler)
     try:
         router.send(new_event())
@@ -614,7 +624,7 @@ def test_a_log_that_fails_costs_no_event():
     assert branch(router, "a")["lost"] == {"backend_error": 1}
 
 
-class Nameless:
+class FailingName:
     def __str__(self):
         raise RuntimeError("no text")
 
@@ -625,28 +635,28 @@ class Nameless:
     ("name", "shown"),
     [
         ("a\nERROR forged", "a\\nERROR forged"),
-        (Nameless(), "<Nameless>"),
+        (FailingName(), "<FailingName>"),
         (5, "5"),
         (None, "None"),
     ],
 )
-def test_any_name_can_be_told_of(caplog, name, shown):
-    """In one line, even if its text raises."""
-    RoutingBackend({"a": Raising(OSError())}).send(new_event(name))
+def test_any_name_can_be_logged(caplog, name, shown):
+    """It is shown on one line, even if its `str()` raises."""
+    RoutingBackend({"a": FailingBackend(OSError())}).send(new_event(name))
 
     assert caplog.messages == [f'Unable to send edx event "{shown}" to backend: a']
 
 
-def test_what_is_no_event_is_named_by_its_type_only(caplog):
-    """It may be the payload itself, with whatever it holds."""
-    RoutingBackend({"a": Raising(OSError())}, [lambda e: ["secret"]]).send(new_event())
+def test_a_value_that_is_not_an_event_is_logged_by_its_type_only(caplog):
+    """The value may hold secrets."""
+    RoutingBackend({"a": FailingBackend(OSError())}, [lambda e: ["secret"]]).send(new_event())
 
     assert caplog.messages == ["Unable to send edx event \"<class 'list'>\" to backend: a"]
 
 
-def test_books_of_a_backends_own_are_shown_with_what_it_raised_for():
-    """The router counts only what `send` raised for."""
-    router = RoutingBackend({"a": Booking()})
+def test_the_statistics_of_a_backend_include_the_errors_of_send():
+    """The router counts the errors and adds them to the backend's own statistics."""
+    router = RoutingBackend({"a": CountingBackend()})
     for _ in range(60):
         router.send(new_event())
 
@@ -659,20 +669,20 @@ def test_books_of_a_backends_own_are_shown_with_what_it_raised_for():
     assert balance(branch(router, "a")) == 0
 
 
-@pytest.mark.parametrize("books", [None, [], "books", {}, {"accepted": 1}, mock.Mock()])
-def test_odd_books_are_not_shown(books):
-    """The router's own count stands for them."""
-    backend = Keeping()
-    backend.stats = lambda: books
+@pytest.mark.parametrize("invalid", [None, [], "stats", {}, {"accepted": 1}, mock.Mock()])
+def test_invalid_statistics_are_replaced_by_those_of_the_router(invalid):
+    """A backend may return anything."""
+    backend = RecordingBackend()
+    backend.stats = lambda: invalid
     router = RoutingBackend({"a": backend})
     router.send(new_event())
 
     assert branch(router, "a") == {"accepted": 1, "sent": 1, "pending": 0, "lost": {}}
 
 
-def test_books_that_cannot_be_shown_are_logged(caplog):
-    """And the router's own count stands for them."""
-    backend = Keeping()
+def test_an_error_of_stats_is_logged(caplog):
+    """The counters of the router replace the backend's statistics."""
+    backend = RecordingBackend()
     backend.stats = mock.Mock(side_effect=OSError)
     router = RoutingBackend({"a": backend})
     router.send(new_event())
@@ -681,8 +691,8 @@ def test_books_that_cannot_be_shown_are_logged(caplog):
     assert caplog.messages == ["Backend a: stats() failed"]
 
 
-def test_the_books_of_a_tree_are_a_tree():
-    """Each router shows what its own processors dropped."""
+def test_the_statistics_of_a_tree_are_a_tree():
+    """Each router reports the events that its own processors dropped."""
     inner = RoutingBackend({"x": MemoryBackend()}, [drop])
     router = RoutingBackend({"a": inner, "b": MemoryBackend()})
     router.send(new_event())
@@ -699,16 +709,16 @@ def test_the_books_of_a_tree_are_a_tree():
     }
 
 
-def test_an_event_that_skips_the_processors_is_counted_as_well():
-    """`send_to_backends` accepts and sends."""
-    router = RoutingBackend({"a": Keeping()}, [drop])
+def test_an_event_that_skips_the_processors_is_counted():
+    """`send_to_backends` counts it as accepted and as sent."""
+    router = RoutingBackend({"a": RecordingBackend()}, [drop])
     router.send_to_backends(new_event())
 
     assert (router.stats()["accepted"], router.stats()["sent"]) == (1, 1)
 
 
-def test_a_router_without_backends_sends_to_nobody():
-    """It has nobody to lose it: that is what was asked for."""
+def test_a_router_without_backends_counts_events_as_sent():
+    """Nothing is lost, since no backend was asked for."""
     router = RoutingBackend()
     router.send(new_event())
 
@@ -722,9 +732,9 @@ def test_a_router_without_backends_sends_to_nobody():
     }
 
 
-def test_threads_lose_no_count():
-    """Exact whenever it is quiet, without a lock."""
-    router = RoutingBackend({"a": Raising(OSError()), "b": Keeping()}, [nothing])
+def test_threads_count_exactly():
+    """The counters are exact without a lock."""
+    router = RoutingBackend({"a": FailingBackend(OSError()), "b": RecordingBackend()}, [keep])
 
     def send():
         for _ in range(500):
@@ -738,64 +748,64 @@ def test_threads_lose_no_count():
 
 
 @pytest.mark.parametrize("method", ["flush", "close"])
-def test_every_backend_is_finished_within_what_is_left_of_the_time(method):
-    """Those that cannot be are passed over."""
-    one, other = Closing(), Closing()
-    router = RoutingBackend({"a": one, "b": Keeping(), "c": RoutingBackend({"d": other})})
+def test_flush_and_close_give_each_backend_the_remaining_time(method):
+    """A backend without the method is skipped."""
+    one, other = ClosableBackend(), ClosableBackend()
+    router = RoutingBackend({"a": one, "b": RecordingBackend(), "c": RoutingBackend({"d": other})})
 
     assert getattr(router, method)(5.0) is True
     for backend in (one, other):
-        ((asked, timeout),) = backend.asked
-        assert asked == method
+        ((called, timeout),) = backend.calls
+        assert called == method
         assert 0 < timeout <= 5.0
 
 
 @pytest.mark.parametrize("method", ["flush", "close"])
-def test_without_a_time_out_none_is_passed_on(method):
-    """Each backend has a bound of its own."""
-    backend = Closing()
+def test_without_a_timeout_the_backends_get_none(method):
+    """Each backend has its own limit."""
+    backend = ClosableBackend()
     getattr(RoutingBackend({"a": backend}), method)()
 
-    assert backend.asked == [(method, None)]
+    assert backend.calls == [(method, None)]
 
 
-def test_a_time_out_of_nothing_still_asks_everyone():
-    """Whoever can finish at once does."""
-    backends = [Closing(), Closing()]
+def test_a_timeout_of_zero_still_flushes_every_backend():
+    """A backend that needs no time can finish."""
+    backends = [ClosableBackend(), ClosableBackend()]
     RoutingBackend({"a": backends[0], "b": backends[1]}).flush(0)
 
-    assert [backend.asked for backend in backends] == [[("flush", 0.0)]] * 2
+    assert [backend.calls for backend in backends] == [[("flush", 0.0)]] * 2
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"), [(True, True), (None, True), (False, False), (OSError(), False)]
+    ("result", "expected"), [(True, True), (None, True), (False, False), (OSError(), False)]
 )
-def test_the_answer_is_whether_nothing_is_left_anywhere(answer, expected):
-    """One that fails is logged, counts as not finished, and stops no other."""
-    last = Closing()
-    router = RoutingBackend({"a": Closing(answer), "b": last})
+def test_close_returns_whether_every_backend_is_finished(result, expected):
+    """A backend whose `close` raises counts as not finished, and the others are closed."""
+    last = ClosableBackend()
+    router = RoutingBackend({"a": ClosableBackend(result), "b": last})
 
     assert router.close(1.0) is expected
-    assert len(last.asked) == 1
+    assert len(last.calls) == 1
 
 
-def test_a_backend_that_cannot_be_finished_is_logged(caplog):
-    """With its traceback."""
-    RoutingBackend({"a": Closing(OSError("disk"))}).flush()
+def test_an_error_of_flush_is_logged(caplog):
+    """The log has the traceback."""
+    RoutingBackend({"a": ClosableBackend(OSError("disk"))}).flush()
 
     assert caplog.messages == ["Backend a: flush() failed"]
     assert "disk" in caplog.text
 
 
-def test_a_router_shows_what_is_in_it():
-    """For the shell and for error messages."""
-    router = RoutingBackend({"b": Keeping(), "a": Keeping()}, [drop])
+def test_the_repr_shows_backends_and_processors():
+    """It appears in shells and in error messages."""
+    router = RoutingBackend({"b": RecordingBackend(), "a": RecordingBackend()}, [drop])
 
     assert repr(router) == f"<RoutingBackend backends=['a', 'b'] processors=[{drop!r}]>"
 
 
-def test_a_subclass_that_processes_in_its_own_way_is_asked_without_processors_too():
-    """What event-tracking calls for every event is called here as well."""
+def test_an_overridden_process_event_is_called_without_processors_too():
+    """event-tracking calls it for every event, and so does this router."""
 
     class Renaming(RoutingBackend):
         def process_event(self, event):
@@ -807,8 +817,8 @@ def test_a_subclass_that_processes_in_its_own_way_is_asked_without_processors_to
     assert kept.events == [{"name": "renamed"}]
 
 
-def test_a_subclass_with_a_send_of_its_own_cannot_change_what_others_get():
-    """Only our own `send` is known to copy first, so another one is given a copy."""
+def test_a_router_that_overrides_send_gets_a_copy():
+    """Only the original `send` is known to copy before it changes anything."""
 
     class Marking(RoutingBackend):
         def send(self, event):
@@ -821,33 +831,33 @@ def test_a_subclass_with_a_send_of_its_own_cannot_change_what_others_get():
     assert kept.events == [{"name": "n"}]
 
 
-class Failing:
-    """Keeps events, and has properties that fail."""
+class BackendWithFailingProperties:
+    """Accepts events, but every optional attribute raises when it is read."""
 
     def __init__(self):
         self.send = mock.Mock()
 
     @property
     def read_only(self):
-        raise ValueError("not today")
+        raise ValueError("this property fails")
 
     flush = stats = close = read_only
 
 
-class Miscounting(Keeping):
-    """Keeps books that cannot be added up."""
+class MiscountingBackend(RecordingBackend):
+    """Returns statistics of wrong types."""
 
     def __init__(self, **wrong):
         super().__init__()
-        self.books = {"accepted": 1, "sent": 1, "pending": 0, "lost": {}} | wrong
+        self.counted = {"accepted": 1, "sent": 1, "pending": 0, "lost": {}} | wrong
 
     def stats(self):
-        return self.books
+        return self.counted
 
 
-def test_a_backend_whose_attributes_fail_hurts_no_other():
-    """It is sent to as any other, and so are its neighbours."""
-    failing, kept = Failing(), Keeping()
+def test_a_backend_whose_properties_fail_still_gets_events():
+    """The other backends are not affected."""
+    failing, kept = BackendWithFailingProperties(), RecordingBackend()
     router = RoutingBackend({"a": failing, "b": kept})
     router.send(new_event())
 
@@ -861,9 +871,9 @@ def test_a_backend_whose_attributes_fail_hurts_no_other():
 @pytest.mark.parametrize(
     "wrong", [{"accepted": "1"}, {"lost": None}, {"lost": {"closed": "1"}}, {"pending": None}]
 )
-def test_books_that_cannot_be_added_up_are_none(wrong):
-    """The router's own stand in their place."""
-    router = RoutingBackend({"a": Miscounting(**wrong)})
+def test_statistics_that_cannot_be_added_up_are_replaced(wrong):
+    """The counters of the router are reported instead."""
+    router = RoutingBackend({"a": MiscountingBackend(**wrong)})
     router.send(new_event())
 
     assert router.stats()["backends"]["a"] == {"accepted": 1, "sent": 1, "pending": 0, "lost": {}}

@@ -1,10 +1,11 @@
-"""Measure what DESIGN promises beside hand-written floors, and print the table.
+"""Compare this package with hand-written floors, and print a table.
 
     python -m tests.benchmarks [--rounds N] [--events N] [--large]
 
-Every pair is measured in turn, round after round, so that a machine that slows down
-slows both. The figures are medians; ratios say more than microseconds. With `--large`,
-the guards work on hostile texts and on events of up to 10 MB instead.
+The floor of a row is the least that a program without this package would do. Each round
+measures the floor and then this package, so a machine that slows down affects both. The
+figures are medians, and the ratios matter more than the microseconds. With `--large`, the
+guards are measured on hostile strings and on events of up to 10 MB instead.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=5000)
     parser.add_argument("--large", action="store_true")
     options = parser.parse_args()
-    heading = f"{'work':<52} {'floor':>9} {'ours':>9}    {'ratio':>7} {'reach':>7}"
+    heading = f"{'work':<52} {'floor':>9} {'ours':>9}    {'ratio':>7} {'target':>7}"
     sys.stdout.write(f"Python {sys.version.split()[0]}\n{heading}\n{'-' * len(heading)}\n")
     with tempfile.TemporaryDirectory() as folder:
         found = rows(Path(folder), options.rounds, options.events)
@@ -58,14 +59,14 @@ def rows(folder: Path, rounds: int, events: int):
     """Yield the rows of the table."""
     emitting = cases.single_threaded(folder) + cases.with_threads(folder)
     guarding = guard_cases.sensitive_cases() + guard_cases.size_cases()
-    for case in emitting + guarding + delivery_cases.callers_costs(folder):
+    for case in emitting + guarding + delivery_cases.emit_costs(folder):
         floor, ours = _paired(case.floor, case.ours, rounds, events)
         case.check()
         yield Row(case.work, floor, ours, case.target)
     small, large = cases.payload_sizes()
     for row in delivery_cases.drain_rates(min(rounds, 5), folder, events):
         yield Row(*row)
-    for row in delivery_cases.troubles(events):
+    for row in delivery_cases.outages(events):
         yield Row(*row)
     for cost in collector_cases.costs(min(rounds, 5)):
         yield Row(*cost)
@@ -74,7 +75,7 @@ def rows(folder: Path, rounds: int, events: int):
 
 
 def large_rows(rounds: int):
-    """Yield the rows of what is too large for thousands of rounds."""
+    """Yield the rows of events that are too large for thousands of repetitions."""
     for case in guard_cases.hostile_cases() + guard_cases.oversized_cases():
         floor, ours = _paired(case.floor, case.ours, min(rounds, 9), 1)
         case.check()
@@ -84,7 +85,7 @@ def large_rows(rounds: int):
 def _paired(
     floor: Callable[[int], float], ours: Callable[[int], float], rounds: int, events: int
 ) -> tuple[float, float]:
-    """Return the median microseconds an event of both, measured in turn."""
+    """Return the median microseconds per event of both, measured alternately."""
     floor(events), ours(events)
     pairs = [(floor(events), ours(events)) for _ in range(rounds)]
     floors, our_times = zip(*pairs, strict=True)

@@ -1,4 +1,4 @@
-"""What is measured: our way and, beside it, the least that a program could do by hand."""
+"""Benchmarks of `emit` and of imports, each with a hand-written floor."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ REQUEST = {
 THREADS = 4
 
 Timed = Callable[[int], float]
-"""Does its work so many times and returns the seconds it took."""
+"""Does the measured work a number of times, and returns the seconds that it took."""
 
 
 class Case(NamedTuple):
-    """A row of the table: a floor, our way, how near it should come, and what checks both."""
+    """A row of the table: the floor, this package, the target ratio, and a check of both."""
 
     work: str
     floor: Timed
@@ -62,7 +62,7 @@ class Case(NamedTuple):
 
 
 class Noop:
-    """A backend that only takes the time of being called."""
+    """A backend that costs only the call."""
 
     read_only = True
 
@@ -74,12 +74,12 @@ def single_threaded(folder: Path) -> list[Case]:
     """Return the cases of one thread."""
     noop = Noop()
     log, log_floor = folder / "ours.log", folder / "floor.log"
-    write = _writerby_hand(log_floor)
+    write = _write_by_hand(log_floor)
     processors = [_add_release, _keep, _keep, LegacyFieldMappingProcessor()]
     processed = _tracker(noop, processors=processors)
     return [
         Case("emit, no-op read_only backend", by_hand(noop.send), _emits(_tracker(noop)), 2.0),
-        Case("emit, 4 processors", _processedby_hand(noop), _emits(processed), 4.0),
+        Case("emit, 4 processors", _processed_by_hand(noop), _emits(processed), 4.0),
         Case("emit to a log file", by_hand(write), *_logged(log, log_floor, 1.6)),
     ]
 
@@ -87,7 +87,7 @@ def single_threaded(folder: Path) -> list[Case]:
 def with_threads(folder: Path) -> list[Case]:
     """Return the cases of several threads at once."""
     log, log_floor = folder / "ours-threads.log", folder / "floor-threads.log"
-    write = _writerby_hand(log_floor)
+    write = _write_by_hand(log_floor)
     ours, target, check = _logged(log, log_floor, 2.0)
     floor = _in_threads(by_hand(write))
     return [Case(f"emit to a log file, {THREADS} threads", floor, _in_threads(ours), target, check)]
@@ -126,7 +126,7 @@ def _emits(tracker: Tracker, data: dict[str, Any] = DATA) -> Timed:
 
 
 def by_hand(send: Callable[[dict[str, Any]], Any]) -> Timed:
-    """Return what makes the event by hand, and gives it to *send*."""
+    """Return the floor of `emit`: it builds the event and calls *send*."""
 
     def emit(name: str, data: dict[str, Any]) -> None:
         send(
@@ -147,7 +147,7 @@ def by_hand(send: Callable[[dict[str, Any]], Any]) -> Timed:
     return timed
 
 
-def _processedby_hand(noop: Noop) -> Timed:
+def _processed_by_hand(noop: Noop) -> Timed:
     def send(event: dict[str, Any]) -> None:
         event["data"] = {**event["data"]}
         for processor in (_add_release, _keep, _keep, _legacy):
@@ -158,7 +158,7 @@ def _processedby_hand(noop: Noop) -> Timed:
 
 
 def _legacy(event: dict[str, Any]) -> None:
-    """Do the least of what `LegacyFieldMappingProcessor` does to an event of a server."""
+    """Do the minimum of what `LegacyFieldMappingProcessor` does to a server event."""
     context = event["context"]
     for field in ("username", "session", "ip", "agent", "host", "referer", "accept_language"):
         event[field] = context.pop(field, "")
@@ -176,7 +176,7 @@ def _keep(event: dict[str, Any]) -> dict[str, Any]:
     return event
 
 
-def _writerby_hand(path: Path) -> Callable[[dict[str, Any]], Any]:
+def _write_by_hand(path: Path) -> Callable[[dict[str, Any]], Any]:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def send(event: dict[str, Any]) -> None:
@@ -189,7 +189,7 @@ def _logged(log: Path, log_floor: Path, target: float) -> tuple[Timed, float, Ca
     tracker = _tracker(LogFileBackend(log))
 
     def check() -> None:
-        """Read every line back: a fast writer that loses one is no writer."""
+        """Read every line back, so that no speed comes from lost events."""
         tracker.close()
         emitted = tracker.stats()["emitted"]
         for path in (log, log_floor):

@@ -1,4 +1,4 @@
-"""What a request can cost a site: the worst bodies that anybody found, and a look at the rate."""
+"""Benchmarks of the collector: the most expensive request bodies, and the rate limit."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ HEADERS = {
 FORM = {**HEADERS, "content-type": "application/x-www-form-urlencoded"}
 PARTS = {**HEADERS, "content-type": "multipart/form-data; boundary=x"}
 
-# A little less than what a body may expand to.
-ROOM = 1_040_000
+# A little less than the size that a body may have after decompression.
+MAX_BODY = 1_040_000
 
 MOST_MILLISECONDS = 100.0
 MOST_MICROSECONDS = 20.0
 
-# What is refused here is refused on purpose.
+# These bodies are refused on purpose, so the warnings are not shown.
 logging.getLogger("eventtracking.web.collector").addHandler(logging.NullHandler())
 logging.getLogger("eventtracking.web.collector").propagate = False
 
 
 def costs(rounds: int) -> Iterator[tuple[str, float, float, float, str]]:
-    """Yield the rows of the table. The floor is the most that each may take."""
+    """Yield the rows of the table. Their floor is the time that the request may take."""
     slowest = max(_milliseconds(*body, rounds) for body in _bodies().values())
     yield "the worst body for the collector; floor: 100 ms", MOST_MILLISECONDS, slowest, 1.0, "ms"
-    yield "a look at the rate, 10,000 clients; floor: 20 us", MOST_MICROSECONDS, _look(), 1.0, "us"
+    yield "rate limit, 10,000 clients; floor: 20 us", MOST_MICROSECONDS, _rate_check(), 1.0, "us"
 
 
 def _bodies() -> dict[str, tuple[bytes, dict[str, str]]]:
-    """Return bodies of which each is the worst for another part of the way."""
+    """Return bodies of which each is the worst case for another step of the collector."""
     item = b'{"id":"%d","name":"x","data":[%b0]}'
     full = b",".join(item % (n, b"0," * 1_990) for n in range(99))
     texts = b",".join(item % (n, b'"aaaa",' * 1_200) for n in range(99))
@@ -50,18 +50,18 @@ def _bodies() -> dict[str, tuple[bytes, dict[str, str]]]:
         "many values": _batch(full),
         "many texts": _batch(texts),
         "many objects": _batch(objects),
-        "many values and half a character": _batch(full, b'"\\ud800"'),
-        "many values and no number": _batch(full, b'{"a":1e999}'),
-        "halves of characters": _batch(_text(b"\\udc00\\ud800")),
-        "halves of characters, and no number": _batch(_text(b"\\udc00\\ud800"), b'{"a":1e999}'),
-        "backslashes and half a character": _batch(_text(b"\\\\", b"\\ud800")),
-        "quotes": b'"' * ROOM,
+        "many values and a lone surrogate": _batch(full, b'"\\ud800"'),
+        "many values and an infinite number": _batch(full, b'{"a":1e999}'),
+        "lone surrogates": _batch(_text(b"\\udc00\\ud800")),
+        "lone surrogates and an infinite number": _batch(_text(b"\\udc00\\ud800"), b'{"a":1e999}'),
+        "backslashes and a lone surrogate": _batch(_text(b"\\\\", b"\\ud800")),
+        "quotes": b'"' * MAX_BODY,
         "containers": _batch(b'{"a":[' + b'["",""],' * 19_000 + b"1e999]}", _text(b"a")),
         "long numbers": _batch(b'{"a":["\\ud800",' + (b"1" * 4_000 + b",") * 250 + b"0]}"),
         "empty objects": _batch(b"{}," * 60_000 + b"0"),
         "levels": _batch(b'{"a":' + b"[" * 19_000 + b"]" * 19_000 + b"}", _text(b"a")),
     }
-    made = {name: (gzip.compress(body[:ROOM]), HEADERS) for name, body in bodies.items()}
+    made = {name: (gzip.compress(body[:MAX_BODY]), HEADERS) for name, body in bodies.items()}
     fields = b"&".join([b"event=" + b"%25" * 3_400] * 100)
     parts = b'--x\r\nContent-Disposition: form-data; name="event"\r\n\r\n' + b"a" * 10_000 + b"\r\n"
     return {
@@ -75,9 +75,9 @@ def _batch(*events: bytes) -> bytes:
     return b'{"sent_at":"2026-01-02T03:04:05Z","events":[%b]}' % b",".join(events)
 
 
-def _text(piece: bytes, end: bytes = b"") -> bytes:
-    """Return as much text as one event can have if nothing else is there."""
-    return b'"%b%b"' % (piece * (ROOM // len(piece) * 4 // 5), end)
+def _text(unit: bytes, end: bytes = b"") -> bytes:
+    """Return as much text as an event can hold in one string of repeated *unit*."""
+    return b'"%b%b"' % (unit * (MAX_BODY // len(unit) * 4 // 5), end)
 
 
 def _milliseconds(body: bytes, headers: dict[str, str], rounds: int) -> float:
@@ -90,7 +90,7 @@ def _milliseconds(body: bytes, headers: dict[str, str], rounds: int) -> float:
     return statistics.median(times) * 1e3
 
 
-def _look() -> float:
+def _rate_check() -> float:
     limit = RateLimit(rate=20, burst=100, clock=time.monotonic)
     addresses = [f"2001:db8:{number:x}::1" for number in range(MAX_CLIENTS)] * 3
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What sending over a network costs: whoever emits, and until everything has arrived."""
+"""Benchmarks of delivery over a network: the cost of `emit`, and the rate of delivery."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from eventtracking.tracker import Tracker
 from tests.benchmarks import cases
 from tests.benchmarks.cases import DATA, NAME, PROCESS, REQUEST, Case, Timed
 
-# Nothing here waits that long.
+# Far longer than any step takes.
 HANG_SECONDS = 120
 
 KEY = "benchmark"
@@ -43,63 +43,63 @@ for number in range(100):
 print(time.time(), flush=True)
 """
 
-# What a server answers to a request; `None` for nothing, ever.
-_TROUBLES = {
+# The response of a destination during an outage; `None` if it never responds.
+_OUTAGES = {
     "hangs": None,
     "is slow": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
     "refuses": b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n",
     "is down": b"",
 }
 _SLOW_SECONDS = 0.5
-_TAKEN = b'HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{"success": true}'
+_ACCEPTED = b'HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{"success": true}'
 
-# As many events as it takes, and no batch that is full before it is time.
-_ROOM: DeliveryOptions = {
+# Room for all events, in batches that do not fill up early.
+_LARGE_OUTBOX: DeliveryOptions = {
     "batch_events": 2500,
     "max_pending_events": 10_000_000,
     "max_pending_bytes": 10_000_000_000,
     "max_outbox_bytes": 10_000_000_000,
 }
 
-# What is given up here is given up on purpose.
+# Events are abandoned on purpose, so the warnings are not shown.
 logging.getLogger("eventtracking.delivery").addHandler(logging.NullHandler())
 logging.getLogger("eventtracking.delivery").propagate = False
 
 
 class _Server(NamedTuple):
-    """A server in a process of its own."""
+    """A server in another process."""
 
     url: str
     pid: int
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Let nothing arrive for as long."""
+        """Stop the process for the duration of the block."""
         os.kill(self.pid, signal.SIGSTOP)
         yield
         os.kill(self.pid, signal.SIGCONT)
 
 
-def callers_costs(folder: Path) -> list[Case]:
-    """Return what `emit` costs with a webhook, in memory and on disk, and with Segment."""
+def emit_costs(folder: Path) -> list[Case]:
+    """Return the cases of `emit` to a webhook, with both outboxes, and to Segment."""
     waiting: deque[bytes] = deque()
-    journal = os.open(folder / "floor.journal", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    file = os.open(folder / "floor.outbox", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def keep(event: dict[str, Any]) -> None:
         waiting.append(orjson.dumps(event))
 
     def write(event: dict[str, Any]) -> None:
-        os.write(journal, orjson.dumps(event, None, orjson.OPT_APPEND_NEWLINE))
+        os.write(file, orjson.dumps(event, None, orjson.OPT_APPEND_NEWLINE))
 
     def keep_call(event: dict[str, Any]) -> None:
         waiting.append(orjson.dumps(_call(event)))
 
     in_memory, on_disk = _emits(_webhook), _emits(_webhook, folder / "outbox")
     return [
-        Case("emit to a webhook, waits in memory", _by_hand(keep, waiting.clear), in_memory, 3.0),
-        Case("emit to a webhook, waits on disk", _by_hand(write, _emptied(journal)), on_disk, 1.6),
+        Case("emit to a webhook, outbox in memory", _by_hand(keep, waiting.clear), in_memory, 3.0),
+        Case("emit to a webhook, outbox on disk", _by_hand(write, _emptied(file)), on_disk, 1.6),
         Case(
-            "emit to Segment, waits in memory",
+            "emit to Segment, outbox in memory",
             _by_hand(keep_call, waiting.clear),
             _emits(_segment),
             3.0,
@@ -108,7 +108,7 @@ def callers_costs(folder: Path) -> list[Case]:
 
 
 def drain_rates(rounds: int, folder: Path, events: int) -> list[tuple[str, float, float, float]]:
-    """Return `(work, floor, ours, reach)`: microseconds an event until all have arrived."""
+    """Return `(work, floor, ours, target)` in microseconds per event, until all have arrived."""
     with _collector() as collector:
         figures = [
             (
@@ -120,30 +120,31 @@ def drain_rates(rounds: int, folder: Path, events: int) -> list[tuple[str, float
         ]
     official, memory, disk = map(statistics.median, zip(*figures, strict=True))
     return [
-        ("until it arrived, from memory; floor: 100,000/s", 10.0, memory, 1.0),
-        ("until it arrived, from disk; floor: 100,000/s", 10.0, disk, 1.0),
-        ("the same; floor: segment-analytics-python", official, memory, 0.2),
+        ("delivery, outbox in memory; floor: 100,000/s", 10.0, memory, 1.0),
+        ("delivery, outbox on disk; floor: 100,000/s", 10.0, disk, 1.0),
+        ("delivery; floor: segment-analytics-python", official, memory, 0.2),
     ]
 
 
-def troubles(events: int) -> Iterator[tuple[str, float, float, float]]:
+def outages(events: int) -> Iterator[tuple[str, float, float, float]]:
     """
-    Yield what a host notices of a destination in trouble, beside what it may notice.
+    Yield the effect of an outage of the destination on the host program.
 
-    The 99th percentile of `emit` in microseconds, at 10,000 events a second, and the
-    milliseconds from the last line of a program to its end.
+    The figures are the 99th percentile of `emit` in microseconds, at 10,000 events a
+    second, and the milliseconds from the last line of a program to its exit. The floor is
+    the limit of each.
     """
-    for trouble, answer in _TROUBLES.items():
-        with _answering(answer) as url:
+    for outage, response in _OUTAGES.items():
+        with _failing_server(response) as url:
             yield (
-                f"emit, 99th percentile, destination {trouble}",
+                f"emit, 99th percentile, destination {outage}",
                 100.0,
                 _slowest(url, events),
                 1.0,
             )
-    for trouble in ("hangs", "refuses"):
-        with _answering(_TROUBLES[trouble]) as url:
-            yield (f"end of a program, ms, destination {trouble}", 3000.0, _end(url), 1.0)
+    for outage in ("hangs", "refuses"):
+        with _failing_server(_OUTAGES[outage]) as url:
+            yield (f"program exit, ms, destination {outage}", 3000.0, _exit_time(url), 1.0)
 
 
 def _slowest(url: str, events: int) -> float:
@@ -159,7 +160,7 @@ def _slowest(url: str, events: int) -> float:
     return statistics.quantiles(times, n=100)[98] * 1e6
 
 
-def _end(url: str) -> float:
+def _exit_time(url: str) -> float:
     program = subprocess.run(
         [sys.executable, "-c", _PROGRAM, url], capture_output=True, text=True, check=True
     )
@@ -174,28 +175,30 @@ def _tracker(backend: Any) -> Tracker:
 
 
 def _webhook(url: str, outbox: Path | None = None, interval: float = HANG_SECONDS) -> HttpBackend:
-    return HttpBackend(url, outbox=outbox, flush_interval=interval, **_ROOM)
+    return HttpBackend(url, outbox=outbox, flush_interval=interval, **_LARGE_OUTBOX)
 
 
 def _segment(host: str, outbox: Path | None = None) -> SegmentBackend:
-    return SegmentBackend(KEY, host=host, outbox=outbox, flush_interval=HANG_SECONDS, **_ROOM)
+    return SegmentBackend(
+        KEY, host=host, outbox=outbox, flush_interval=HANG_SECONDS, **_LARGE_OUTBOX
+    )
 
 
 def _emits(make: Callable[[str, Path | None], Any], outbox: Path | None = None) -> Timed:
-    """Time `emit` alone: nothing is delivered meanwhile, for the batch is not full."""
+    """Measure `emit` alone: no batch is full or due, so nothing is delivered meanwhile."""
 
     def timed(events: int) -> float:
         tracker = _tracker(make("http://127.0.0.1:9", outbox))
         emit = tracker.emit
-        # The first one starts the thread, and opens the file.
+        # The first event starts the thread, and opens the file.
         emit(NAME, DATA)
         start = time.perf_counter()
         for _ in range(events):
             emit(NAME, DATA)
         seconds = time.perf_counter() - start
         tracker.close(0)
-        for left in outbox.iterdir() if outbox else ():
-            left.unlink()
+        for file in outbox.iterdir() if outbox else ():
+            file.unlink()
         return seconds
 
     return timed
@@ -217,7 +220,7 @@ def _emptied(descriptor: int) -> Callable[[], None]:
 
 
 def _call(event: dict[str, Any]) -> dict[str, Any]:
-    """Return the least that Segment needs of an event, and with it all of the event."""
+    """Return the smallest call of Segment that contains the whole event."""
     context = event["context"]
     return {
         "type": "track",
@@ -235,7 +238,7 @@ def _call(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _drained(collector: _Server, outbox: Path | None, events: int) -> float:
-    """Return the microseconds an event that `flush` takes when so many wait."""
+    """Return the microseconds per event that `flush` takes while *events* wait."""
     tracker = _tracker(_segment(collector.url, outbox))
     with collector.paused():
         for _ in range(events):
@@ -249,7 +252,7 @@ def _drained(collector: _Server, outbox: Path | None, events: int) -> float:
 
 
 def _official(collector: _Server, events: int) -> float:
-    """Return the microseconds an event of Segment's own client, from the first to the last."""
+    """Return the microseconds per event that Segment's own client takes for *events*."""
     from segment.analytics import Client
 
     client = Client(KEY, host=collector.url, max_queue_size=events, on_error=print)
@@ -265,50 +268,52 @@ def _official(collector: _Server, events: int) -> float:
 
 @contextmanager
 def _collector() -> Iterator[_Server]:
-    """Run a server that takes requests as fast as it can, and yield its address."""
-    with _served(_collect, _TAKEN) as server:
+    """Run a server that accepts requests as fast as it can, and yield it."""
+    with _served(_collect, _ACCEPTED) as server:
         yield server
 
 
 @contextmanager
-def _answering(answer: bytes | None) -> Iterator[str]:
-    """Run a server in trouble, and yield its address."""
-    if answer == b"":
+def _failing_server(response: bytes | None) -> Iterator[str]:
+    """Run a server that fails, or none, and yield its address."""
+    if response == b"":
         yield "http://127.0.0.1:9"
         return
-    with _served(_struggle, answer) as server:
+    with _served(_fail, response) as server:
         yield server.url
 
 
 @contextmanager
-def _served(serve: Callable[..., None], answer: bytes | None) -> Iterator[_Server]:
+def _served(serve: Callable[..., None], response: bytes | None) -> Iterator[_Server]:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
         context = multiprocessing.get_context("fork")
-        process = context.Process(target=serve, args=(listening, answer), daemon=True)
+        process = context.Process(target=serve, args=(listening, response), daemon=True)
         process.start()
         yield _Server(f"http://127.0.0.1:{listening.getsockname()[1]}", process.pid or 0)
         process.kill()
         process.join(HANG_SECONDS)
 
 
-def _collect(listening: socket.socket, answer: bytes) -> None:
+def _collect(listening: socket.socket, response: bytes) -> None:
     while True:
         connection, _ = listening.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=_answer, args=(connection, answer), daemon=True).start()
+        threading.Thread(target=_respond, args=(connection, response), daemon=True).start()
 
 
-def _struggle(listening: socket.socket, answer: bytes | None) -> None:
-    kept = []
+def _fail(listening: socket.socket, response: bytes | None) -> None:
+    connections = []
     while True:
         connection, _ = listening.accept()
-        kept.append(connection)
-        if answer is not None:
-            wait = 0.0 if b"503" in answer else _SLOW_SECONDS
-            threading.Thread(target=_answer, args=(connection, answer, wait), daemon=True).start()
+        connections.append(connection)
+        if response is not None:
+            wait = 0.0 if b"503" in response else _SLOW_SECONDS
+            threading.Thread(
+                target=_respond, args=(connection, response, wait), daemon=True
+            ).start()
 
 
-def _answer(connection: socket.socket, answer: bytes, wait: float = 0.0) -> None:
+def _respond(connection: socket.socket, response: bytes, wait: float = 0.0) -> None:
     stream = connection.makefile("rb", 1 << 20)
     with suppress(OSError):
         while stream.readline():
@@ -319,4 +324,4 @@ def _answer(connection: socket.socket, answer: bytes, wait: float = 0.0) -> None
                     length = int(value)
             stream.read(length)
             time.sleep(wait)
-            connection.sendall(answer)
+            connection.sendall(response)

@@ -1,4 +1,4 @@
-"""What the guards cost: beside writing the same event, and as events grow."""
+"""Benchmarks of the guards, compared with encoding the same event."""
 
 from __future__ import annotations
 
@@ -15,23 +15,26 @@ from eventtracking.serialization import encode
 from tests.benchmarks.cases import DATA, NAME, PROCESS, REQUEST, Case, Timed
 
 Make = Callable[[int], dict[str, Any]]
-"""Makes the event with this number."""
+"""Builds the event with a given number."""
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def sensitive_cases() -> list[Case]:
-    """Return the guard on ordinary events: one again and again, and of other people each time."""
+    """Return the cases of ordinary events: the same one repeatedly, and one of each user."""
     return [
         _sensitive("SensitiveFieldGuard, the same event", _ordinary),
         _sensitive("SensitiveFieldGuard, each of another user", _of_new_user),
-        *(_sensitive(f"SensitiveFieldGuard, with {what}", make) for what, make in _with_signs()),
+        *(
+            _sensitive(f"SensitiveFieldGuard, with {content}", make)
+            for content, make in _with_signs()
+        ),
         _sensitive("SensitiveFieldGuard, pii=True", _of_new_user, pii=True),
     ]
 
 
 def size_cases() -> list[Case]:
-    """Return the guard on events that fit, which it has only to measure."""
+    """Return the cases of events that fit, which the guard only measures."""
     large = {**DATA, "answers": ["x" * 100] * 380}
     return [
         _size("SizeGuard, 900 bytes that fit", _ordinary, 1.2, fits=True),
@@ -41,10 +44,10 @@ def size_cases() -> list[Case]:
 
 def oversized_cases() -> list[Case]:
     """
-    Return the guard on events that it has to cut, of 1 MB, and of 10 MB in every build.
+    Return the cases of events that have to be cut, of 1 MB and of 10 MB.
 
-    Cutting costs more than writing once, but in proportion to the size: a few times as
-    much, and a dozen times for numbers, which are many and quickly written.
+    Cutting costs more than encoding once, in proportion to the size: a few times as much,
+    and a dozen times for lists of numbers, which are long and quickly encoded.
     """
     return [
         _size(f"SizeGuard, {work}", lambda _, data=data: _event(data), 15.0)
@@ -53,7 +56,7 @@ def oversized_cases() -> list[Case]:
 
 
 def hostile_cases() -> list[Case]:
-    """Return the guard on texts that only look like secrets: twice the text, twice the time."""
+    """Return the cases of strings that resemble secrets: the time must grow linearly."""
     return [
         Case(
             f"SensitiveFieldGuard, 100 and 200 KB of {text!r}",
@@ -70,7 +73,7 @@ def _sensitive(work: str, make: Make, *, pii: bool = False) -> Case:
 
     def check() -> None:
         event = make(0)
-        # Each event has the address of its sender, which names a person.
+        # Each event has an IP address, which is personal data.
         if (guard(event) is event) is pii:
             raise AssertionError(f"{work}: the guard changed too little, or too much")
 
@@ -130,7 +133,7 @@ def _of_new_user(number: int) -> dict[str, Any]:
 
 
 def _with_signs() -> list[tuple[str, Make]]:
-    """Return events that are ordinary, and hold the signs that secrets have."""
+    """Return ordinary events that contain signs of secrets."""
 
     def with_text(name: str, text: Callable[[int], str]) -> Make:
         def make(number: int) -> dict[str, Any]:
@@ -153,9 +156,9 @@ def _with_signs() -> list[tuple[str, Make]]:
             with_text("url", lambda n: f"{site}/login?next=%2Fcourses%2Fweek_{n}"),
         ),
         ("an apostrophe", with_text("answer", lambda n: f"It's the user's choice, number {n}")),
-        ("a mail address", with_text("email", lambda n: f"ana{n}@example.org")),
+        ("an email address", with_text("email", lambda n: f"ana{n}@example.org")),
         (
-            "a text of JSON",
+            "a JSON text",
             with_text("event", lambda n: json.dumps({"id": "video", "time": n / 8})),
         ),
     ]

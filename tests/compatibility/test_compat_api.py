@@ -1,4 +1,4 @@
-"""Every import path and signature that users of event-tracking may have typed."""
+"""Compatibility: the import paths, signatures and constants of event-tracking."""
 
 import inspect
 from importlib import import_module
@@ -46,7 +46,7 @@ EXCEPTIONS = [
 
 
 def find(path):
-    """Return what *path* below the package names: a module, then attributes."""
+    """Return the object at the dotted *path* below the package."""
     parts = path.split(".")
     modules = 1 if parts[0] in ("tracker", "locator", "exceptions") else 2
     found = import_module(".".join(["eventtracking", *parts[:modules]]))
@@ -65,48 +65,48 @@ def positional(function):
 
 @pytest.mark.parametrize(("path", "expected"), SIGNATURES, ids=[path for path, _ in SIGNATURES])
 def test_positional_arguments_and_defaults_are_the_documented_ones(path, expected):
-    """Calls that worked go on working, by position and by default."""
+    """Existing calls keep working, by position and with defaults."""
     assert positional(find(path)) == expected
 
 
 @pytest.mark.parametrize(("path", "expected"), VALUES, ids=[path for path, _ in VALUES])
 def test_constants_keep_their_values(path, expected):
-    """Code compares with them, and settings repeat them."""
+    """Application code compares with them, and settings repeat them."""
     assert find(path) == expected
 
 
 @pytest.mark.parametrize("path", EXCEPTIONS)
-def test_exceptions_are_where_they_were(path):
-    """Whoever raises or catches one imports it from here."""
+def test_exceptions_can_be_imported_from_their_documented_modules(path):
+    """Processors and applications import them to raise and to catch them."""
     assert issubclass(find(path), Exception)
 
 
 def test_the_three_signals_of_processors_are_siblings():
-    """Catching one of them never catches another."""
+    """Catching one of the exceptions never catches another."""
     signals = [find(path) for path in EXCEPTIONS[1:]]
 
     assert [signal.__bases__ for signal in signals] == [(Exception,)] * 3
 
 
 def test_the_regex_filter_takes_its_two_options_by_position():
-    """`RegexFilter('blocklist', [...])`; what is new is keyword-only."""
+    """`RegexFilter('blocklist', [...])` works; newer options are keyword-only."""
     found = positional(find("processors.regex_filter.RegexFilter"))
 
     assert found == {"filter_type": "allowlist", "regular_expressions": None}
 
 
-def test_the_registry_is_a_dict_that_anyone_may_look_into():
-    """`TRACKERS` has always been a plain dict."""
+def test_the_registry_is_a_plain_dict():
+    """Applications read and change `TRACKERS`."""
     assert type(find("tracker.TRACKERS")) is dict
 
 
-def test_the_encoder_of_the_logger_can_be_imported_from_there():
-    """`DateTimeJSONEncoder` lived next to the backend that used it."""
+def test_the_json_encoder_can_be_imported_from_the_logger_backend():
+    """event-tracking defines `DateTimeJSONEncoder` in that module."""
     encoder = find("backends.logger.DateTimeJSONEncoder")
 
     assert encoder is import_module("eventtracking.serialization").DateTimeJSONEncoder
 
 
-def test_the_version_is_a_text():
-    """Support asks for `eventtracking.__version__`."""
+def test_the_version_is_a_string():
+    """Bug reports quote `eventtracking.__version__`."""
     assert isinstance(import_module("eventtracking").__version__, str)

@@ -1,4 +1,4 @@
-"""The two locators of event-tracking: one for the process, one for each thread."""
+"""Compatibility: the two locators of event-tracking, per process and per thread."""
 
 from collections import OrderedDict
 
@@ -11,7 +11,7 @@ from eventtracking.tracker import Tracker
 
 @pytest.mark.parametrize("locator", [DefaultContextLocator, ThreadLocalContextLocator])
 def test_a_locator_returns_the_same_ordered_mapping_every_time(locator):
-    """What is put into it is found again."""
+    """A context that is put into it is found again."""
     located = locator()
     located.get()["a"] = {"k": 1}
 
@@ -20,7 +20,7 @@ def test_a_locator_returns_the_same_ordered_mapping_every_time(locator):
 
 @pytest.mark.parametrize("locator", [DefaultContextLocator, ThreadLocalContextLocator])
 def test_two_locators_share_nothing(locator):
-    """Each tracker has one of its own."""
+    """Each tracker has its own locator."""
     one, other = locator(), locator()
     one.get()["a"] = {}
 
@@ -28,7 +28,7 @@ def test_two_locators_share_nothing(locator):
 
 
 def test_the_default_locator_is_shared_by_all_threads():
-    """A script with one thread does not notice."""
+    """This makes no difference to a script with one thread."""
     locator = DefaultContextLocator()
     in_threads([lambda: locator.get().update(a={"k": 1})])
 
@@ -37,7 +37,7 @@ def test_the_default_locator_is_shared_by_all_threads():
 
 
 def test_the_thread_local_locator_gives_each_thread_its_own():
-    """A child thread starts with nothing, and its contexts stay with it."""
+    """A new thread starts without contexts, and its own are not seen by other threads."""
     locator = ThreadLocalContextLocator()
     locator.get()["a"] = {"k": 1}
     inherited = []
@@ -53,22 +53,22 @@ def test_the_thread_local_locator_gives_each_thread_its_own():
 
 
 def test_the_first_callers_of_a_thread_local_locator_do_not_race():
-    """Fifty threads at once each find what they themselves entered."""
+    """Each of fifty threads finds the context that it entered itself."""
     for _ in range(20):
         locator = ThreadLocalContextLocator()
 
-        def enter_and_look(number, locator=locator):
-            locator.get()["me"] = {"n": number}
-            assert dict(locator.get()) == {"me": {"n": number}}
+        def enter(number, locator=locator):
+            locator.get()["thread"] = {"n": number}
+            assert dict(locator.get()) == {"thread": {"n": number}}
 
-        in_threads([lambda n=n: enter_and_look(n) for n in range(50)])
+        in_threads([lambda n=n: enter(n) for n in range(50)])
 
         assert dict(locator.get()) == {}
 
 
 @pytest.mark.parametrize("locator", [DefaultContextLocator, ThreadLocalContextLocator])
 def test_a_tracker_works_with_either(locator):
-    """`Tracker(backends, locator)`: entering, nesting and leaving."""
+    """Contexts can be entered, nested and left."""
     tracker = Tracker({}, locator())
     tracker.enter_context("a", {"k": 1})
     with tracker.context("b", {"k": 2}):

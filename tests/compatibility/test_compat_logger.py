@@ -1,4 +1,4 @@
-"""What `LoggerBackend` and its encoder write, character for character."""
+"""Compatibility: the exact output of `LoggerBackend` and its encoder."""
 
 import json
 import logging
@@ -17,20 +17,20 @@ NAME = "compat.tracking"
 
 @pytest.fixture
 def lines(caplog):
-    """The messages that reached the logger, as they are asked for."""
+    """A function that returns the messages that reached the logger."""
     caplog.set_level(logging.DEBUG, NAME)
     return lambda: [record.getMessage() for record in caplog.records if record.name == NAME]
 
 
 def test_an_event_is_one_message_of_json(lines):
-    """In the order of its keys, with the usual spaces, and ASCII only."""
+    """Keys keep their order, and the text is ASCII with the spaces of `json.dumps`."""
     LoggerBackend(name=NAME).send({"name": "a", "data": {"é": "100 % sure"}})
 
     assert lines() == ['{"name": "a", "data": {"\\u00e9": "100 % sure"}}']
 
 
-def test_the_text_is_the_message_and_has_no_arguments(caplog):
-    """A percent sign is a percent sign."""
+def test_the_message_has_no_arguments(caplog):
+    """A percent sign in an event is not a placeholder."""
     caplog.set_level(logging.INFO, NAME)
     LoggerBackend(name=NAME).send({"name": "%s %d"})
     (record,) = caplog.records
@@ -39,14 +39,14 @@ def test_the_text_is_the_message_and_has_no_arguments(caplog):
 
 
 def test_nan_is_written_as_the_standard_library_does(lines):
-    """It is no JSON, but it is what event-tracking writes."""
+    """NaN is not valid JSON, but event-tracking writes it."""
     LoggerBackend(name=NAME).send({"x": float("nan")})
 
     assert lines() == ['{"x": NaN}']
 
 
 def test_the_default_logger_is_the_root_and_the_default_level_info(caplog):
-    """`LoggerBackend()` needs no options."""
+    """`LoggerBackend()` works without options."""
     caplog.set_level(logging.INFO)
     backend = LoggerBackend()
     backend.send({"name": "a"})
@@ -58,16 +58,16 @@ def test_the_default_logger_is_the_root_and_the_default_level_info(caplog):
 
 
 @pytest.mark.parametrize("level", ["debug", "warning", "WARNING", "Error", "critical"])
-def test_the_level_is_the_name_of_a_method(caplog, level):
-    """In any spelling."""
+def test_the_level_is_the_name_of_a_logger_method(caplog, level):
+    """Upper and lower case are accepted."""
     caplog.set_level(logging.DEBUG, NAME)
     LoggerBackend(name=NAME, level=level).send({"name": "a"})
 
     assert [record.levelname for record in caplog.records] == [level.upper()]
 
 
-def test_the_method_it_logs_with_can_be_reached():
-    """As `log`, next to `event_logger`."""
+def test_the_logger_and_its_method_are_public_attributes():
+    """They are `event_logger` and `log`."""
     backend = LoggerBackend(name=NAME, level="warning")
 
     assert backend.event_logger is logging.getLogger(NAME)
@@ -75,20 +75,20 @@ def test_the_method_it_logs_with_can_be_reached():
 
 
 @pytest.mark.parametrize("level", ["bogus", None])
-def test_a_level_that_is_no_method_is_an_attribute_error(level):
-    """When it is built."""
+def test_an_unknown_level_is_an_attribute_error(level):
+    """It is raised by the constructor."""
     with pytest.raises(AttributeError):
         LoggerBackend(name=NAME, level=level)
 
 
-def test_options_have_names():
-    """Nothing may be given by position."""
+def test_options_are_keyword_only():
+    """A positional argument is a `TypeError`."""
     with pytest.raises(TypeError):
         LoggerBackend(NAME)
 
 
-def test_options_it_does_not_know_are_ignored_with_a_warning(caplog, lines):
-    """As before, but no longer in silence."""
+def test_unknown_options_are_ignored_with_a_warning(caplog, lines):
+    """event-tracking ignores them silently."""
     LoggerBackend(name=NAME, colour="red").send({"name": "a"})
 
     assert lines() == ['{"name": "a"}']
@@ -100,7 +100,7 @@ def test_options_it_does_not_know_are_ignored_with_a_warning(caplog, lines):
     [(15, True), (14, False), (0, False), (None, True)],
 )
 def test_the_size_is_counted_in_characters_of_the_escaped_text(lines, size, written):
-    """`{"a": "\\u00e9"}` has fifteen; `None` is any number, and nothing fits into 0."""
+    """`{"a": "\\u00e9"}` has 15 characters; `None` sets no limit, and no event fits into 0."""
     event = {"a": "é"}
     assert len(json.dumps(event)) == 15
     LoggerBackend(name=NAME, max_event_size=size).send(event)
@@ -113,28 +113,28 @@ def test_the_size_is_counted_in_characters_of_the_escaped_text(lines, size, writ
     [{1, 2}, Decimal("1.5"), uuid4(), b"bytes", object(), datetime.now(UTC).time()],
     ids=lambda value: type(value).__name__,
 )
-def test_what_the_encoder_does_not_know_is_a_type_error(value):
-    """Called directly, the backend raises; a router in front of it logs and counts."""
+def test_a_value_that_the_encoder_cannot_write_is_a_type_error(value):
+    """The backend raises when it is called directly; a router logs and counts the error."""
     with pytest.raises(TypeError):
         LoggerBackend(name=NAME).send({"x": value})
 
 
-def test_what_holds_itself_or_has_no_end_is_a_type_error():
-    """The standard library has other errors for these."""
-    endless, itself = {}, {}
-    itself["x"] = itself
+def test_cycles_deep_nesting_and_huge_integers_are_type_errors():
+    """The standard library raises three different errors for them."""
+    deep, cycle = {}, {}
+    cycle["x"] = cycle
     for _ in range(100_000):
-        endless = {"x": endless}
-    for event in (itself, endless, {"x": 10**5000}):
+        deep = {"x": deep}
+    for event in (cycle, deep, {"x": 10**5000}):
         with pytest.raises(TypeError):
             LoggerBackend(name=NAME).send(event)
-    # Bit by bit: freeing it at once would need as deep a stack.
-    while endless:
-        endless = endless.pop("x")
+    # Level by level: freeing it at once would need a deep stack.
+    while deep:
+        deep = deep.pop("x")
 
 
 def test_a_date_as_a_key_is_a_type_error():
-    """The encoder is asked about values only."""
+    """The encoder converts values, not keys."""
     with pytest.raises(TypeError):
         LoggerBackend(name=NAME).send({date(2026, 1, 2): 1})
 
@@ -159,13 +159,13 @@ NAIVE = datetime(2012, 5, 1, 7, 27, 1, 200, tzinfo=UTC).replace(tzinfo=None)
         (date(2012, 5, 7), "2012-05-07"),
     ],
 )
-def test_dates_and_datetimes_are_iso_texts_and_datetimes_are_in_utc(moment, text):
-    """Naive ones are read as UTC, and a zero of microseconds is left out."""
+def test_dates_and_datetimes_are_written_in_iso_8601_and_utc(moment, text):
+    """Naive datetimes are read as UTC, and zero microseconds are left out."""
     assert json.dumps({"t": moment}, cls=DateTimeJSONEncoder) == json.dumps({"t": text})
 
 
 def test_the_logging_module_can_be_patched():
-    """Applications replace `eventtracking.backends.logger.logging`; it is asked once a backend."""
+    """Tests of applications replace `eventtracking.backends.logger.logging`."""
     with mock.patch("eventtracking.backends.logger.logging") as logging_module:
         backend = LoggerBackend(name=NAME)
         backend.send({"name": "a"})

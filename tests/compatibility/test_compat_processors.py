@@ -1,4 +1,4 @@
-"""The truth tables of the white list and the regular expressions."""
+"""Compatibility: `NameWhitelistProcessor` and `RegexFilter`."""
 
 import logging
 
@@ -11,7 +11,7 @@ from eventtracking.processors.whitelist import NameWhitelistProcessor
 
 
 def passes(processor, name):
-    """Tell whether *processor* lets an event called *name* through, as it is."""
+    """Tell whether *processor* lets an event called *name* through, unchanged."""
     event = {"name": name}
     try:
         assert processor(event) is event
@@ -21,8 +21,8 @@ def passes(processor, name):
 
 
 @pytest.mark.parametrize("whitelist", [["a", "b"], ("a", "b"), {"a", "b"}, {"a": 1, "b": 2}])
-def test_a_white_list_may_be_anything_with_names_in_it(whitelist):
-    """Whole names: nothing is a prefix or a pattern."""
+def test_a_whitelist_may_be_any_iterable_of_names(whitelist):
+    """Names are compared as a whole, not as prefixes or patterns."""
     processor = NameWhitelistProcessor(whitelist=whitelist)
 
     assert processor.whitelist == frozenset({"a", "b"})
@@ -36,39 +36,39 @@ def test_a_white_list_may_be_anything_with_names_in_it(whitelist):
     ]
 
 
-def test_an_empty_white_list_lets_nothing_through():
-    """It lists nothing."""
+def test_an_empty_whitelist_drops_every_event():
+    """No name is in it."""
     assert not passes(NameWhitelistProcessor([]), "a")
 
 
 @pytest.mark.parametrize("whitelist", [None, 5, "a", object()])
-def test_a_white_list_that_lists_nothing_is_a_type_error(whitelist):
-    """A text would be a list of its letters."""
+def test_a_whitelist_of_the_wrong_type_is_a_type_error(whitelist):
+    """A string is refused too, since it would be a list of its letters."""
     with pytest.raises(TypeError, match=r"^The NameWhitelistProcessor must be passed"):
         NameWhitelistProcessor(whitelist=whitelist)
 
 
-def test_a_white_list_is_required():
+def test_a_whitelist_is_required():
     """There is no useful default."""
     with pytest.raises(TypeError, match=r"^The NameWhitelistProcessor must be passed"):
         NameWhitelistProcessor()
 
 
-def test_bytes_are_a_white_list_of_numbers():
-    """Odd, and as it was."""
+def test_bytes_are_a_whitelist_of_numbers():
+    """event-tracking accepts them, although they are of no use."""
     assert NameWhitelistProcessor(b"ab").whitelist == frozenset({97, 98})
 
 
-def test_other_options_of_a_white_list_are_ignored():
-    """Old settings have them."""
+def test_other_options_of_a_whitelist_are_ignored():
+    """Existing settings may have them."""
     assert passes(NameWhitelistProcessor(["a"], comment="x"), "a")
 
 
 @pytest.mark.parametrize(
     "processor", [NameWhitelistProcessor(["a"]), RegexFilter("allowlist", ["a"])]
 )
-def test_of_a_list_of_events_those_that_pass_are_returned(processor):
-    """Perhaps none: a list is never dropped."""
+def test_a_list_of_events_is_filtered(processor):
+    """The result may be empty: a list is never dropped."""
     events = [{"name": "a"}, {"name": "b"}]
 
     assert processor(events) == [{"name": "a"}]
@@ -80,7 +80,7 @@ def test_of_a_list_of_events_those_that_pass_are_returned(processor):
     "processor", [NameWhitelistProcessor(["a"]), RegexFilter("allowlist", ["a"])]
 )
 def test_an_event_without_a_name_is_a_key_error(processor):
-    """A router logs it and lets the event go on."""
+    """A router logs the error and passes the event on."""
     with pytest.raises(KeyError):
         processor({})
 
@@ -100,8 +100,8 @@ def test_an_event_without_a_name_is_a_key_error(processor):
         ("blocklist", [""], "problem", False),
     ],
 )
-def test_what_an_allow_list_and_a_block_list_let_through(filter_type, expressions, name, expected):
-    """One is the contrary of the other."""
+def test_a_blocklist_is_the_opposite_of_an_allowlist(filter_type, expressions, name, expected):
+    """An allowlist keeps the events that match, a blocklist drops them."""
     assert passes(RegexFilter(filter_type, expressions), name) is expected
 
 
@@ -117,27 +117,27 @@ def test_what_an_allow_list_and_a_block_list_let_through(filter_type, expression
         ("(?i)A", "a", True),
     ],
 )
-def test_an_expression_starts_at_the_start_and_ends_where_it_likes(expression, name, matches):
-    """A dot is any character unless it is escaped."""
+def test_an_expression_matches_at_the_start_of_the_name(expression, name, matches):
+    """It need not match the whole name, and an unescaped dot is any character."""
     assert passes(RegexFilter("allowlist", [expression]), name) is matches
     assert passes(RegexFilter("blocklist", [expression]), name) is not matches
 
 
 def test_the_default_regex_filter_drops_everything():
-    """It is an allow list of nothing."""
+    """It is an empty allowlist."""
     assert not passes(RegexFilter(), "a")
 
 
-def test_a_text_instead_of_a_list_is_a_list_of_its_letters():
-    """Odd, and as it was."""
+def test_a_string_of_expressions_is_a_list_of_its_letters():
+    """event-tracking accepts a string in place of a list."""
     processor = RegexFilter("allowlist", "ab")
 
     assert [passes(processor, name) for name in ("a", "b", "c")] == [True, True, False]
 
 
 @pytest.mark.parametrize("filter_type", ["ALLOWLIST", "whitelist", "", None, 1])
-def test_any_other_type_of_filter_is_refused_and_logged(caplog, filter_type):
-    """When it is built."""
+def test_an_unknown_filter_type_is_refused_and_logged(caplog, filter_type):
+    """The constructor raises."""
     with pytest.raises(ImproperlyConfigured):
         RegexFilter(filter_type, [])
     (record,) = caplog.records
@@ -149,8 +149,8 @@ def test_any_other_type_of_filter_is_refused_and_logged(caplog, filter_type):
 
 
 @pytest.mark.parametrize("expression", ["[", "(", "*", "a{2,1}", "a{99999999999999999999}"])
-def test_what_is_no_regular_expression_is_refused_and_logged(caplog, expression):
-    """The text shows it."""
+def test_an_invalid_regular_expression_is_refused_and_logged(caplog, expression):
+    """The error and the log show the expression."""
     with pytest.raises(ImproperlyConfigured) as raised:
         RegexFilter("allowlist", ["fine", expression])
 
@@ -158,7 +158,7 @@ def test_what_is_no_regular_expression_is_refused_and_logged(caplog, expression)
     assert repr(expression) in caplog.text
 
 
-def test_an_expression_that_is_no_text_is_a_type_error():
-    """As from `re` itself."""
+def test_an_expression_that_is_not_a_string_is_a_type_error():
+    """The error is that of `re`."""
     with pytest.raises(TypeError):
         RegexFilter("allowlist", [5])

@@ -1,12 +1,11 @@
-"""What a tracker does with names, data, contexts and its registry, as in event-tracking."""
+"""Compatibility: names, data, contexts and the registry of trackers."""
 
 from datetime import UTC, datetime
 from unittest import mock
 
 import pytest
-from core_fakes import Keeping, Raising, drop
+from core_fakes import FailingBackend, RecordingBackend, drop
 
-from eventtracking import tracker as tracker_module
 from eventtracking.tracker import (
     TRACKERS,
     Tracker,
@@ -18,7 +17,7 @@ from eventtracking.tracker import (
 
 @pytest.fixture
 def kept():
-    return Keeping()
+    return RecordingBackend()
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def tracker(kept):
 
 
 def test_an_event_has_exactly_four_keys(tracker, kept):
-    """Name, timestamp, data and context: no id, no host, no version."""
+    """They are name, timestamp, data and context; no id, host or version is added."""
     tracker.emit("book.opened", {"page": 1})
     (event,) = kept.events
 
@@ -35,7 +34,7 @@ def test_an_event_has_exactly_four_keys(tracker, kept):
 
 
 def test_the_timestamp_is_aware_and_in_utc(tracker, kept):
-    """Taken when the event is emitted."""
+    """It is the time at which the event was emitted."""
     before = datetime.now(UTC)
     tracker.emit("book.opened")
     stamp = kept.events[0]["timestamp"]
@@ -56,31 +55,31 @@ def test_the_clock_can_be_patched(tracker, kept):
 
 @pytest.mark.parametrize("name", [None, "", 0, b"", ()])
 def test_an_empty_name_becomes_unknown(tracker, kept, name):
-    """Whatever counts as false."""
+    """Every false value counts as empty."""
     tracker.emit(name)
 
     assert kept.events[0]["name"] == "unknown"
 
 
 @pytest.mark.parametrize("name", ["a.b.c", 5, b"bytes", ("a", "b")])
-def test_any_other_name_goes_through_as_it_is(tracker, kept, name):
-    """Of any type."""
+def test_any_other_name_is_passed_on_unchanged(tracker, kept, name):
+    """It may have any type."""
     tracker.emit(name)
 
     assert kept.events[0]["name"] == name
 
 
 @pytest.mark.parametrize("data", [None, 0, "", [], (), False, {}])
-def test_empty_data_become_an_empty_dict(tracker, kept, data):
-    """Whatever counts as false."""
+def test_empty_data_becomes_an_empty_dict(tracker, kept, data):
+    """Every false value counts as empty."""
     tracker.emit("a", data)
 
     assert kept.events[0]["data"] == {}
 
 
 @pytest.mark.parametrize("data", ["abc", [1], 5, True, {"k": "v"}])
-def test_any_other_data_go_through_as_they_are(tracker, kept, data):
-    """They need not be a dict."""
+def test_any_other_data_is_passed_on_unchanged(tracker, kept, data):
+    """It need not be a dict."""
     tracker.emit("a", data)
 
     assert kept.events[0]["data"] == data
@@ -92,17 +91,17 @@ def test_emit_without_arguments_is_an_unknown_event_without_data(tracker, kept):
     assert (kept.events[0]["name"], kept.events[0]["data"]) == ("unknown", {})
 
 
-@pytest.mark.parametrize("options", [{"backends": {"a": Raising(OSError())}}])
-def test_what_a_backend_raises_never_reaches_the_caller(options):
-    """Neither does what a processor raises."""
+@pytest.mark.parametrize("options", [{"backends": {"a": FailingBackend(OSError())}}])
+def test_errors_of_backends_and_processors_never_reach_the_caller(options):
+    """`emit` returns as usual."""
     tracker = Tracker(processors=[lambda event: 1 / 0], **options)
 
     assert tracker.emit("a") is None
 
 
 def test_the_arguments_may_be_given_by_position():
-    """Backends, locator, processors."""
-    kept, locator = Keeping(), mock.Mock(get=lambda: {"one": {"k": 1}})
+    """Their order is backends, locator, processors."""
+    kept, locator = RecordingBackend(), mock.Mock(get=lambda: {"one": {"k": 1}})
     tracker = Tracker({"kept": kept}, locator, [drop])
     tracker.emit("a")
 
@@ -111,30 +110,30 @@ def test_the_arguments_may_be_given_by_position():
     assert kept.events == []
 
 
-def test_the_root_router_and_its_lists_can_be_reached(tracker, kept):
-    """Under the names that applications use."""
+def test_the_router_its_backends_and_its_processors_are_public(tracker, kept):
+    """Applications use these names."""
     assert tracker.get_backend("kept") is kept
     assert tracker.backends is tracker.routing_backend.backends
     assert tracker.processors is tracker.routing_backend.processors
     assert dict(tracker.backends) == {"kept": kept}
 
 
-def test_asking_for_a_backend_that_is_not_there_is_a_key_error(tracker):
-    """As of a dict."""
+def test_an_unknown_backend_is_a_key_error(tracker):
+    """`get_backend` behaves like a dict."""
     with pytest.raises(KeyError):
         tracker.get_backend("missing")
 
 
 def test_contexts_are_merged_in_the_order_of_entering(tracker):
-    """A later one wins, and its nested dicts replace those before, whole."""
+    """A later context wins, and its nested dicts replace earlier ones as a whole."""
     tracker.enter_context("process", {"host": "web1", "app": {"v": 1}})
     tracker.enter_context("request", {"user_id": 7, "app": {"build": 9}})
 
     assert tracker.resolve_context() == {"host": "web1", "user_id": 7, "app": {"build": 9}}
 
 
-def test_leaving_a_context_brings_back_what_it_hid(tracker):
-    """In any order."""
+def test_contexts_can_be_left_in_any_order(tracker):
+    """The facts of the remaining contexts are still there."""
     tracker.enter_context("outer", {"k": 1, "only": 1})
     tracker.enter_context("inner", {"k": 2})
     tracker.exit_context("outer")
@@ -143,7 +142,7 @@ def test_leaving_a_context_brings_back_what_it_hid(tracker):
 
 
 def test_a_context_that_is_entered_again_keeps_its_place(tracker):
-    """The value is new, the rank is not: `b` was entered after `a` and still wins."""
+    """Its value is new, but `b` was first entered after `a` and still wins."""
     tracker.enter_context("a", {"k": 1})
     tracker.enter_context("b", {"k": 2})
     tracker.enter_context("a", {"k": 3, "z": 1})
@@ -152,13 +151,13 @@ def test_a_context_that_is_entered_again_keeps_its_place(tracker):
 
 
 def test_leaving_a_context_that_is_not_entered_is_a_key_error(tracker):
-    """It is a bug of the caller."""
+    """This is a bug in the calling code."""
     with pytest.raises(KeyError):
         tracker.exit_context("never")
 
 
-def test_a_context_block_adds_to_events_inside_it_only(tracker, kept):
-    """And is over when the block is."""
+def test_a_context_block_affects_only_events_inside_it(tracker, kept):
+    """The context is left at the end of the block."""
     tracker.enter_context("request", {"user_id": 7})
     with tracker.context("form", {"user_id": 8, "form": "f"}):
         tracker.emit("inside")
@@ -171,33 +170,33 @@ def test_a_context_block_adds_to_events_inside_it_only(tracker, kept):
 
 
 def test_a_context_block_ends_when_it_raises(tracker):
-    """The exception goes on, the context does not."""
+    """The context is left, and the exception is passed on."""
     with pytest.raises(ZeroDivisionError), tracker.context("a", {"k": 1}):
         raise ZeroDivisionError
 
     assert tracker.resolve_context() == {}
 
 
-def test_resolving_returns_a_dict_of_the_callers_own(tracker):
-    """Adding to it adds to nothing else."""
+def test_resolve_context_returns_a_new_dict(tracker):
+    """The caller may change it without changing a context."""
     tracker.enter_context("a", {"k": 1})
     tracker.resolve_context()["k"] = 2
 
     assert tracker.resolve_context() == {"k": 1}
 
 
-def test_the_located_context_is_what_the_locator_returns():
-    """By name, in the order of entering."""
+def test_located_context_is_the_mapping_of_the_locator():
+    """It holds the contexts by name, in the order in which they were entered."""
     entered = {"one": {"k": 1}}
     tracker = Tracker(context_locator=mock.Mock(get=lambda: entered))
 
     assert tracker.located_context is entered
 
 
-def test_a_locator_of_ones_own_needs_nothing_but_get():
-    """Any mapping that keeps its order will do."""
+def test_a_custom_locator_needs_only_get():
+    """It may return any mapping that keeps its order."""
     contexts = {}
-    kept = Keeping()
+    kept = RecordingBackend()
     tracker = Tracker({"kept": kept}, mock.Mock(spec=["get"], get=lambda: contexts))
     tracker.enter_context("a", {"k": 1})
     tracker.emit("x")
@@ -207,8 +206,8 @@ def test_a_locator_of_ones_own_needs_nothing_but_get():
     assert contexts == {}
 
 
-def test_the_default_tracker_gets_what_the_module_emits(tracker, kept):
-    """`tracker.emit(...)` is all that application code needs."""
+def test_the_default_tracker_gets_the_events_that_the_module_emits(tracker, kept):
+    """Application code needs only `tracker.emit(...)`."""
     register_tracker(tracker)
     emit("a.b", {"k": 1})
 
@@ -218,7 +217,7 @@ def test_the_default_tracker_gets_what_the_module_emits(tracker, kept):
 
 
 def test_trackers_can_have_other_names(tracker):
-    """Each is found under its own."""
+    """`get_tracker` finds each under its name."""
     register_tracker(tracker, "second")
 
     assert get_tracker("second") is tracker
@@ -226,9 +225,9 @@ def test_trackers_can_have_other_names(tracker):
         get_tracker()
 
 
-def test_a_tracker_takes_the_place_of_another(tracker):
-    """The last one registered under a name is the one."""
+def test_a_tracker_replaces_another_of_the_same_name(tracker):
+    """The tracker that was registered last is used."""
     register_tracker(Tracker())
     register_tracker(tracker)
 
-    assert tracker_module.get_tracker() is tracker
+    assert get_tracker() is tracker

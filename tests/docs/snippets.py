@@ -1,15 +1,16 @@
 """
-Take the code out of a document and run it as its reader would.
+Extract the code blocks of a document, and run them as its reader would.
 
-- The `python` blocks are one program, run in a new folder by a process of its own. What
-  the `text` blocks show has to be in its output, in this order.
-- A block that begins with the comment `# name.ext` is a file; one called `test_*.py` is
-  run by pytest, any other Python file by itself.
-- `toml` blocks, and `json` ones that hold settings, are built; other `json` is parsed.
-- `console` blocks are typed in. What they show is all that the commands say, but for
-  `...`, which stands for anything. `pip` is left out: what it installs is here already.
-- `html` and `javascript` run in a browser, by a test of tests/browser.
-- `none` is for what cannot run here.
+- The `python` blocks form one program, which runs in another process and a new folder. Its
+  output must contain the lines of the `text` blocks, in this order.
+- A block that starts with the comment `# name.ext` is a file. A file called `test_*.py` is
+  run by pytest, any other Python file as a program.
+- Trackers are built from `toml` blocks, and from `json` blocks with settings; other `json`
+  is parsed.
+- The commands of `console` blocks are run in a shell. Their output must be the one shown,
+  where `...` stands for anything. `pip` commands are skipped: the packages are installed.
+- `html` and `javascript` blocks run in a browser; see tests/browser.
+- `none` is for code that cannot run here.
 """
 
 import json
@@ -29,12 +30,12 @@ BUILD = (
     "for path in sys.argv[1:]: assert build(load(path)).close(5)"
 )
 
-# What settings name instead of a secret; the reader has it.
+# The name of an environment variable that settings give instead of a secret.
 ENV = r'ENV"? *[:=] *"(\w+)"'
 
 
 class Block(NamedTuple):
-    """A block of code: its language, the line it begins at, and its text."""
+    """A code block: its language, the line at which it starts, and its text."""
 
     language: str
     line: int
@@ -56,14 +57,14 @@ def blocks(path):
 
 
 def run(path, folder):
-    """Run all the code in the document at *path*, in *folder*."""
+    """Run all code of the document at *path* in *folder*."""
     found = [*blocks(path)]
-    files = {block.file: block.text.lstrip("\n") for block in named(found) if block.file}
+    files = {block.file: block.text for block in stripped(found) if block.file}
     for name, text in files.items():
         (folder / name).write_text(text)
-    said = call([sys.executable, "-W", "error", program(path, found, folder)], folder)
+    output = call([sys.executable, "-W", "error", program(path, found, folder)], folder)
     if lines := [line for block in found if block.language == "text" for line in shown(block)]:
-        compare(said, lines)
+        compare(output, lines)
     for name in files:
         if name.endswith(".py"):
             tool = ["-m", "pytest", "-q"] if name.startswith("test_") else []
@@ -72,17 +73,18 @@ def run(path, folder):
     call([sys.executable, "-c", BUILD, *settings_files(found, folder)], folder, env=secrets)
     for block in found:
         if block.language == "console":
-            type_in(block, folder)
+            run_commands(block, folder)
 
 
-def named(found):
+def stripped(found):
+    """Return the blocks without leading blank lines."""
     return [block._replace(text=block.text.lstrip("\n")) for block in found]
 
 
 def program(path, found, folder):
-    """Write the program of a document, each line where it stands there; return its file."""
+    """Write the Python program of a document with its line numbers, and return its path."""
     lines = [""] * len(path.read_text("utf-8").splitlines())
-    for block, bare in zip(found, named(found), strict=True):
+    for block, bare in zip(found, stripped(found), strict=True):
         if block.language == "python" and not bare.file:
             code = block.text.splitlines()
             lines[block.line - 1 : block.line - 1 + len(code)] = code
@@ -92,8 +94,8 @@ def program(path, found, folder):
 
 
 def settings_files(found, folder):
-    """Write the settings of a document that are not files already; yield all their paths."""
-    for block, bare in zip(found, named(found), strict=True):
+    """Write the settings of a document to files, and yield their paths."""
+    for block, bare in zip(found, stripped(found), strict=True):
         is_settings = block.language == "toml" or (
             block.language == "json" and any(map(is_setting, json.loads(block.text)))
         )
@@ -107,14 +109,14 @@ def is_setting(name):
     return name.startswith("EVENT_TRACKING_")
 
 
-def type_in(block, folder):
-    """Type in the commands of a `console` block, one by one, and compare what they say."""
-    parts = re.split(r"^\$ (.+)\n?", block.text.lstrip("\n"), flags=re.MULTILINE)
-    commands, answers = parts[1::2], parts[2::2]
-    for command, answer in zip(commands, answers, strict=True):
+def run_commands(block, folder):
+    """Run the commands of a `console` block one by one, and compare their output."""
+    fields = re.split(r"^\$ (.+)\n?", block.text.lstrip("\n"), flags=re.MULTILINE)
+    commands, outputs = fields[1::2], fields[2::2]
+    for command, expected in zip(commands, outputs, strict=True):
         if not command.startswith("pip "):
-            said = call(["bash", "-c", command], folder, codes=(0, 1, 2))
-            compare(said, answer.split("\n")[:-1], whole=True)
+            output = call(["bash", "-c", command], folder, codes=(0, 1, 2))
+            compare(output, expected.split("\n")[:-1], complete=True)
 
 
 def call(command, folder, codes=(0,), env=None):
@@ -141,15 +143,15 @@ def shown(block):
     return block.text.strip("\n").split("\n")
 
 
-def compare(said, lines, *, whole=False):
-    """Assert that *said* holds *lines*, in their order; with *whole*, that it is made of them."""
-    between = "\n" if whole else "\n(?:.*\n)*?"
-    pattern = between.join(map(loose, lines))
-    pattern = f"{pattern}\n?" if whole else f"(?:.*\n)*?{pattern}\n(?:.*\n)*"
+def compare(output, lines, *, complete=False):
+    """Assert that *output* contains *lines* in order; with *complete*, nothing else."""
+    between = "\n" if complete else "\n(?:.*\n)*?"
+    pattern = between.join(map(line_pattern, lines))
+    pattern = f"{pattern}\n?" if complete else f"(?:.*\n)*?{pattern}\n(?:.*\n)*"
 
-    assert re.fullmatch(pattern, said), f"expected:\n{chr(10).join(lines)}\n\nsaid:\n{said}"
+    assert re.fullmatch(pattern, output), f"expected:\n{chr(10).join(lines)}\n\ngot:\n{output}"
 
 
-def loose(line):
+def line_pattern(line):
     anything = r"(?:.*\n)*?.*" if line.strip() == "..." else ".*"
     return anything.join(map(re.escape, line.split("...")))

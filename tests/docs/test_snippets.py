@@ -1,4 +1,4 @@
-"""What the documents show works as it stands, and says what they say it says."""
+"""The documentation: its code runs, and its lists are complete."""
 
 import ast
 import re
@@ -17,8 +17,8 @@ DOCS = REPOSITORY / "docs"
 DOCUMENTS = [REPOSITORY / "README.rst", *sorted(DOCS.rglob("*.rst"))]
 PACKAGE = Path(eventtracking.__file__).parent
 
-# Where a message has something filled in.
-PLACE = r"%(?:\.(?:\d+|\*))?[sdr]"
+# A placeholder of a log message.
+PLACEHOLDER = r"%(?:\.(?:\d+|\*))?[sdr]"
 
 
 def name(path):
@@ -26,8 +26,8 @@ def name(path):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
-def test_every_snippet_of_a_document_runs_as_it_stands(document, tmp_path):
-    """A reader who pastes it gets what is shown."""
+def test_every_snippet_of_a_document_runs_unchanged(document, tmp_path):
+    """A reader who copies a snippet gets the output that is shown."""
     if re.search(r"^ +(?:from|import) django\b", document.read_text("utf-8"), re.MULTILINE):
         pytest.importorskip("django")
 
@@ -35,7 +35,7 @@ def test_every_snippet_of_a_document_runs_as_it_stands(document, tmp_path):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
-def test_no_snippet_escapes_by_its_language(document):
+def test_every_snippet_has_a_language_that_is_tested(document):
     """A block in another language, or after `::`, would never run."""
     text = document.read_text("utf-8")
 
@@ -44,8 +44,8 @@ def test_no_snippet_escapes_by_its_language(document):
     assert not re.search(r"^(?!\.\. ).*::$", text, re.MULTILINE)
 
 
-def test_the_readme_begins_with_the_two_commands():
-    """See it run, then see its tests run: everything else comes later."""
+def test_the_readme_starts_with_two_commands():
+    """A newcomer first sees the demo and then the tests run."""
     first, second = [
         block.text.strip()
         for block in snippets.blocks(REPOSITORY / "README.rst")
@@ -56,8 +56,8 @@ def test_the_readme_begins_with_the_two_commands():
     assert second == "$ pip install tox && tox"
 
 
-def test_a_snippet_that_fails_fails_its_document(tmp_path):
-    """A check that never fails checks nothing."""
+def test_a_failing_snippet_fails_its_document(tmp_path):
+    """A check that never fails would check nothing."""
     for language, code in (
         ("python", "1 / 0"),
         ("text", "never printed"),
@@ -71,14 +71,14 @@ def test_a_snippet_that_fails_fails_its_document(tmp_path):
 
 
 def sources():
-    """Return the files of the package without what are programs of their own."""
+    """Return the files of the package, except those of its demo and inspector programs."""
     programs = {"demo", "inspector"}
     paths = sorted(PACKAGE.rglob("*.py"))
     return [path for path in paths if not programs & {*path.relative_to(PACKAGE).parts}]
 
 
 def texts():
-    """Return every text in the package that is long enough to be a message, without docstrings."""
+    """Return every one-line string in the package that is long enough to be a message."""
     trees = [ast.parse(path.read_text("utf-8")) for path in sources()]
     found = [
         node.value
@@ -90,54 +90,54 @@ def texts():
 
 
 def pattern(message):
-    """Return what matches *message* with its places filled in."""
-    # The number of times, and the quotes of %r, are the business of whoever logs.
-    fixed = re.split(rf"'?{PLACE}'?", message.removesuffix("%s%s").replace('"', "'"))
+    """Return a pattern that matches *message* with values for its placeholders."""
+    # The number of repetitions at the end, and the quotes of %r, are not documented.
+    fixed = re.split(rf"'?{PLACEHOLDER}'?", message.removesuffix("%s%s").replace('"', "'"))
     return ".+".join(map(re.escape, fixed)).removesuffix(".+")
 
 
 def documented():
-    """Return the messages that the page for operators explains."""
+    """Return the messages that the operations guide explains."""
     page = (DOCS / "howto" / "operating.rst").read_text("utf-8").replace('"', "'")
     return re.findall(r"^``(.+)``$", page, re.MULTILINE)
 
 
-@pytest.mark.parametrize("message", [text for text in texts() if re.search(PLACE, text)])
-def test_every_message_that_is_logged_is_on_the_page_for_operators(message):
-    """Whoever is woken by one finds there what it means and what to do."""
+@pytest.mark.parametrize("message", [text for text in texts() if re.search(PLACEHOLDER, text)])
+def test_the_operations_guide_explains_every_log_message(message):
+    """An operator on call finds its meaning and the action to take."""
     assert [text for text in documented() if re.match(pattern(message), text)]
 
 
 @pytest.mark.parametrize("text", documented())
-def test_the_page_for_operators_has_no_message_that_is_never_logged(text):
-    """A page that lags behind sends its reader the wrong way."""
-    # An f-string is known by its longest part.
+def test_the_operations_guide_explains_no_message_that_is_never_logged(text):
+    """An outdated guide would mislead its readers."""
+    # An f-string is recognised by its longest constant part.
     assert [
         each for each in texts() if re.match(pattern(each), text) or (each[20:] and each in text)
     ]
 
 
-def test_the_reference_names_every_reason_and_setting():
-    """What can be set or counted can be looked up."""
+def test_the_reference_lists_every_loss_reason_and_setting():
+    """Users can look up every setting and every reason in the statistics."""
     text = "".join(page.read_text("utf-8") for page in (DOCS / "reference").glob("*.rst"))
 
     assert [reason for reason in LOSS_REASONS if f"``{reason}``" not in text] == []
     assert [name for name in (*DEFAULTS, *DJANGO_ONLY) if f"``{name}``" not in text] == []
 
 
-def test_the_page_on_requests_names_every_fact():
-    """Who chooses the fields finds there what each of them means."""
+def test_the_request_guide_lists_every_fact():
+    """Users find the meaning of each field that they may choose."""
     table = (DOCS / "howto" / "request.rst").read_text("utf-8")
 
     assert [fact for fact in FACTS if not re.search(rf"^``{fact}`` ", table, re.MULTILINE)] == []
 
 
-def test_the_page_on_django_lists_every_check():
-    """An id that a check shows can be looked up."""
+def test_the_django_guide_lists_every_system_check():
+    """Users can look up the id that a check reports."""
     source = (PACKAGE / "django" / "checks.py").read_text("utf-8")
     table = (DOCS / "howto" / "django.rst").read_text("utf-8")
-    given, listed = (
+    defined, listed = (
         sorted({*re.findall(r"eventtracking\.[EW]\d{3}", text)}) for text in (source, table)
     )
 
-    assert listed == given
+    assert listed == defined

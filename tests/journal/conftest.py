@@ -1,4 +1,4 @@
-"""A log of its own for each test, gone when it is over: some are hundreds of megabytes."""
+"""A log file for each test, deleted afterwards: some are hundreds of megabytes."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""`journal.read` gives back every whole event of a log, whatever was done to it."""
+"""`journal.read`: every complete event of a log, however damaged the log is."""
 
 import json
 
@@ -27,30 +27,30 @@ def read_bytes(path, content):
 
 
 def test_a_log_is_read_in_order(log):
-    """One event a line, and the last line needs no newline."""
+    """There is one event per line, and the last line needs no newline."""
     assert read_bytes(log, line(ONE) + b"\n" + line(TWO) + b"\n" + line(ONE)) == [ONE, TWO, ONE]
 
 
 def test_an_empty_log_has_no_events(log):
-    """Nor is that worth a word."""
+    """It is not worth a warning."""
     assert read_bytes(log, b"") == []
 
 
-def test_a_log_that_is_not_there_is_an_error(log):
-    """An empty answer would say that nothing happened."""
+def test_a_missing_log_is_an_error(log):
+    """An empty result would look as if nothing had happened."""
     with pytest.raises(FileNotFoundError):
         list(read(log))
 
 
 def test_blank_lines_are_skipped(log, caplog):
-    """A writer that is careful not to hurt a neighbour leaves some."""
+    """A writer that ends a torn line of another process may leave some."""
     assert read_bytes(log, b"\n\n" + line(ONE) + b"\n\r\n \n" + line(TWO) + b"\r\n") == [ONE, TWO]
     assert caplog.text == ""
 
 
 @pytest.mark.parametrize("cut", range(1, len(line(ONE))))
-def test_a_whole_event_behind_a_torn_head_is_read(log, caplog, cut):
-    """Wherever a kill tore the line before it: in a text, a number, a key, behind a backslash."""
+def test_a_complete_event_after_a_torn_one_is_read(log, caplog, cut):
+    """The torn event may end anywhere: in a string, a number, a key, after a backslash."""
     content = line(TWO) + b"\n" + line(ONE)[:cut] + line(TWO) + b"\n" + line(ONE) + b"\n"
 
     assert read_bytes(log, content) == [TWO, TWO, ONE]
@@ -58,27 +58,27 @@ def test_a_whole_event_behind_a_torn_head_is_read(log, caplog, cut):
 
 
 @pytest.mark.parametrize("cut", range(1, len(line(ONE))))
-def test_a_torn_line_gives_no_event_of_its_own(log, cut):
-    """What happens to be an object inside of it never happened."""
+def test_a_torn_line_yields_no_event(log, cut):
+    """A complete object inside its data is not an event."""
     assert read_bytes(log, line(ONE)[:cut] + b"\n" + line(TWO) + b"\n") == [TWO]
 
 
-def test_several_heads_may_stand_before_an_event(log, caplog):
-    """Kills can come one after the other."""
-    head = line(ONE)[:-20]
+def test_an_event_after_several_torn_ones_is_read(log, caplog):
+    """Several writers may be killed one after the other."""
+    torn = line(ONE)[:-20]
 
-    assert read_bytes(log, head + head + b'{"' + line(TWO) + b"\n") == [TWO]
+    assert read_bytes(log, torn + torn + b'{"' + line(TWO) + b"\n") == [TWO]
     assert "1 damaged line(s)" in caplog.text
 
 
 def test_two_events_on_a_line_are_both_read(log, caplog):
-    """A kill may take nothing but the newline. Then nothing is damaged."""
+    """If a kill cut off only the newline, nothing is damaged."""
     assert read_bytes(log, line(ONE) + line(TWO) + line(ONE) + b"\n") == [ONE, TWO, ONE]
     assert caplog.text == ""
 
 
-def test_a_torn_head_before_two_events_hides_neither(log):
-    """The newline was taken from the first of them."""
+def test_two_events_after_a_torn_one_are_both_read(log):
+    """The first of the two misses its newline."""
     assert read_bytes(log, line(ONE)[:30] + line(ONE) + line(TWO) + b"\n") == [ONE, TWO]
 
 
@@ -102,8 +102,8 @@ def test_a_torn_head_before_two_events_hides_neither(log):
     ],
     ids=lambda garbage: str(garbage[:20]),
 )
-def test_garbage_is_left_out_and_told_of(log, caplog, garbage):
-    """One warning a file, with the number of lines; the lines around it are read."""
+def test_garbage_is_skipped_with_one_warning(log, caplog, garbage):
+    """The warning gives the number of damaged lines; the lines around them are read."""
     content = line(ONE) + b"\n" + garbage + b"\n" + garbage + b"\n" + line(TWO) + b"\n"
 
     assert read_bytes(log, content) == [ONE, TWO]
@@ -112,14 +112,14 @@ def test_garbage_is_left_out_and_told_of(log, caplog, garbage):
     ]
 
 
-def test_the_holes_of_a_careless_writer_hide_nothing(log, caplog):
-    """`copytruncate` under a descriptor without `O_APPEND` leaves NUL bytes at the front."""
+def test_nul_bytes_before_an_event_are_skipped(log, caplog):
+    """`copytruncate` leaves them if another writer opened the file without `O_APPEND`."""
     assert read_bytes(log, b"\0" * 5_000 + line(ONE) + b"\n") == [ONE]
     assert caplog.text == ""
 
 
-def test_an_event_of_a_megabyte_is_read_behind_a_torn_one(log):
-    """With ten thousand objects in each."""
+def test_a_large_event_after_a_large_torn_one_is_read(log):
+    """Each has a megabyte, and ten thousand objects."""
     big = {"name": "big", "data": {"items": [{"n": n, "pad": "x" * 80} for n in range(10_000)]}}
 
     assert read_bytes(log, line(big)[:-7] + line(big) + b"\n") == [big]
@@ -141,17 +141,17 @@ _events = st.fixed_dictionaries(
 
 
 @given(events=st.lists(st.tuples(_events, _events, st.floats(0, 1, exclude_max=True)), max_size=4))
-def test_no_whole_event_is_ever_missed(tmp_path_factory, events):
-    """Any events, each behind the head of another one that was torn at any byte."""
+def test_no_complete_event_is_ever_missed(tmp_path_factory, events):
+    """Any event is read after any other event that was torn at any byte."""
     log = tmp_path_factory.getbasetemp() / "property.log"
-    # Anew each time: ext4 forces a file to the disk that is truncated and written.
+    # Deleted, not truncated: ext4 forces a truncated and rewritten file to the disk.
     log.unlink(missing_ok=True)
     content = b""
-    for torn, whole, share in events:
-        content += line(torn)[: int(share * len(line(torn)))] + line(whole) + b"\n"
+    for torn, complete, share in events:
+        content += line(torn)[: int(share * len(line(torn)))] + line(complete) + b"\n"
 
     found = read_bytes(log, content)
 
-    assert [event for event in found if event in [whole for _, whole, _ in events]] == [
-        whole for _, whole, _ in events
+    assert [event for event in found if event in [complete for _, complete, _ in events]] == [
+        complete for _, complete, _ in events
     ]

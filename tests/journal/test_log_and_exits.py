@@ -1,4 +1,4 @@
-"""However a process ends, what it emitted is in the log, once."""
+"""Process exit: every emitted event is in the log, once."""
 
 import program_exits
 import pytest
@@ -6,7 +6,7 @@ from log_programs import lines_in, numbers, run
 
 from eventtracking.journal import read
 
-# 100 events are emitted in each program, by way of a tracker; what follows is its end.
+# Each program emits 100 events through a tracker, and then exits in its own way.
 EMIT = """
 import atexit
 import os
@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 
-# Registered before ours, so that they run after it.
+# Registered before the exit hook of this package, so they run after it.
 late = []
 atexit.register(lambda: [hook() for hook in late])
 
@@ -27,15 +27,15 @@ def emit(first, last):
     for number in range(first, last):
         tracker.emit("line.written", event("w", number)["data"])
 
-class Path(LogFileBackend):
-    # What the events of this test look like in the file.
+class TwoKeysBackend(LogFileBackend):
+    # Writes the two keys that `log_programs` checks.
     def send(self, sent):
         super().send({"name": sent["name"], "data": sent["data"]})
 
-register_tracker(Tracker({"log": Path(sys.argv[1])}))
+register_tracker(Tracker({"log": TwoKeysBackend(sys.argv[1])}))
 """
 
-ENDS = {
+EXITS = {
     **program_exits.EXITS,
     "a spawned child": (
         """
@@ -53,10 +53,10 @@ with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
 
 
 @pytest.mark.parametrize("fsync", ["never", "interval"])
-@pytest.mark.parametrize("end", ENDS)
-def test_all_events_survive_the_end_of_their_process(log, end, fsync):
-    """100 of 100, none twice, and not a word on stderr."""
-    program, status = ENDS[end]
+@pytest.mark.parametrize("exit_name", EXITS)
+def test_all_events_survive_the_exit_of_their_process(log, exit_name, fsync):
+    """The log has all 100 events, none twice, and stderr is empty."""
+    program, status = EXITS[exit_name]
     emit = EMIT.replace("(sys.argv[1])", f"(sys.argv[1], fsync={fsync!r})")
 
     run(emit + program, log, status=status)
@@ -64,8 +64,8 @@ def test_all_events_survive_the_end_of_their_process(log, end, fsync):
     assert lines_in(log) == numbers(("w", 100))
 
 
-def test_an_exit_hook_that_runs_after_ours_writes_where_readers_look(log):
-    """No look will come after it, so each event has its own; here the log goes just before."""
+def test_events_of_a_late_exit_hook_are_written_at_the_path(log):
+    """After the exit hook of this package each line is verified; here the log is deleted first."""
     program = """
 late.append(lambda: emit(0, 99))
 late.append(lambda: os.unlink(sys.argv[1]))
@@ -77,8 +77,8 @@ late.append(lambda: emit(99, 100))
     assert lines_in(log) == {("w", 99): 1}
 
 
-def test_an_object_that_emits_as_it_goes_is_heard(log):
-    """At the end of the interpreter, after all hooks, while modules are taken down."""
+def test_an_object_may_emit_while_the_interpreter_shuts_down(log):
+    """It is destroyed after all exit hooks, while modules are removed."""
     program = """
         import sys
         from eventtracking import tracker

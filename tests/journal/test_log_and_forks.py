@@ -1,12 +1,12 @@
-"""Forks at any moment: nobody hangs, nothing is lost, nothing comes twice."""
+"""Forks at any moment: no process hangs, and each event is written once."""
 
 import json
 
 import pytest
 from log_programs import lines_in, numbers, run
 
-# Threads write while the main thread forks. Every other child ends by os._exit, the rest
-# as programs do. Up to eight children are on their way at a time.
+# Threads write while the main thread forks. Every second child ends by os._exit, the
+# others exit normally. Up to eight children run at a time.
 FORK = """
     import json
     import os
@@ -18,27 +18,27 @@ FORK = """
 
     path, forks = sys.argv[1], int(sys.argv[2])
     backend = LogFileBackend(path)
-    over = threading.Event()
+    done = threading.Event()
     sent = {}
 
     def write(writer):
         number = 0
-        while not over.is_set():
+        while not done.is_set():
             for _ in range(20):
                 backend.send(event(writer, number))
                 number += 1
             time.sleep(0.001)
         sent[writer] = number
 
-    def be_a_child(child):
+    def run_child(child):
         for number in range(3):
             backend.send(event(f"child-{child}", number))
-        right = backend.stats() == {"accepted": 3, "sent": 3, "pending": 0, "lost": {}}
+        is_exact = backend.stats() == {"accepted": 3, "sent": 3, "pending": 0, "lost": {}}
         if child % 2:
-            os._exit(not right)
-        sys.exit(not right)
+            os._exit(not is_exact)
+        sys.exit(not is_exact)
 
-    # So that the main thread has its turn, and forks in the middle of their work.
+    # So that the main thread gets its turn, and forks while the others are writing.
     sys.setswitchinterval(0.0001)
     threads = []
     children = []
@@ -49,22 +49,22 @@ FORK = """
             threads[-1].start()
         pid = os.fork()
         if not pid:
-            be_a_child(child)
+            run_child(child)
         children.append(pid)
         if len(children) == 8:
             assert wait_for(children.pop(0)) == 0
     for pid in children:
         assert wait_for(pid) == 0
-    over.set()
+    done.set()
     for thread in threads:
         thread.join()
     total = sum(sent.values())
-    books = backend.stats()
-    assert books == {"accepted": total, "sent": total, "pending": 0, "lost": {}}, books
+    stats = backend.stats()
+    assert stats == {"accepted": total, "sent": total, "pending": 0, "lost": {}}, stats
     print(json.dumps(sent))
 """
 
-# A child that is forked while events wait for a disk that is full.
+# A child is forked while events wait because the disk is full.
 FORK_WAITING = """
     import logging
     import os
@@ -91,7 +91,7 @@ FORK_WAITING = """
     assert backend.stats() == {"accepted": 3, "sent": 3, "pending": 0, "lost": {}}
 """
 
-# The child is forked by a signal handler, in whatever the main thread is doing then.
+# A signal handler forks the child, whatever the main thread is doing.
 FORK_IN_HANDLER = """
     import os
     import signal
@@ -119,15 +119,15 @@ FORK_IN_HANDLER = """
         number += 1
     signal.setitimer(signal.ITIMER_REAL, 0)
     assert all(wait_for(pid) == 0 for pid in children)
-    books = backend.stats()
-    assert books == {"accepted": number, "sent": number, "pending": 0, "lost": {}}, books
+    stats = backend.stats()
+    assert stats == {"accepted": number, "sent": number, "pending": 0, "lost": {}}, stats
     print(number, *children)
 """
 
 
 @pytest.mark.parametrize("forks", [1_000, pytest.param(20_000, marks=pytest.mark.soak)])
-def test_forks_under_load_neither_hang_nor_lose_nor_double(log, forks):
-    """Three to eight threads write meanwhile; each child sends three events and ends."""
+def test_forks_under_load_neither_hang_nor_lose_nor_duplicate_events(log, forks):
+    """Three to eight threads write meanwhile; each child sends three events and exits."""
     sent = json.loads(run(FORK, log, forks))
     children = [(f"child-{number}", 3) for number in range(forks)]
 
@@ -135,15 +135,15 @@ def test_forks_under_load_neither_hang_nor_lose_nor_double(log, forks):
     assert lines_in(log) == numbers(*sent.items(), *children)
 
 
-def test_what_waits_in_the_parent_is_the_parents(log):
-    """The child starts with empty books and an empty backlog; each event is written by one."""
+def test_waiting_events_of_the_parent_are_not_written_by_the_child(log):
+    """The child starts with counters at zero and an empty backlog."""
     run(FORK_WAITING, log)
 
     assert lines_in(log) == numbers(("parent", 3), ("child", 3))
 
 
 def test_a_signal_handler_may_fork(log):
-    """In the middle of a burst, and of a rotation."""
+    """It may interrupt a burst, or a rotation."""
     parent, *children = map(int, run(FORK_IN_HANDLER, log).split())
     files = [log, *log.parent.glob("tracking.log.[0-9]*")]
 

@@ -1,4 +1,4 @@
-"""A disk that is full, or fails, costs no event that there is memory for."""
+"""Full and failing disks: events wait in memory, and losses are counted."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from eventtracking.serialization import encode
 
 BOUND = 50_000
 
-# Sends while nothing can be written, then while it can; prints the books of both times.
+# Sends events until the disk is full, makes room, and sends more; prints both statistics.
 FILL = """
     import json
     import os
@@ -43,7 +43,7 @@ FILL = """
 
 @pytest.fixture(params=["limit", "tmpfs"])
 def small_disk(request, log):
-    """A log with room for 200 kB, and the name of what to remove to make more."""
+    """A log with room for 200 kB, and the limit or file to remove to make more."""
     if request.param == "limit":
         yield log, "limit"
         return
@@ -56,7 +56,7 @@ def small_disk(request, log):
         timeout=HANG_SECONDS,
     )
     if mounted.returncode:
-        pytest.skip("a small disk can be mounted by root only")
+        pytest.skip("only root can mount a small disk")
     try:
         (disk / "filler").write_bytes(bytes(1_048_576 - 200_000))
         yield disk / "tracking.log", str(disk / "filler")
@@ -66,7 +66,7 @@ def small_disk(request, log):
 
 @pytest.mark.parametrize("bound", [10_000_000, BOUND, 0])
 def test_on_a_full_disk_every_event_is_written_or_counted(small_disk, bound):
-    """450 events, 400 of them on a disk that fills up: nothing is raised, the sum is exact."""
+    """Of 450 events, 400 are sent while the disk fills up; nothing raises, the sum is exact."""
     log, filler = small_disk
 
     out = run(FILL, log, bound, filler, stderr=warned)
@@ -77,7 +77,7 @@ def test_on_a_full_disk_every_event_is_written_or_counted(small_disk, bound):
     assert full["accepted"] == 400 == full["sent"] + full["pending"] + sum(full["lost"].values())
     assert end == {"accepted": 450, "sent": len(found), "pending": 0, "lost": end["lost"]}
     assert len(found) + lost == 450
-    # In order, and each once; what is kept is the oldest, and what comes after the recovery.
+    # In order, and each once: the oldest events, and those sent after there is room again.
     kept = full["sent"] + full["pending"]
     assert found == [*range(kept), *range(400, 450)]
     assert 100 < full["sent"] < 300
@@ -85,28 +85,28 @@ def test_on_a_full_disk_every_event_is_written_or_counted(small_disk, bound):
 
 
 def warned(stderr):
-    """Tell whether a program said nothing but that it cannot write, and that events are lost."""
+    """Tell whether a program warned only that it cannot write and that events are lost."""
     lines = stderr.splitlines()
     return 1 <= len(lines) <= 3 and all(
         line.startswith(("Writing to ", "Lost 1 event(s)")) for line in lines
     )
 
 
-def test_the_line_that_a_full_disk_tore_harms_no_other(small_disk):
-    """Half a line is in the file; the event comes again behind it, whole, and so do the next."""
+def test_a_line_torn_by_a_full_disk_damages_no_other(small_disk):
+    """The torn event is written again after it, complete, followed by the next ones."""
     log, filler = small_disk
 
     out = run(FILL, log, 10_000_000, filler, stderr=warned)
     full, _ = json.loads(out)
     lines = log.read_bytes().splitlines()
-    whole = event("w", full["sent"], 840)
+    complete = event("w", full["sent"], 840)
 
     assert json.loads(lines[-1]) == event("w", 449, 840)
-    assert [json.loads(line) for line in lines if line.endswith(b"}}")][full["sent"]] == whole
+    assert [json.loads(line) for line in lines if line.endswith(b"}}")][full["sent"]] == complete
     assert len(lines) in (450, 451)
 
 
-# Gives out room for a few bytes at a time, so that writes end at every place in a line.
+# Makes room for a few bytes at a time, so that writes end at every place in a line.
 DRIP = """
     import json
     import logging
@@ -132,21 +132,21 @@ DRIP = """
 @pytest.mark.parametrize("bound", [10_000_000, 0])
 @pytest.mark.parametrize("fsync", ["never", "interval"])
 @pytest.mark.parametrize("drop", [1, 7, 50, 69, 70, 71, 72, 73, 100])
-def test_wherever_in_a_line_the_disk_is_full_its_event_comes_once(log, drop, fsync, bound):
-    """In the line, or between it and its newline: no event is doubled, and the books say so."""
-    books = json.loads(run(DRIP, log, drop, fsync, bound))
+def test_an_event_is_written_once_wherever_its_line_is_torn(log, drop, fsync, bound):
+    """A write may end in the line, or just before its newline; the counters are exact."""
+    stats = json.loads(run(DRIP, log, drop, fsync, bound))
     found = salvaged_from(log)
-    lost = books["lost"].get("backend_error", 0)
+    lost = stats["lost"].get("backend_error", 0)
 
     assert set(found.values()) <= {1}
-    assert books == {"accepted": 200, "sent": len(found), "pending": 0, "lost": books["lost"]}
+    assert stats == {"accepted": 200, "sent": len(found), "pending": 0, "lost": stats["lost"]}
     assert len(found) + lost == 200
     assert bound == 0 or lost == 0
     assert log.read_bytes()[-1:] == b"\n"
 
 
-def test_a_newline_that_a_full_disk_cut_off_needs_no_event_to_come(log):
-    """The event counts as sent; the next line, also of another process, has a line of its own."""
+def test_a_newline_cut_off_by_a_full_disk_is_written_without_another_event(log):
+    """The event counts as sent, and the newline follows when there is room."""
     program = """
         import os
         import resource
@@ -169,10 +169,10 @@ def test_a_newline_that_a_full_disk_cut_off_needs_no_event_to_come(log):
     assert lines_in(log) == {("w", 0): 1}
 
 
-def test_the_oldest_events_wait_and_the_rest_are_counted(log, caplog):
-    """The bound is in bytes, and what lies beyond it is `backend_error`."""
+def test_the_oldest_events_wait_and_the_others_are_lost(log, caplog):
+    """`backlog_bytes` limits the waiting events; losses beyond it are `backend_error`."""
     log.symlink_to("/dev/full")
-    line = len(b'{"name":"line.written","data":{"writer":"w","number":0,"filling":""}}\n')
+    line = len(b'{"name":"line.written","data":{"writer":"w","number":0,"padding":""}}\n')
     backend = LogFileBackend(log, backlog_bytes=3 * line)
     for number in range(10):
         backend.send(event("w", number))
@@ -191,7 +191,7 @@ def test_the_oldest_events_wait_and_the_rest_are_counted(log, caplog):
         "lost": {"backend_error": 7},
     }
     assert lines_in(log) == numbers(("w", 3))
-    # One line for the cause and one for the loss, not one an event.
+    # One message for the cause and one for the loss, not one for each event.
     assert [record.message[:15] for record in caplog.records] == [
         f"Writing to {log}"[:15],
         "Lost 1 event(s)",
@@ -201,8 +201,8 @@ def test_the_oldest_events_wait_and_the_rest_are_counted(log, caplog):
     assert "line.written" in caplog.text
 
 
-def test_what_cannot_be_written_at_the_end_is_counted_lost(log):
-    """`close` says that not all went out; nothing vanishes from the books."""
+def test_events_that_close_cannot_write_are_counted_as_lost(log):
+    """`close` returns False, and the statistics add up."""
     log.symlink_to("/dev/full")
     backend = LogFileBackend(log)
     backend.send(event("w", 0))
@@ -217,8 +217,8 @@ def test_what_cannot_be_written_at_the_end_is_counted_lost(log):
     }
 
 
-def test_events_that_wait_at_the_exit_are_told_of(log):
-    """The only trace they leave: one warning, with their number and the path."""
+def test_events_that_wait_at_exit_are_logged(log):
+    """One warning gives their number and the path."""
     log.symlink_to("/dev/full")
     program = """
         import sys
@@ -233,8 +233,8 @@ def test_events_that_wait_at_the_exit_are_told_of(log):
     run(program, log, stderr=f"{cause}{log}: 2 event(s) could not be written\n")
 
 
-def test_waiting_events_need_no_new_one_to_be_written(log):
-    """A quiet program catches up by itself when the disk has room again."""
+def test_waiting_events_are_written_without_a_new_one(log):
+    """A quiet program catches up when the disk has room again."""
     log.symlink_to("/dev/full")
     backend = LogFileBackend(log)
     backend.send(event("w", 0))
@@ -247,7 +247,7 @@ def test_waiting_events_need_no_new_one_to_be_written(log):
 
 
 def test_a_log_handler_that_emits_cannot_loop_or_deadlock(log):
-    """The warning about the disk comes back as an event; both wait, and both are written."""
+    """The warning about the disk becomes an event; both events wait, and both are written."""
     log.symlink_to("/dev/full")
     program = """
         import logging
@@ -299,14 +299,14 @@ print(json.dumps(backend.stats()))
 """
 
 
-def trace(log, what, *, fsync="never"):
-    """Run a program that sends 20 events, its log under strace; return books, words, trace."""
+def trace(log, options, *, fsync="never"):
+    """Send 20 events under strace; return the statistics, stderr and the trace of the log."""
     traced = log.with_name("trace")
     environ = {**os.environ, "PYTHONPATH": str(HERE)}
     program = [sys.executable, "-c", SEND_20]
     log.touch()
     done = subprocess.run(
-        ["strace", "-f", "-o", traced, "-P", log, *what, *program, log, fsync],
+        ["strace", "-f", "-o", traced, "-P", log, *options, *program, log, fsync],
         env=environ,
         check=True,
         capture_output=True,
@@ -319,18 +319,18 @@ def trace(log, what, *, fsync="never"):
 @pytest.mark.parametrize("fault", ["error=ENOSPC", "error=EIO", "error=EINTR", "retval=400"])
 @pytest.mark.parametrize("when", ["5", "5..12", "20"])
 def test_failing_and_short_writes_lose_nothing(log, fault, when):
-    """Whatever write(2) answers, each event is in the file once, in order."""
-    books, stderr, _ = trace(log, ["-e", "trace=write", "-e", f"inject=write:{fault}:when={when}"])
+    """Whatever write(2) returns, each event is in the file once, in order."""
+    stats, stderr, _ = trace(log, ["-e", "trace=write", "-e", f"inject=write:{fault}:when={when}"])
 
     assert not stderr or warned(stderr)
-    assert books == {"accepted": 20, "sent": 20, "pending": 0, "lost": {}}
+    assert stats == {"accepted": 20, "sent": 20, "pending": 0, "lost": {}}
     assert [number for _, number in lines_in(log)] == [*range(20)]
     assert lines_in(log) == numbers(("w", 20))
 
 
 @needs_strace
 def test_fsync_always_forces_each_event_to_the_disk(log):
-    """Not one `send` returns before its event is there."""
+    """`send` returns only after its event is on the disk."""
     _, _, traced = trace(log, ["-e", "trace=write,fdatasync"], fsync="always")
 
     calls = [line.split()[1].partition("(")[0] for line in traced.splitlines() if "(" in line]
@@ -339,8 +339,8 @@ def test_fsync_always_forces_each_event_to_the_disk(log):
 
 @needs_strace
 @pytest.mark.parametrize(("fsync", "least", "most"), [("never", 0, 0), ("interval", 1, 5)])
-def test_fsync_is_as_rare_as_was_asked_for(log, fsync, least, most):
-    """`"interval"` syncs by the second and at the end, `"never"` not at all."""
+def test_fsync_is_called_as_rarely_as_configured(log, fsync, least, most):
+    """`"interval"` syncs every second and on `close`; `"never"` does not sync."""
     _, _, traced = trace(log, ["-e", "trace=fdatasync"], fsync=fsync)
 
     assert least <= traced.count("fdatasync(") <= most
@@ -348,20 +348,20 @@ def test_fsync_is_as_rare_as_was_asked_for(log, fsync, least, most):
 
 @needs_strace
 @pytest.mark.parametrize("fsync", ["always", "interval"])
-def test_a_failing_fsync_is_told_of_and_neither_raised_nor_tried_again(log, fsync):
-    """The second time, the kernel would say that all is well. Each event is written once."""
-    books, stderr, traced = trace(
+def test_a_failing_fsync_is_logged_and_neither_raised_nor_repeated(log, fsync):
+    """A second call would report success although the data is lost. Each event is written once."""
+    stats, stderr, traced = trace(
         log, ["-e", "trace=write,fdatasync", "-e", "inject=fdatasync:error=EIO"], fsync=fsync
     )
 
-    assert books == {"accepted": 20, "sent": 20, "pending": 0, "lost": {}}
+    assert stats == {"accepted": 20, "sent": 20, "pending": 0, "lost": {}}
     assert lines_in(log) == numbers(("w", 20))
     assert stderr == f"Writing to {log} failed ([Errno 5] Input/output error); 0 event(s) wait\n"
     assert 1 <= traced.count("fdatasync(") <= 20
 
 
-def test_interval_syncs_without_waiting_for_another_event(log, monkeypatch):
-    """A second after the last event it is on the disk."""
+def test_interval_syncs_without_another_event(log, monkeypatch):
+    """A second after the last event, it is on the disk."""
     synced, fdatasync = [], os.fdatasync
     monkeypatch.setattr(os, "fdatasync", lambda file: synced.append(fdatasync(file)))
     backend = LogFileBackend(log, fsync="interval")
@@ -373,8 +373,8 @@ def test_interval_syncs_without_waiting_for_another_event(log, monkeypatch):
     assert lines_in(log) == {("w", 0): 1}
 
 
-def test_a_pipe_or_device_needs_no_disk(tmp_path):
-    """`fsync` where there is nothing to sync is no error."""
+def test_fsync_of_a_pipe_or_device_is_not_an_error(tmp_path):
+    """It has no disk behind it."""
     backend = LogFileBackend("/dev/null", fsync="always")
     backend.send(event("w", 0))
     backend.close()

@@ -1,4 +1,4 @@
-"""A process that is killed loses nothing that it had sent, and hurts nobody else."""
+"""Killed processes: no event is lost that `send` had returned for."""
 
 import json
 from collections import Counter
@@ -8,8 +8,8 @@ from log_programs import run, salvaged_from
 
 from eventtracking.backends.log_file import LogFileBackend
 
-# Forks four writers, kills one after the other by the clock, and forks another in its
-# place. Each notes, in memory that outlives it, how many events it had sent.
+# Forks four writers, and repeatedly kills one and forks another in its place. Each writer
+# counts the events that it has sent in shared memory.
 KILL = """
     import json
     import mmap
@@ -43,7 +43,7 @@ KILL = """
     print(json.dumps(list(sent)))
 """
 
-# Goes on for as long as it is not killed, and says so first.
+# Sends 100 events, and then kills itself.
 WRITE = """
     import os
     import sys
@@ -60,8 +60,8 @@ WRITE = """
 @pytest.mark.parametrize(
     "kills", [pytest.param(100, id="100 kills"), pytest.param(1_000, marks=pytest.mark.soak)]
 )
-def test_kills_cost_at_most_the_event_that_is_being_written(log, kills, size):
-    """Whatever `send` had returned for is read back, also of the writer that was killed."""
+def test_a_kill_costs_at_most_the_event_that_is_being_written(log, kills, size):
+    """Every event for which `send` had returned is read back."""
     sent = json.loads(run(KILL, log, size, kills))
 
     LogFileBackend(log).close()
@@ -73,20 +73,20 @@ def test_kills_cost_at_most_the_event_that_is_being_written(log, kills, size):
     assert all(
         (writer, number) in found for writer in range(len(sent)) for number in range(sent[writer])
     )
-    # The last one may have gone down whole before its writer could note it.
+    # The last event may be complete although its writer was killed before counting it.
     assert all(newest[writer] - sent[writer] in (0, 1) for writer in range(len(sent)))
 
 
-def test_what_was_sent_before_a_kill_is_in_the_file(log):
-    """Nothing is kept in the process: no flush, no exit hook and no thread has to run first."""
+def test_events_sent_before_a_kill_are_in_the_file(log):
+    """No flush, exit hook or thread has to run first."""
     run(WRITE, log, status=-9)
 
     assert salvaged_from(log) == {("w", number): 1 for number in range(100)}
 
 
 @pytest.mark.parametrize("torn", [b'{"name":"torn', b'{"name":"torn","data":{"a":1}', b"\xff\x00"])
-def test_a_torn_line_is_closed_before_the_next_one(log, torn):
-    """The next writer begins a line of its own, and the event after the torn one is whole."""
+def test_a_torn_line_is_ended_before_the_next_one(log, torn):
+    """The next writer starts a new line, so its event is complete."""
     log.write_bytes(torn)
 
     backend = LogFileBackend(log)
@@ -96,8 +96,8 @@ def test_a_torn_line_is_closed_before_the_next_one(log, torn):
     assert log.read_bytes() == torn + b'\n{"name":"next"}\n'
 
 
-def test_a_whole_log_is_continued_as_it_is(log):
-    """No blank line at each start."""
+def test_an_undamaged_log_is_continued_without_a_blank_line(log):
+    """Restarting a program adds nothing to its log."""
     for name in ("first", "second"):
         backend = LogFileBackend(log)
         backend.send({"name": name})

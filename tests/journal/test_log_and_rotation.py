@@ -1,4 +1,4 @@
-"""Whoever renames, deletes, truncates or closes the log, the events end in it."""
+"""Rotation: events reach the log although it is renamed, deleted, truncated or closed."""
 
 import gzip
 import os
@@ -25,8 +25,8 @@ from eventtracking.journal import LineFile
 from eventtracking.serialization import encode
 from eventtracking.stats import Counters
 
-# Writes in bursts, so that a rotation meets it in one as well as between two. "hup" opens
-# its log anew when it is told to, as many daemons do.
+# Writes in bursts, so that rotations happen during a burst and between two. Reopens its log
+# on SIGHUP, as many daemons do.
 WRITE = """
     import signal
     import sys
@@ -42,11 +42,11 @@ WRITE = """
         backend.send(event(writer, number, 800))
         if number % burst == 0:
             time.sleep(0.005)
-    # At the end of the interpreter there are no handlers any more.
+    # At interpreter exit there are no handlers any more.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     backend.close()
-    books = backend.stats()
-    assert books == {"accepted": lines, "sent": lines, "pending": 0, "lost": {}}, books
+    stats = backend.stats()
+    assert stats == {"accepted": lines, "sent": lines, "pending": 0, "lost": {}}, stats
 """
 
 
@@ -65,7 +65,7 @@ def rename_and_create(log, number):
 
 
 def compress(rotated):
-    """Read the rotated file to its end, at once, and delete it: what comes later is lost."""
+    """Compress the rotated file at once and delete it, so that later lines in it are lost."""
     archive = rotated.with_name(rotated.name + ".gz")
     archive.write_bytes(gzip.compress(rotated.read_bytes(), 1))
     rotated.unlink()
@@ -80,13 +80,13 @@ def copy_and_truncate(log, number):
     return copy
 
 
-def rotate_under(writers, log, rotate, seconds):
-    """Rotate *log* every so many seconds until the *writers* end; return all files."""
+def rotate_until_exit(writers, log, rotate, seconds):
+    """Rotate *log* every *seconds* until the *writers* exit; return all files."""
     files = []
     deadline = time.monotonic() + HANG_SECONDS
     while any(writer.poll() is None for writer in writers):
-        assert time.monotonic() < deadline, "waited in vain"
-        # Since the rotation before, nothing may have been written yet.
+        assert time.monotonic() < deadline, "the writers did not exit"
+        # There may have been no event since the last rotation.
         if log.exists():
             files.append(rotate(log, len(files)))
         time.sleep(seconds)
@@ -111,20 +111,20 @@ def start_writers(log, lines, burst):
         pytest.param(300_000, 1_000, 0, id="long", marks=pytest.mark.soak),
     ],
 )
-def test_rotation_loses_nothing_even_when_the_old_file_is_deleted_at_once(
+def test_rotation_loses_nothing_even_if_the_old_file_is_deleted_at_once(
     log, move, lines, burst, seconds
 ):
-    """Each event is in the log or in an archive: twice perhaps, missing never."""
+    """Each event is in the log or in an archive, possibly twice."""
     writers = start_writers(log, lines, burst)
 
-    files = rotate_under(writers, log, lambda *args: compress(move(*args)), seconds)
+    files = rotate_until_exit(writers, log, lambda *args: compress(move(*args)), seconds)
 
     assert len(files) > 2
     assert lines_in(*files).keys() == numbers(*((writer, lines) for writer in "wxyz")).keys()
 
 
-def test_rotation_loses_nothing_of_threads_that_are_at_the_old_file_still(log):
-    """A line may be on its way into a file that another thread has just found out to be gone."""
+def test_rotation_loses_no_line_of_a_thread_that_still_writes_to_the_old_file(log):
+    """A thread may write a line to a file just after another thread has replaced it."""
     program = """
         import sys
         import threading
@@ -142,35 +142,35 @@ def test_rotation_loses_nothing_of_threads_that_are_at_the_old_file_still(log):
         for thread in threads:
             thread.join()
         backend.close()
-        books = backend.stats()
-        assert books == {"accepted": 64_000, "sent": 64_000, "pending": 0, "lost": {}}, books
+        stats = backend.stats()
+        assert stats == {"accepted": 64_000, "sent": 64_000, "pending": 0, "lost": {}}, stats
     """
 
-    files = rotate_under([start(program, log)], log, lambda *args: compress(rename(*args)), 0)
+    files = rotate_until_exit([start(program, log)], log, lambda *args: compress(rename(*args)), 0)
 
     expected = numbers(*((f"thread-{number}", 8_000) for number in range(8)))
     assert lines_in(*files).keys() == expected.keys()
 
 
 def test_a_signal_to_reopen_moves_every_writer_to_the_new_file(log):
-    """The `postrotate` of many configurations: rename, send SIGHUP, compress."""
+    """Many configurations of logrotate rename the file, send SIGHUP, and compress it."""
     writers = start_writers(log, 15_000, 100)
 
-    def move_and_tell(path, number):
+    def rename_and_signal(path, number):
         rotated = rename(path, number)
         for writer in writers:
             if writer.poll() is None:
                 writer.send_signal(signal.SIGHUP)
         return compress(rotated)
 
-    files = rotate_under(writers, log, move_and_tell, 0.1)
+    files = rotate_until_exit(writers, log, rename_and_signal, 0.1)
 
     assert len(files) > 2
     assert lines_in(*files).keys() == numbers(*((writer, 15_000) for writer in "wxyz")).keys()
 
 
-def test_reopen_moves_to_the_file_that_is_at_the_path_now(log):
-    """For operators, and for handlers of SIGHUP; safe to call twice, and without need."""
+def test_reopen_switches_to_the_file_at_the_path(log):
+    """It may be called twice, or when the file was not replaced."""
     backend = LogFileBackend(log)
     for number, rotate in enumerate([lambda: None, partial(rename, log, 1), lambda: None]):
         rotate()
@@ -183,11 +183,11 @@ def test_reopen_moves_to_the_file_that_is_at_the_path_now(log):
     assert lines_in(log) == {("w", 1): 1, ("w", 2): 1}
 
 
-def test_copytruncate_leaves_no_holes_and_tears_one_line_at_most(log):
-    """What it loses between copying and truncating is lost; the rest of the log is in order."""
+def test_copytruncate_leaves_no_nul_bytes_and_tears_few_lines(log):
+    """Lines written between the copy and the truncation are lost; the others are intact."""
     writers = start_writers(log, 15_000, 100)
 
-    files = rotate_under(writers, log, copy_and_truncate, 0.1)
+    files = rotate_until_exit(writers, log, copy_and_truncate, 0.1)
     raw = [file.read_bytes() for file in files]
     lines = [line for content in raw for line in content.splitlines()]
     torn = [line for line in lines if not (line.startswith(b'{"name"') and line.endswith(b"}}"))]
@@ -198,8 +198,8 @@ def test_copytruncate_leaves_no_holes_and_tears_one_line_at_most(log):
 
 @pytest.mark.skipif(not shutil.which("logrotate"), reason="logrotate is not installed")
 @pytest.mark.parametrize("create", ["create 0640", "nocreate"])
-def test_logrotate_itself_loses_nothing(log, create):
-    """Ten forced rotations, each compressed at once, under four writers."""
+def test_logrotate_loses_nothing(log, create):
+    """Four processes write during ten forced rotations, each of which compresses the file."""
     log.parent.chmod(0o755)
     configuration = log.with_name("logrotate.conf")
     configuration.write_text(f"{log} {{\n{create}\nrotate 1000\ncompress\nmissingok\n}}\n")
@@ -221,11 +221,11 @@ def test_logrotate_itself_loses_nothing(log, create):
     assert lines_in(*files).keys() == numbers(*((writer, 15_000) for writer in "wxyz")).keys()
 
 
-class Meddler:
+class RotatingClock:
     """
-    A clock that rotates the log whenever it is asked, for so many *times*.
+    A clock that rotates the log whenever it is read, as often as `times` says.
 
-    A look begins with the clock, so each one finds out that the log has just gone.
+    A verification reads the clock first, so each one finds that the log was just renamed.
     """
 
     def __init__(self, log, tick):
@@ -244,7 +244,7 @@ class Meddler:
 
 
 def send_a_burst(log, clock):
-    """Write fifty lines, the last ones not looked after yet; return the file and its books."""
+    """Write fifty lines, of which the last are not verified; return the file and its counters."""
     counters = Counters()
     file = LineFile(log, counters=counters, clock=clock)
     for number in range(50):
@@ -253,9 +253,9 @@ def send_a_burst(log, clock):
 
 
 @pytest.mark.parametrize("finish_with", ["flush", "close"])
-def test_the_end_of_a_burst_outlasts_rotations_without_a_break(log, finish_with):
-    """A thousand in a row, each between a line and the look after it, lose none."""
-    clock = Meddler(log, tick=0.001)
+def test_flush_and_close_survive_a_thousand_rotations_in_a_row(log, finish_with):
+    """Each rotation comes between a line and its verification, and no line is lost."""
+    clock = RotatingClock(log, tick=0.001)
     file, counters = send_a_burst(log, clock)
 
     clock.times = 1_000
@@ -268,9 +268,9 @@ def test_the_end_of_a_burst_outlasts_rotations_without_a_break(log, finish_with)
     assert counters.lost() == {}
 
 
-def test_rotations_without_an_end_do_not_hold_up_the_end(log):
-    """After five seconds of them `close` gives up, says so, and counts what it cannot vouch for."""
-    clock = Meddler(log, tick=0.1)
+def test_endless_rotations_do_not_block_close(log):
+    """After five seconds `close` returns False, and counts the unverified lines as lost."""
+    clock = RotatingClock(log, tick=0.1)
     file, counters = send_a_burst(log, clock)
 
     clock.times = 1_000
@@ -286,7 +286,7 @@ def test_rotations_without_an_end_do_not_hold_up_the_end(log):
 
 @pytest.mark.parametrize("before", [0, 1, 10])
 def test_an_event_after_the_log_was_deleted_is_in_a_new_log(log, before):
-    """At once, be it the only event of a program or one of several."""
+    """It is there at once, whether or not there were events before."""
     backend = LogFileBackend(log)
     send_many(backend, "before", before, 10)
     os.unlink(log)
@@ -298,8 +298,8 @@ def test_an_event_after_the_log_was_deleted_is_in_a_new_log(log, before):
 
 
 @pytest.mark.parametrize("last", ["pass", "os._exit(0)", "os.kill(os.getpid(), 9)"])
-def test_the_last_event_before_the_end_is_at_the_path(log, last):
-    """Renamed and deleted just before it, and no later event to find that out."""
+def test_the_last_event_before_the_exit_is_at_the_path(log, last):
+    """The log is renamed and deleted just before it, and no later event follows."""
     program = f"""
         import os
         import sys
@@ -319,8 +319,8 @@ def test_the_last_event_before_the_end_is_at_the_path(log, last):
 
 
 @pytest.mark.parametrize("finish_with", ["flush", "close", "__del__"])
-def test_the_end_of_a_burst_is_looked_after_too(log, finish_with):
-    """In a burst lines are remembered; whichever way it ends, none is left behind."""
+def test_the_last_lines_of_a_burst_are_verified(log, finish_with):
+    """`flush`, `close` and the destructor verify the remembered lines."""
     backend = LogFileBackend(log)
     send_many(backend, "w", 5_000, 10)
     rotated = rename(log, 1)
@@ -337,9 +337,9 @@ def test_the_end_of_a_burst_is_looked_after_too(log, finish_with):
     assert found.keys() == numbers(("w", 5_000), ("x", 3), ("y", 3)).keys()
 
 
-def test_a_folder_that_is_deleted_is_made_again(log):
-    """An operator who cleans up too much stops no tracking."""
-    log = log.with_name("deep") / "er" / "tracking.log"
+def test_a_deleted_folder_is_created_again(log):
+    """Tracking continues although an operator deleted the whole folder."""
+    log = log.with_name("outer") / "inner" / "tracking.log"
     backend = LogFileBackend(log)
     backend.send(event("w", 0))
     shutil.rmtree(log.parents[1])
@@ -349,8 +349,8 @@ def test_a_folder_that_is_deleted_is_made_again(log):
     assert ("w", 1) in lines_in(log)
 
 
-def test_a_log_that_cannot_be_opened_anew_has_the_events_wait(log):
-    """A folder in its place: nothing is written where nobody looks, and nothing is lost."""
+def test_events_wait_while_the_log_cannot_be_reopened(log):
+    """A folder is in its place: the events are not written elsewhere, and none is lost."""
     backend = LogFileBackend(log)
     backend.send(event("w", 0))
     os.unlink(log)
@@ -361,14 +361,14 @@ def test_a_log_that_cannot_be_opened_anew_has_the_events_wait(log):
     backend.send(event("y", 0, 5))
     backend.close()
 
-    # What was written last before the deletion is not sent after all, and waits too.
+    # The line written just before the deletion was recalled, and waits too.
     assert waiting == {"accepted": 4, "sent": 1, "pending": 3, "lost": {}}
     assert backend.stats() == {"accepted": 5, "sent": 5, "pending": 0, "lost": {}}
     assert lines_in(log) == numbers(("x", 3), ("y", 1))
 
 
-def test_the_log_of_a_program_that_changes_its_folder_stays_where_it_is(log):
-    """A daemon goes to `/`; its log, named by a relative path, does not follow."""
+def test_a_relative_path_does_not_follow_the_working_directory(log):
+    """A daemon that changes to `/` keeps writing to the same log."""
     program = """
         import os
         import sys
@@ -392,18 +392,18 @@ def test_the_log_of_a_program_that_changes_its_folder_stays_where_it_is(log):
 
 def descriptor_of(log):
     """Return the descriptor that this process has open for *log*."""
-    here = "/proc/self/fd"
-    for name in os.listdir(here):
-        if os.path.exists(f"{here}/{name}") and os.path.samefile(f"{here}/{name}", log):
+    folder = "/proc/self/fd"
+    for name in os.listdir(folder):
+        if os.path.exists(f"{folder}/{name}") and os.path.samefile(f"{folder}/{name}", log):
             return int(name)
-    raise AssertionError("not open")
+    raise AssertionError("the log is not open")
 
 
 @pytest.mark.parametrize(
     "options", [{}, {"max_bytes": 10**9, "backup_count": 1}, {"fsync": "always"}]
 )
-def test_a_descriptor_that_something_else_closed_is_noticed(log, options):
-    """A daemon closes every descriptor when it starts; its log goes on."""
+def test_a_descriptor_closed_by_other_code_is_noticed(log, options):
+    """A daemon may close every descriptor when it starts; the log is opened again."""
     backend = LogFileBackend(log, **options)
     send_many(backend, "w", 3, 10)
     os.close(descriptor_of(log))
@@ -418,18 +418,18 @@ def test_a_descriptor_that_something_else_closed_is_noticed(log, options):
 @pytest.mark.parametrize(
     "options", [{}, {"max_bytes": 10**9, "backup_count": 1}, {"fsync": "always"}]
 )
-def test_a_descriptor_that_was_given_to_another_file_is_left_to_it(log, burst, options):
-    """Our events end in our log; what has the number now is not closed, and soon left alone."""
+def test_a_descriptor_that_now_belongs_to_another_file_is_not_closed(log, burst, options):
+    """Every event reaches the log, and writing to the other file soon stops."""
     backend = LogFileBackend(log, **options)
     send_many(backend, "w", burst, 10)
-    number = descriptor_of(log)
-    stranger = os.open(log.with_name("stranger"), os.O_RDWR | os.O_CREAT)
-    os.dup2(stranger, number)
+    descriptor = descriptor_of(log)
+    other = os.open(log.with_name("other"), os.O_RDWR | os.O_CREAT)
+    os.dup2(other, descriptor)
     send_many(backend, "x", 500, 10)
     backend.close()
 
-    assert os.path.sameopenfile(stranger, number)
-    os.close(number)
-    os.close(stranger)
+    assert os.path.sameopenfile(other, descriptor)
+    os.close(descriptor)
+    os.close(other)
     assert lines_in(log).keys() == numbers(("w", burst), ("x", 500)).keys()
-    assert log.with_name("stranger").stat().st_size < log.stat().st_size / 2
+    assert log.with_name("other").stat().st_size < log.stat().st_size / 2

@@ -1,10 +1,10 @@
-"""A signal handler may emit and reopen, whatever it interrupts."""
+"""Signal handlers may emit, flush and reopen, whatever they interrupt."""
 
 import pytest
 from log_programs import lines_in, numbers, run, salvaged_from
 
-# The handler runs every half millisecond, in the middle of what the main thread does, and
-# at times in the middle of itself.
+# The handler runs every half millisecond, interrupts the main thread anywhere, and
+# sometimes interrupts itself.
 HANDLE = """
     import logging
     import os
@@ -21,25 +21,25 @@ HANDLE = """
         "fsync": {"fsync": "interval"},
     }
 
-    path, seconds, what = sys.argv[1], float(sys.argv[2]), sys.argv[3]
+    path, seconds, case = sys.argv[1], float(sys.argv[2]), sys.argv[3]
     logging.disable()
-    backend = LogFileBackend(path, **OPTIONS.get(what, {}))
+    backend = LogFileBackend(path, **OPTIONS.get(case, {}))
     handled = count()
 
     def handle(*_):
         backend.send(event("handler", next(handled)))
-        if what == "it reopens the log":
+        if case == "it reopens the log":
             backend.reopen()
-        elif what == "it flushes":
+        elif case == "it flushes":
             backend.flush()
 
     def disturb():
-        if what == "the disk is full at times":
-            # One byte more each time: it is full at every place in a line.
+        if case == "the disk is full at times":
+            # One byte more each time, so that writes end at every place in a line.
             room = 20_000 + sent // 1_000 if sent % 1_000 else resource.RLIM_INFINITY
             limit = min(os.stat(path).st_size + room, 2**60) if room > 0 else room
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-        elif what == "the log is renamed at times":
+        elif case == "the log is renamed at times":
             os.rename(path, f"{path}.old-{sent}")
 
     signal.signal(signal.SIGALRM, handle)
@@ -55,15 +55,15 @@ HANDLE = """
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
     backend.close()
     handled = next(handled)
-    books = backend.stats()
+    stats = backend.stats()
     total = sent + handled
-    assert books == {"accepted": total, "sent": total, "pending": 0, "lost": {}}, books
+    assert stats == {"accepted": total, "sent": total, "pending": 0, "lost": {}}, stats
     print(sent, handled)
 """
 
 
 @pytest.mark.parametrize(
-    ("what", "seconds"),
+    ("case", "seconds"),
     [
         ("it emits", 3),
         ("it reopens the log", 3),
@@ -76,22 +76,22 @@ HANDLE = """
         pytest.param("the disk is full at times", 60, marks=pytest.mark.soak),
     ],
 )
-def test_a_signal_handler_that_emits_neither_deadlocks_nor_loses(log, what, seconds):
-    """Each event of the handler and of what it interrupted is there, and the counters are exact."""
-    main, handled = map(int, run(HANDLE, log, seconds, what).split())
+def test_a_signal_handler_that_emits_neither_deadlocks_nor_loses_events(log, case, seconds):
+    """All events of the handler and of the main thread are there, and the counters are exact."""
+    main, handled = map(int, run(HANDLE, log, seconds, case).split())
     files = [log, *log.parent.glob("tracking.log.*[0-9]")]
     # Only a full disk may tear a line.
-    look = salvaged_from if "disk" in what else lines_in
-    found = look(*(file for file in files if file.exists()))
+    count = salvaged_from if "disk" in case else lines_in
+    found = count(*(file for file in files if file.exists()))
 
     assert handled > 10
     assert found.keys() == numbers(("main", main), ("handler", handled)).keys()
-    # Only what follows a renaming may write a line again.
-    assert what == "the log is renamed at times" or found.total() == main + handled
+    # Only after a rename may a line be written again.
+    assert case == "the log is renamed at times" or found.total() == main + handled
 
 
 def test_sighup_may_reopen_while_threads_write(log):
-    """The handler runs in the main thread, and lines are on their way in all of them."""
+    """The handler runs in the main thread while the others are in the middle of a line."""
     program = """
         import os
         import signal
@@ -115,8 +115,8 @@ def test_sighup_may_reopen_while_threads_write(log):
             rotation += 1
             os.kill(os.getpid(), signal.SIGHUP)
         backend.close()
-        books = backend.stats()
-        assert books == {"accepted": 80_000, "sent": 80_000, "pending": 0, "lost": {}}, books
+        stats = backend.stats()
+        assert stats == {"accepted": 80_000, "sent": 80_000, "pending": 0, "lost": {}}, stats
     """
 
     run(program, log)

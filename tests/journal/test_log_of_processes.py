@@ -1,4 +1,4 @@
-"""One log, many writers: lines never mix, and none is missing."""
+"""Several writers of one log: lines never mix, and none is missing."""
 
 import pytest
 from log_programs import lines_in, numbers, run, run_all
@@ -46,11 +46,11 @@ ROTATE = """
         pytest.param(50_000, 840, 841, id="900 bytes"),
         pytest.param(6_000, 300, 70_000, id="300 bytes to 70 kB"),
         pytest.param(25, 1_000_000, 1_000_001, id="1 MB"),
-        pytest.param(500_000, 840, 841, id="900 bytes, ten times", marks=pytest.mark.soak),
+        pytest.param(500_000, 840, 841, id="900 bytes, long", marks=pytest.mark.soak),
     ],
 )
 def test_the_lines_of_four_processes_never_mix(log, lines, least, most):
-    """Every line of the shared log parses, and each event is in it exactly once."""
+    """Every line of the shared log can be parsed, and each event is in it exactly once."""
     run_all(WRITE, "wxyz", log, lines, least, most)
 
     assert lines_in(log) == numbers(*((writer, lines) for writer in "wxyz"))
@@ -65,8 +65,10 @@ def test_the_lines_of_four_processes_never_mix(log, lines, least, most):
         pytest.param(4, 20_000, (1_000, 20_000), 40_000_000, id="long", marks=pytest.mark.soak),
     ],
 )
-def test_own_rotation_loses_and_doubles_nothing(log, threads, lines, sizes, max_bytes):
-    """Four processes rotate one log between them: each event stands in one file, once."""
+def test_rotation_by_max_bytes_neither_loses_nor_duplicates_events(
+    log, threads, lines, sizes, max_bytes
+):
+    """Four processes write and rotate one log; each event is in one of its files, once."""
     run_all(ROTATE, "wxyz", log, threads, lines, *sizes, max_bytes)
     files = [log, *log.parent.glob("*.log.[0-9]*")]
     writers = [f"{writer}.{number}" for writer in "wxyz" for number in range(threads)]
@@ -76,7 +78,7 @@ def test_own_rotation_loses_and_doubles_nothing(log, threads, lines, sizes, max_
 
 
 def test_fifty_threads_share_one_backend(log):
-    """No line is torn, doubled or missing, and the counters are exact."""
+    """No line is torn, duplicated or missing, and the counters are exact."""
     run(ROTATE, "w", log, 50, 400, 10, 3_000, 10**12)
 
     assert lines_in(log) == numbers(*((f"w.{number}", 400) for number in range(50)))

@@ -1,4 +1,4 @@
-"""The source of the package as syntax trees, for the tests that read it."""
+"""The source code of the package as syntax trees."""
 
 import ast
 from functools import cache
@@ -29,7 +29,7 @@ def is_package(name):
     return (PACKAGE.parent.joinpath(*name.split(".")) / "__init__.py").exists()
 
 
-# Packages of which users import the face alone, and those of which they import nothing.
+# Packages whose `__init__` is the only module that users import, and internal ones.
 FACES = (
     "eventtracking.delivery",
     "eventtracking.journal",
@@ -54,7 +54,7 @@ def is_public(name):
 
 
 def is_for_users(module):
-    """Tell whether *module* is one that users import from."""
+    """Tell whether users may import from *module*."""
     is_hidden = module.startswith(tuple(f"{name}." for name in (*FACES, *INTERNAL)))
     return is_public(module) and not is_hidden and module not in INTERNAL
 
@@ -78,7 +78,7 @@ def definitions(node, prefix=""):
 
 
 def inside(node):
-    """Yield what stands in the body of a function, without the functions defined within it."""
+    """Yield the nodes inside *node*, except those in nested functions and classes."""
     for child in ast.iter_child_nodes(node):
         if not isinstance(child, (*FUNCTIONS, ast.ClassDef)):
             yield child

@@ -1,11 +1,11 @@
-"""Where anything at all is caught, and why there."""
+"""Broad exception handlers: each one is listed, with its reason."""
 
 import ast
 
 from package_source import functions, inside, modules
 
-# The three places on an event's way (Tracker.emit, RoutingBackend, and the sender of a
-# delivery), and what guards one call of somebody else's code: a leaf, a class, a method.
+# The three places on the path of an event (Tracker.emit, RoutingBackend, and the sender of a
+# delivery), and guards around one call of code from elsewhere.
 REASONS = {
     (
         "eventtracking.settings.construction",
@@ -19,14 +19,17 @@ REASONS = {
     ("eventtracking._options", "safe_repr"): "a message must not fail on the value it shows",
     ("eventtracking._imports", "_import_module"): "a module runs anything while it is imported",
     ("eventtracking._imports", "import_string"): "a module may import its names when asked",
-    ("eventtracking.backends.routing", "RoutingBackend._hand_out"): "a backend spoils no other",
+    (
+        "eventtracking.backends.routing",
+        "RoutingBackend._hand_out",
+    ): "an error of one backend must not affect another",
     ("eventtracking.backends.routing", "RoutingBackend._send_processed"): "counts, and logs later",
     ("eventtracking.backends.routing", "RoutingBackend.process_event"): "a processor may fail",
-    ("eventtracking.backends.routing", "RoutingBackend.send"): "a full stack, while logging",
+    ("eventtracking.backends.routing", "RoutingBackend.send"): "logging on a full stack",
     ("eventtracking.backends.routing", "RoutingBackend.send_to_backends"): "as in `send`",
-    ("eventtracking.backends.routing", "_attribute"): "a property of a backend runs anything",
-    ("eventtracking.backends.routing", "_Branch._own_stats"): "stats() of one backend",
-    ("eventtracking.backends.routing", "_Branch.finish"): "flush() and close() of one backend",
+    ("eventtracking.backends.routing", "_attribute"): "a property of a backend may run any code",
+    ("eventtracking.backends.routing", "_Branch._own_stats"): "stats() of a backend may fail",
+    ("eventtracking.backends.routing", "_Branch.finish"): "flush() and close() may fail",
     ("eventtracking.delivery.losses", "Losses._call"): "on_loss belongs to the application",
     ("eventtracking.delivery.sender", "Sender._deliver"): "one bad event must not stop the rest",
     ("eventtracking.django.request_events", "_data"): "a request that Django refuses to read",
@@ -36,16 +39,16 @@ REASONS = {
         "eventtracking.request.facts",
         "EnvironFacts._determine",
     ): "the host's user or session may fail",
-    ("eventtracking.serialization", "_key"): "somebody's __str__ ran and failed",
-    ("eventtracking.serialization", "_plain"): "somebody's __str__ or items() ran and failed",
-    ("eventtracking.serialization", "encode"): "orjson refused: the long way knows every value",
-    ("eventtracking.stats", "log_safely"): "a handler of the host's logging may fail",
-    ("eventtracking.stats", "_one_line"): "a name may be anything, and its repr() may fail",
-    ("eventtracking.tracker", "Tracker._context_copy"): "somebody's mapping ran and failed",
-    ("eventtracking.tracker", "Tracker.emit"): "it never raises into the host",
-    ("eventtracking.tracker", "Tracker.send"): "a full stack, while logging",
-    ("eventtracking.tracker", "_FirstUse._configure"): "the host only emits; it did not ask",
-    ("eventtracking.tracker", "_or"): "an array has no truth value",
+    ("eventtracking.serialization", "_key"): "the __str__ of an object may fail",
+    ("eventtracking.serialization", "_plain"): "__str__ or items() of an object may fail",
+    ("eventtracking.serialization", "encode"): "the slow path accepts what orjson refuses",
+    ("eventtracking.stats", "log_safely"): "a log handler of the host may fail",
+    ("eventtracking.stats", "_one_line"): "the repr() of a name may fail",
+    ("eventtracking.tracker", "Tracker._context_copy"): "a mapping may fail",
+    ("eventtracking.tracker", "Tracker.emit"): "emit() never raises",
+    ("eventtracking.tracker", "Tracker.send"): "logging on a full stack",
+    ("eventtracking.tracker", "_FirstUse._configure"): "emit() must not raise for wrong settings",
+    ("eventtracking.tracker", "_value_or"): "an array has no truth value",
 }
 
 
@@ -55,20 +58,20 @@ def catches_everything(handler):
     return bool(names & {"everything", "Exception", "BaseException"})
 
 
-def test_everything_is_caught_only_where_the_list_says_why():
-    """A bug that is swallowed in a place nobody knows of is never found."""
+def test_every_broad_exception_handler_is_listed():
+    """A handler that nobody knows of would hide bugs."""
     found = {
         (module, name)
         for module, name, node in functions()
-        for part in inside(node)
-        if isinstance(part, ast.ExceptHandler) and catches_everything(part)
+        for inner in inside(node)
+        if isinstance(inner, ast.ExceptHandler) and catches_everything(inner)
     }
 
     assert sorted(found) == sorted(REASONS)
 
 
-def test_nothing_is_caught_outside_functions():
-    """A module that cannot be imported says so."""
+def test_no_module_has_a_broad_exception_handler_outside_functions():
+    """A failing import must be visible."""
     handlers = [
         module
         for module, tree in modules().items()
@@ -79,8 +82,8 @@ def test_nothing_is_caught_outside_functions():
     assert handlers == []
 
 
-def test_suppress_hides_no_more_than_it_names():
-    """`suppress(Exception)` is an `except Exception` in disguise."""
+def test_suppress_is_never_used_with_broad_exceptions():
+    """`suppress(Exception)` is a broad handler too."""
     wide = [
         ast.unparse(node)
         for tree in modules().values()

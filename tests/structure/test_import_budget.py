@@ -1,4 +1,4 @@
-"""What an import costs: which modules it loads, and that it does nothing else."""
+"""Import cost: the modules that an import loads, and the absence of side effects."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ NETWORK = {
     "wsgiref",
 }
 
-# What orjson, the settings and the tools bring, and an emit can do without.
+# Modules that orjson, the settings and the tools load, and that an emit does not need.
 HEAVY = {"dataclasses", "decimal", "difflib", "inspect", "json", "orjson", "pdb", "pkgutil", "pytz"}
 HEAVY |= {"six", "tempfile", "tomllib", "unittest", "uuid", "zoneinfo"}
 
@@ -40,36 +40,36 @@ INTEGRATIONS = (
     "eventtracking.pytest_plugin",
 )
 
-# Programs, not leaves: whoever runs one wants all of it.
+# Programs load everything that they need at once.
 PROGRAMS = ("eventtracking.cli", "eventtracking.__main__")
 PROGRAMS += ("eventtracking.demo", "eventtracking.inspector")
 
 PROBE = """
 import json, sys
-paths, allowed, leaf = json.loads(sys.argv[1])
+paths, allowed, module = json.loads(sys.argv[1])
 sys.path[:0] = paths
 
-class Closed:
+class OnlyCoreDependencies:
     def find_spec(self, name, path=None, target=None):
         root = name.partition(".")[0]
         if root not in sys.stdlib_module_names and root not in allowed:
             raise ImportError(f"{name} is not a core dependency")
 
-sys.meta_path.insert(0, Closed())
+sys.meta_path.insert(0, OnlyCoreDependencies())
 before = set(sys.modules)
-__import__(leaf)
+__import__(module)
 loaded = sorted(set(sys.modules) - before)
 import threading
 print(json.dumps([loaded, threading.active_count()]))
 """
 
 
-def imported(leaf, allowed=("orjson", "pytz", "six")):
-    """Import *leaf* in a new process; return the modules that it loaded, and no more."""
+def imported(module, allowed=("orjson", "pytz", "six")):
+    """Import *module* in a new process, and return the names of the modules that this loads."""
     paths = [str(PACKAGE.parent), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
-    question = json.dumps([paths, ["eventtracking", *allowed], leaf])
-    # -S: what a site's .pth files load must not hide what the leaf loads.
-    command = [sys.executable, "-I", "-S", "-W", "error", "-c", PROBE, question]
+    arguments = json.dumps([paths, ["eventtracking", *allowed], module])
+    # -S: modules loaded by .pth files must not hide those that the import loads.
+    command = [sys.executable, "-I", "-S", "-W", "error", "-c", PROBE, arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -85,39 +85,39 @@ def among(loaded, forbidden):
     )
 
 
-def leaves():
-    others = (*INTEGRATIONS, *PROGRAMS)
+def core_modules():
+    excluded = (*INTEGRATIONS, *PROGRAMS)
     return [
         name
         for name in modules()
-        if is_for_users(name) and not any(f"{name}.".startswith(f"{other}.") for other in others)
+        if is_for_users(name) and not any(f"{name}.".startswith(f"{each}.") for each in excluded)
     ]
 
 
-def test_the_tracker_loads_little_and_starts_nothing():
-    """No framework, no network, no thread, and no dependency: the count is printed."""
+def test_importing_the_tracker_loads_few_modules_and_starts_nothing():
+    """It loads no framework, network module or dependency, and starts no thread."""
     loaded = imported("eventtracking.tracker", allowed=())
-    print(f"import eventtracking.tracker loads {len(loaded)} modules")  # noqa: T201  # to be watched
+    print(f"import eventtracking.tracker loads {len(loaded)} modules")  # noqa: T201  # printed so that growth is noticed
 
     assert among(loaded, FRAMEWORKS | NETWORK | HEAVY) == []
 
 
-@pytest.mark.parametrize("leaf", leaves())
-def test_a_leaf_needs_only_the_core_dependencies(leaf):
-    """Whatever is not installed is not missed until it is used, and none opens the network."""
-    assert among(imported(leaf), FRAMEWORKS | NETWORK) == []
+@pytest.mark.parametrize("module", core_modules())
+def test_a_module_needs_only_the_core_dependencies(module):
+    """An extra that is not installed is needed only when it is used."""
+    assert among(imported(module), FRAMEWORKS | NETWORK) == []
 
 
 @pytest.mark.parametrize("program", [name for name in PROGRAMS if name in modules()])
 def test_a_program_needs_only_the_core_dependencies(program):
-    """`eventtracking demo` runs on a machine with nothing but Python and this package."""
+    """`eventtracking demo` needs only Python, this package and its dependencies."""
     assert among(imported(program), FRAMEWORKS) == []
 
 
-def test_a_package_loads_none_of_the_files_in_it():
-    """Importing one leaf costs one leaf."""
-    rooms = ("backends", "openedx", "processors", "web")
-    for package in ("eventtracking", *(f"eventtracking.{room}" for room in rooms)):
+def test_importing_a_package_loads_none_of_its_modules():
+    """Importing one module does not load its siblings."""
+    packages = ("backends", "openedx", "processors", "web")
+    for package in ("eventtracking", *(f"eventtracking.{name}" for name in packages)):
         ours = {name for name in imported(package, ()) if name.startswith("eventtracking")}
 
         assert ours <= {"eventtracking", package}

@@ -1,4 +1,4 @@
-"""Who may import whom: the layers of the package."""
+"""Layers: the imports that each module of the package may have."""
 
 import ast
 import re
@@ -7,7 +7,7 @@ import sys
 import pytest
 from package_source import FACES, definitions, inside, is_package, modules
 
-# The longest prefix counts.
+# The layer of a module is that of its longest prefix in this table.
 LAYERS = {
     "eventtracking": 0,
     "eventtracking.exceptions": 0,
@@ -41,28 +41,28 @@ LAYERS = {
     "eventtracking.__main__": 7,
 }
 
-# Each of these packages holds one file a processor, or a backend, which know no other.
+# The processors, and the backends, do not import each other.
 INDEPENDENT = ("eventtracking.processors", "eventtracking.backends")
 NO_BACKEND = {"eventtracking.backends.timeouts"}
 
-# Every exception to the rules below, as (importing module, imported module), and its reason.
+# The exceptions to the rules below, as (importing module, imported module), with their reasons.
 ALLOWED = {
     ("eventtracking.tracker", "eventtracking.settings"): (
         "upward, by name: the first emit of a program that configured nothing loads the "
         "settings file that the environment names"
     ),
     ("eventtracking.delivery.http.client", "eventtracking.delivery.http.connections"): (
-        "it needs urllib3, an extra, whose absence is an error of the backend that is built"
+        "it needs the extra urllib3, and building the backend reports that it is missing"
     ),
     ("eventtracking.commands.demo", "eventtracking.demo"): (
-        "a web server and a browser's client that no other command needs"
+        "a web server and a simulated browser that no other command needs"
     ),
     ("eventtracking.commands.inspect", "eventtracking.inspector"): (
         "a web server that no other command needs"
     ),
     ("eventtracking.testing", "eventtracking.inspector"): ("a web server that few tests need"),
     ("eventtracking.pytest_plugin", "eventtracking.testing"): (
-        "pytest loads every plugin, before coverage is measured and in projects without events"
+        "pytest loads every plugin before coverage starts, also in projects without events"
     ),
     ("eventtracking.web.middleware", "eventtracking.web.collector"): (
         "an application that only tracks its requests does not pay for a collector"
@@ -71,11 +71,11 @@ ALLOWED = {
 MOST_ALLOWED = 12
 MOST_UPWARD = 2
 
-# Every other module imports the standard library and these.
+# All other modules import only the standard library and these.
 CORE_DEPENDENCIES = {"orjson", "pytz", "six"}
 OPTIONAL_DEPENDENCIES = {
     "eventtracking.delivery.http.connections": {"urllib3"},
-    # Django brings asgiref.
+    # Django depends on asgiref.
     "eventtracking.django": {"asgiref", "django"},
     "eventtracking.openedx.management": {"django"},
     "eventtracking.openedx.segment_webhook": {"django"},
@@ -84,7 +84,7 @@ OPTIONAL_DEPENDENCIES = {
     "eventtracking.pytest_plugin": {"pytest"},
 }
 
-# Every other `__init__` holds a docstring and nothing else.
+# Every other `__init__` holds only a docstring.
 FILLED = {*FACES, "eventtracking.django"}
 
 MOST_ENTRIES = 30
@@ -133,7 +133,7 @@ def absolute(module, node):
 
 
 def named(tree):
-    """Yield the modules of ours that texts in *tree* name, docstrings aside."""
+    """Yield the modules of this package that strings in *tree* name, except in docstrings."""
     docstrings = {
         id(node.value)
         for node in ast.walk(tree)
@@ -147,7 +147,7 @@ def named(tree):
 
 
 def owner(path):
-    """Return the longest beginning of the dotted *path* that is a module."""
+    """Return the longest prefix of the dotted *path* that is a module."""
     while path not in modules():
         path = path.rpartition(".")[0]
     return path
@@ -161,7 +161,7 @@ def is_allowed(module, imported):
 
 
 def upward(module, imported):
-    """Say that *imported* lies on a higher layer than *module*, or nothing."""
+    """Return a complaint if *imported* is on a higher layer than *module*, or an empty string."""
     here, there = layer(module), layer(imported)
     if here is None or there is None or there <= here:
         return ""
@@ -169,16 +169,16 @@ def upward(module, imported):
 
 
 def between_neighbours(module, imported):
-    """Say that a processor or a backend imports another one, or nothing."""
+    """Return a complaint if a processor or a backend imports another one, or an empty string."""
     parents = {name.rpartition(".")[0] for name in (module, imported)}
     is_neighbour = parents <= {*INDEPENDENT} and imported not in {module, *NO_BACKEND}
     return f"{module} imports its neighbour {imported}" if is_neighbour else ""
 
 
 def from_own_face(module, imported):
-    """Say that a module of a package imports from the package's own `__init__`, or nothing."""
+    """Return a complaint if *module* imports its own package's `__init__`, or an empty string."""
     is_own = imported in FACES and module.startswith(f"{imported}.")
-    return f"{module} imports from the face of its own package" if is_own else ""
+    return f"{module} imports from the __init__ of its own package" if is_own else ""
 
 
 def ours(module, tree):
@@ -189,12 +189,12 @@ def ours(module, tree):
 
 
 def test_every_module_has_a_layer():
-    """A new package is put into the table above, so that somebody thinks about it."""
+    """The author of a new package has to choose one."""
     assert [name for name in modules() if layer(name) is None] == []
 
 
 @pytest.mark.parametrize("module", modules())
-def test_no_module_imports_upward_or_from_a_neighbour_or_its_own_face(module):
+def test_no_module_imports_upward_or_from_a_neighbour_or_its_own_init(module):
     """Imports inside functions count as well."""
     rules = (upward, between_neighbours, from_own_face)
     found = [
@@ -208,8 +208,8 @@ def test_no_module_imports_upward_or_from_a_neighbour_or_its_own_face(module):
 
 
 @pytest.mark.parametrize("module", modules())
-def test_no_text_names_a_module_of_a_higher_layer(module):
-    """`import_string` would be a way around the layers."""
+def test_no_string_names_a_module_of_a_higher_layer(module):
+    """`import_string` would bypass the layers."""
     found = [
         complaint
         for imported in named(modules()[module])
@@ -221,7 +221,7 @@ def test_no_text_names_a_module_of_a_higher_layer(module):
 
 @pytest.mark.parametrize("module", modules())
 def test_no_function_imports_from_this_package(module):
-    """Such an import hides a circle, or a dependency from whoever reads the head of the file."""
+    """Such an import hides a cycle, or a dependency that readers expect at the top of the file."""
     tree = modules()[module]
     hidden = [
         f"{name} imports {imported}"
@@ -234,15 +234,15 @@ def test_no_function_imports_from_this_package(module):
     assert hidden == []
 
 
-def test_no_modules_import_each_other_in_a_circle():
-    """Each can be read, tested and moved without the other."""
+def test_no_modules_import_each_other_in_a_cycle():
+    """Each module can be read, tested and moved without the others."""
     graph = {name: {*ours(name, tree)} & {*modules()} for name, tree in modules().items()}
 
-    assert circle(graph) == []
+    assert cycle(graph) == []
 
 
-def circle(graph):
-    """Return the modules of a circle in *graph*, or an empty list."""
+def cycle(graph):
+    """Return the modules of an import cycle in *graph*, or an empty list."""
     done = set()
 
     def walk(module, path):
@@ -260,7 +260,7 @@ def circle(graph):
 
 
 def test_the_exceptions_are_few_and_needed():
-    """The list shrinks when code is rearranged, and grows only with a reason."""
+    """An exception that no module uses any more is removed from the list."""
     used = {
         (importing, target)
         for importing, target in ALLOWED
@@ -280,7 +280,7 @@ def test_the_exceptions_are_few_and_needed():
 
 @pytest.mark.parametrize("module", modules())
 def test_only_an_integration_imports_its_framework(module):
-    """Every other module needs the standard library and the three core dependencies."""
+    """All other modules need only the standard library and the three core dependencies."""
     package = next(
         (name for name in OPTIONAL_DEPENDENCIES if f"{module}.".startswith(f"{name}.")), None
     )
@@ -291,8 +291,8 @@ def test_only_an_integration_imports_its_framework(module):
     assert roots - allowed == set()
 
 
-def test_an_init_is_empty_or_a_face():
-    """A face holds a docstring, imports and `__all__`; the topmost one holds the version."""
+def test_an_init_is_empty_or_lists_the_public_names():
+    """It holds a docstring, imports and `__all__`; that of the package holds the version."""
     filled = {
         name
         for name, tree in modules().items()
@@ -309,8 +309,8 @@ def test_an_init_is_empty_or_a_face():
     ] == ["__version__"]
 
 
-def test_the_top_level_can_be_taken_in_at_a_glance():
-    """A newcomer sees the path of an event, then the packages, each named for one idea."""
+def test_the_top_level_of_the_package_is_small():
+    """A newcomer sees the modules on the path of an event, and the packages."""
     entries = {name.split(".")[1] for name in modules() if "." in name} - NOT_COUNTED
 
     assert len(entries) <= MOST_ENTRIES
@@ -328,22 +328,22 @@ def test_the_top_level_can_be_taken_in_at_a_glance():
         ("eventtracking.settings.names", "from eventtracking.settings import load", "own package"),
     ],
 )
-def test_the_test_itself_sees_a_wrong_import(module, statement, complaint):
-    """A check that never fails checks nothing."""
+def test_the_rules_find_a_wrong_import(module, statement, complaint):
+    """A check that never fails would check nothing."""
     [imported] = ours(module, ast.parse(statement))
     rules = (upward, between_neighbours, from_own_face)
 
     assert complaint in " ".join(rule(module, imported) for rule in rules)
 
 
-def test_the_test_itself_sees_a_circle():
-    """A check that never fails checks nothing."""
-    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c"]
-    assert circle({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+def test_the_rules_find_a_cycle():
+    """A check that never fails would check nothing."""
+    assert cycle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c"]
+    assert cycle({"a": {"b"}, "b": {"c"}, "c": set()}) == []
 
 
-def test_the_test_itself_sees_a_text_that_names_a_module():
-    """A check that never fails checks nothing."""
+def test_the_rules_find_a_string_that_names_a_module():
+    """A check that never fails would check nothing."""
     tree = ast.parse('"""Not eventtracking.cli."""\npath = "eventtracking.settings.build"')
 
     assert [*named(tree)] == ["eventtracking.settings"]

@@ -1,4 +1,4 @@
-"""The names that users may import, all of them."""
+"""The public names of the package: a complete list."""
 
 import ast
 import subprocess
@@ -7,7 +7,7 @@ import sys
 import pytest
 from package_source import FUNCTIONS, REPOSITORY, is_for_users, is_package, is_public, modules
 
-# `logger` is left out everywhere: it is a convention of logging, not a promise.
+# `logger` is left out everywhere: it is a convention, not a public name.
 NAMES = {
     "eventtracking": [],
     "eventtracking.backends": [],
@@ -84,7 +84,7 @@ NAMES = {
     "eventtracking.locator": [
         "ContextVarLocator",
         "DefaultContextLocator",
-        "Entered",
+        "EnteredContexts",
         "TaskContexts",
         "ThreadLocalContextLocator",
         "merge",
@@ -194,14 +194,14 @@ NAMES = {
     "eventtracking.web.wsgi": ["Application", "CollectorMiddleware", "Environ", "TrackMiddleware"],
 }
 
-# Programs to look at: nothing in them is there to be imported.
+# Programs: users do not import from them.
 PROGRAMS = ("eventtracking.demo", "eventtracking.inspector")
 
 PUBLIC = [name for name in modules() if is_for_users(name) and not name.startswith(PROGRAMS)]
 
 
 def defined(tree):
-    """Yield the public names that a module defines, or lends its name to in `__all__`."""
+    """Yield the public names that a module defines or lists in `__all__`."""
     for node in tree.body:
         if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
             names = [node.name]
@@ -217,21 +217,21 @@ def defined(tree):
 
 @pytest.mark.parametrize("module", sorted({*PUBLIC, *NAMES}))
 def test_a_module_has_exactly_the_public_names_of_the_list(module):
-    """A new name is a promise, a missing one a broken promise: neither happens by accident."""
-    assert module in modules(), "the list names a module that is not there"
+    """No name becomes public, or disappears, by accident."""
+    assert module in modules(), "the list names a module that does not exist"
     assert sorted(set(defined(modules()[module]))) == NAMES.get(module)
 
 
-def test_the_reference_names_every_module_that_users_import():
-    """What can be imported can be looked up."""
+def test_the_reference_documents_every_public_module():
+    """Users can look up every module that they may import."""
     text = REPOSITORY.joinpath("docs", "reference", "modules.rst").read_text("utf-8")
     filled = [name for name in PUBLIC if NAMES[name] or not is_package(name)]
 
     assert [name for name in filled if f"module:: {name}\n" not in text] == []
 
 
-def test_the_package_has_no_name_tracker_until_the_module_is_imported():
-    """`from eventtracking import tracker` must be the module, always."""
+def test_the_package_has_no_attribute_tracker_until_the_module_is_imported():
+    """`from eventtracking import tracker` always imports the module."""
     code = (
         "import eventtracking; assert not hasattr(eventtracking, 'tracker');"
         "from eventtracking import tracker; assert tracker.__name__ == 'eventtracking.tracker'"
@@ -240,8 +240,8 @@ def test_the_package_has_no_name_tracker_until_the_module_is_imported():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_the_seams_that_applications_patch_are_names_of_their_modules():
-    """Tests of existing applications replace the clock and the logging of these two."""
+def test_the_names_that_applications_patch_exist():
+    """Tests of existing applications replace the clock and the logging of these modules."""
     from eventtracking import tracker
     from eventtracking.backends import logger
 

@@ -1,16 +1,16 @@
-"""Nothing in the package waits without an end."""
+"""Timeouts: no call in the package may wait forever."""
 
 import ast
 
 import pytest
 from package_source import modules
 
-# What got its time-out elsewhere.
+# Calls whose timeout is set elsewhere.
 BOUNDED = {("eventtracking.demo.simulation", "start.wait()"): "the barrier was made with one"}
 
 
 def endless(tree):
-    """Return the calls in *tree* that may wait for ever, as text."""
+    """Return the source of the calls in *tree* that may wait forever."""
     uses_queues = any(
         isinstance(node, ast.Import | ast.ImportFrom) and "queue" in ast.unparse(node).lower()
         for node in ast.walk(tree)
@@ -18,7 +18,7 @@ def endless(tree):
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     found = [ast.unparse(call) for call in calls if is_endless(call, uses_queues=uses_queues)]
     blocks = [node for node in ast.walk(tree) if isinstance(node, ast.With | ast.AsyncWith)]
-    # The lock of a `with` statement takes no time-out.
+    # A `with` statement cannot give its lock a timeout.
     locks = [ast.unparse(item.context_expr) for block in blocks for item in block.items]
     return found + [f"with {lock}" for lock in locks if lock.lower().endswith(("lock", "lock()"))]
 
@@ -33,15 +33,15 @@ def is_endless(call, *, uses_queues):
     if method == "acquire":
         blocks = ast.unparse(call.args[0]) != "False" if call.args else "blocking" not in keywords
         return blocks and "timeout" not in keywords and len(call.args) < 2
-    # A text's join() has an argument, a thread's without a time-out has none.
+    # The join() of a string has an argument; that of a thread without a timeout has none.
     if method in ("join", "wait") or (method == "get" and uses_queues):
         return not call.args and "timeout" not in keywords
     return False
 
 
 @pytest.mark.parametrize("module", modules())
-def test_every_wait_has_a_time_out(module):
-    """A lock that a fork left held, or a thread that hangs, must never hang the host."""
+def test_every_wait_has_a_timeout(module):
+    """A lock left held by a fork, or a hanging thread, must never block the host program."""
     assert [call for call in endless(modules()[module]) if (module, call) not in BOUNDED] == []
 
 
@@ -58,8 +58,8 @@ def test_every_wait_has_a_time_out(module):
         "fcntl.flock(lock, fcntl.LOCK_EX)",
     ],
 )
-def test_the_test_itself_sees_an_endless_wait(code):
-    """A check that never fails checks nothing."""
+def test_the_check_finds_an_endless_wait(code):
+    """A check that never fails would check nothing."""
     assert len(endless(ast.parse(code))) == 1
 
 
@@ -79,6 +79,6 @@ def test_the_test_itself_sees_an_endless_wait(code):
         "fcntl.flock(lock, fcntl.LOCK_UN)",
     ],
 )
-def test_a_wait_with_an_end_passes(code):
-    """What has a time-out, or never waits, is not complained about."""
+def test_the_check_accepts_a_bounded_wait(code):
+    """A call with a timeout, or one that never waits, is fine."""
     assert endless(ast.parse(code)) == []

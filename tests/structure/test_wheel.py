@@ -1,4 +1,4 @@
-"""What `pip install` brings."""
+"""The wheel: its files, metadata and dependencies."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ from package_source import PACKAGE, REPOSITORY
 
 @pytest.fixture
 def wheel(tmp_path):
-    """Build the wheel from a copy: building leaves files behind."""
+    """Build the wheel from a copy, because building creates files in the source folder."""
     source = tmp_path / "source"
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
     shutil.copytree(REPOSITORY / "eventtracking", source / "eventtracking", ignore=ignored)
@@ -22,20 +22,20 @@ def wheel(tmp_path):
             shutil.copy(path, source)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode:
-        pytest.skip("this interpreter has no pip to build a wheel with")
+        pytest.skip("this interpreter has no pip to build a wheel")
     command = [*pip, "wheel", "--no-deps", "--wheel-dir", str(tmp_path), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    said = done.stdout + done.stderr
-    if "No matching distribution found for setuptools" in said:
-        pytest.skip("no package index is in reach, and building needs setuptools from one")
+    output = done.stdout + done.stderr
+    if "No matching distribution found for setuptools" in output:
+        pytest.skip("no package index can be reached, and building needs setuptools from one")
 
-    assert done.returncode == 0, said
+    assert done.returncode == 0, output
     [built] = tmp_path.glob("*.whl")
     return built
 
 
-def test_the_wheel_holds_the_package_its_types_its_licence_and_three_dependencies(wheel):
-    """And nothing beside the package: no tests, no documentation."""
+def test_the_wheel_contains_exactly_the_package(wheel):
+    """It has type information, the licence and three dependencies, but no tests."""
     with ZipFile(wheel) as archive:
         names = archive.namelist()
         [metadata] = [name for name in names if name.endswith(".dist-info/METADATA")]

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strange_data import STRANGE, strange_data
+from unusual_values import UNUSUAL, unusual_values
 
 from eventtracking.backends.google_analytics import GoogleAnalyticsBackend
 from eventtracking.exceptions import EventLost, ImproperlyConfigured
@@ -539,10 +539,10 @@ def test_whatever_items_hold_google_finds_no_fault_with_them(items, things):
         assert faults(one.encode(event("purchase", {"items": each}))) == ()
 
 
-@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("name", UNUSUAL)
 def test_strange_data_becomes_what_google_takes(name):
     """Locks, cycles, objects without a text: an event in front of them is sent all the same."""
-    data = strange_data()[name]
+    data = unusual_values()[name]
     options = {"user_properties": ["extra"], "context_fields": ["extra"], "user_id": "plain"}
     payload = destination(**options).encode(event(data=data, extra=data, user_id=data))
 

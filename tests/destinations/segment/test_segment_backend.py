@@ -28,7 +28,7 @@ from segment_cases import (
     event,
 )
 from sink_server import reset, sink
-from strange_data import STRANGE, Hostile, strange_data
+from unusual_values import UNUSUAL, Hostile, unusual_values
 
 from eventtracking.backends.segment import SegmentBackend
 from eventtracking.destinations.segment.destination import SegmentDestination
@@ -304,12 +304,12 @@ def test_an_event_without_a_time_gets_that_of_its_arrival_here(keyed, segment, s
     assert before <= datetime.fromisoformat(message["timestamp"]) <= datetime.now(UTC)
 
 
-@pytest.mark.parametrize("kind", STRANGE)
+@pytest.mark.parametrize("kind", UNUSUAL)
 def test_strange_data_arrives(keyed, segment, kind):
     """Each as the form that JSON has for it; nothing is raised, and nothing changed."""
     tracker = Tracker({"segment": keyed()})
     with tracker.context("request", FACTS):
-        tracker.emit("a.b", strange_data()[kind])
+        tracker.emit("a.b", unusual_values()[kind])
         tracker.emit("a.b", {"after": 1})
     strange, after = delivered(tracker, segment)
 
@@ -341,7 +341,7 @@ def test_an_event_whose_name_is_no_text_arrives(keyed, segment):
 @pytest.mark.parametrize("kind", ["no text", "no truth", "surrogates", "huge number", "cycle"])
 def test_strange_facts_arrive(keyed, segment, field, kind):
     """In whichever field, beside an event of the same request."""
-    value = next(iter(strange_data()[kind].values()))
+    value = next(iter(unusual_values()[kind].values()))
     facts = {**FACTS, field: value}
     backend = keyed()
     backend.send(event("a", facts))
@@ -606,10 +606,10 @@ def test_a_call_about_nobody_or_nothing_is_counted_not_raised(keyed, segment, ca
     assert segment.requests == []
 
 
-@pytest.mark.parametrize("kind", STRANGE)
+@pytest.mark.parametrize("kind", UNUSUAL)
 def test_calls_take_strange_values(keyed, segment, kind):
     """Wherever they are."""
-    strange = strange_data()[kind]
+    strange = unusual_values()[kind]
     backend = keyed()
     backend.identify(7, strange, strange)
     backend.page(7, strange, strange, strange, strange)

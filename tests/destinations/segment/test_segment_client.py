@@ -17,7 +17,7 @@ from segment_cases import (
     books,
     event,
 )
-from strange_data import STRANGE, strange_data
+from unusual_values import UNUSUAL, unusual_values
 
 from eventtracking.backends import segment
 from eventtracking.backends.memory import MemoryBackend
@@ -174,12 +174,12 @@ def test_what_the_client_raises_is_counted_once(caplog):
     assert "user_id must have" in caplog.text
 
 
-@pytest.mark.parametrize("kind", STRANGE)
+@pytest.mark.parametrize("kind", UNUSUAL)
 def test_strange_data_reaches_the_client(client, kind):
     """What it makes of it is its own affair."""
     tracker = Tracker({"segment": SegmentBackend(client=client)})
     with tracker.context("request", FACTS):
-        tracker.emit("a.b", strange_data()[kind])
+        tracker.emit("a.b", unusual_values()[kind])
 
     assert tracker.stats()["backends"]["segment"] == books()
     assert client.calls[0][2] == {"context": SEGMENTS_WORDS}

@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 
 from collector_requests import FACTS, FORM, HEADERS, NOW, Site
-from core_fakes import strictly
+from core_fakes import parse_strictly
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,7 +102,7 @@ def test_every_event_has_a_result_and_is_counted(events):
         assert set(event) == {"name", "timestamp", "data", "context"}
         assert event["context"]["event_source"] == "browser"
         assert event["context"]["user_id"] == 7
-        strictly(encode(event))
+        parse_strictly(encode(event))
 
 
 @given(fields=st.binary(max_size=200))

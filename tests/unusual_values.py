@@ -1,4 +1,4 @@
-"""What an application may put into an event, by design or by accident."""
+"""Unusual values that an application may put into an event, on purpose or by accident."""
 
 import io
 import math
@@ -10,7 +10,7 @@ from core_fakes import nested
 
 
 def never(*_):
-    raise RuntimeError("nobody may ask")
+    raise RuntimeError("this method must not be called")
 
 
 class Hostile:
@@ -31,7 +31,7 @@ class HostileDict(dict):
 
 
 class Array:
-    """As numpy's: it has no truth value."""
+    """Like an array of numpy, it has no truth value."""
 
     def __bool__(self):
         raise ValueError("the truth of an array is ambiguous")
@@ -46,20 +46,20 @@ def cycle():
     return value
 
 
-def strange_data():
-    """Return what an application may put into `data`, by name."""
+def unusual_values():
+    """Return new values for `data`, by description."""
     return {
         "lock": {"it": threading.Lock()},
         "generator": {"it": (n for n in range(3))},
         "open file": {"it": io.StringIO()},
         "module": {"it": sys},
-        "socket-like": {"it": mock.Mock()},
+        "mock": {"it": mock.Mock()},
         "cycle": cycle(),
         "a hundred thousand lists": {"it": nested(100_000)},
         "no text": {"it": Hostile(), "list": [Hostile()]},
         "no text as a key": {Hostile(): 1},
         "no truth": {"it": Truthless()},
-        "no truth at all": Truthless(),
+        "no truth at the top": Truthless(),
         "array": {"it": Array()},
         "array at the top": Array(),
         "list that cannot be iterated": {"it": HostileList([1])},
@@ -70,9 +70,9 @@ def strange_data():
         "huge number": {"it": 10**5000},
         "bytes": {"it": b"\xff"},
         "set": {"it": {1, "a", None}},
-        "odd keys": {1: 1, "1": 2, None: 3, (1, 2): 4},
+        "keys of several types": {1: 1, "1": 2, None: 3, (1, 2): 4},
         "separators": {"it": "\u2028\u0085\n"},
     }
 
 
-STRANGE = sorted(strange_data())
+UNUSUAL = sorted(unusual_values())
