@@ -19,8 +19,8 @@ from time import perf_counter
 from typing import Any
 
 from eventtracking import tracker
-from eventtracking.destinations.datadog.names import metric_name, tag
-from eventtracking.destinations.datadog.values import number
+from eventtracking.destinations.datadog.naming import metric_name, tag
+from eventtracking.destinations.datadog.event_values import as_number
 from eventtracking.serialization import plain
 from eventtracking.stats import LogThrottle, log_safely
 
@@ -113,7 +113,7 @@ def _listed(tags: Any, others: Iterable[Any]) -> list[Any]:
 
 def _report(kind: str, metric: Any, value: Any, tags: list[Any]) -> None:
     # The client takes a name as it is, and a line break in it for the end of the line.
-    name, found = metric_name(metric) if isinstance(metric, str) else "", number(value)
+    name, found = metric_name(metric) if isinstance(metric, str) else "", as_number(value)
     if not name or found is None:
         if _throttle.due(metric if isinstance(metric, str) else type(metric).__name__) is not None:
             log_safely(logger.warning, "%s is not reported: it needs a name and a number", metric)

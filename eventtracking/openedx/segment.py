@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import Any, cast
 
 from eventtracking import tracker
-from eventtracking.destinations.segment.facts import segment_context
-from eventtracking.destinations.segment.installed import installed_client, speaks
+from eventtracking.destinations.segment.context import segment_context
+from eventtracking.destinations.segment.installed_client import installed_client, is_client
 from eventtracking.processors.request_context import RequestContext
 from eventtracking.stats import LogThrottle
 from eventtracking.types import Event
@@ -94,7 +94,7 @@ def _target() -> Any:
 def _segment_backends(router: Any) -> Iterator[Any]:
     """Yield the backends behind *router*, at any depth, that Segment's calls can go through."""
     for backend in [*getattr(router, "backends", {}).values()]:
-        if speaks(backend):
+        if is_client(backend):
             yield backend
         elif isinstance(getattr(backend, "backends", None), Mapping):
             yield from _segment_backends(backend)
