@@ -37,6 +37,8 @@ nitpick_ignore_regex = [
     ("py:class", r"(abc|argparse|collections|contextlib|datetime|django|json|os|re)\..+"),
     # Django's again, where only type checkers import them.
     ("py:class", r"Http(Request|Response)"),
+    # The annotations of the delivery options, such as `Annotated[float, default(1.0)]`.
+    ("py:class", r"types\.Annotated|default|\d+\.\d+"),
     # What no page shows, because users need not know it.
     ("py:class", r"eventtracking\._.+"),
 ]

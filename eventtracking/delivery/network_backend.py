@@ -7,12 +7,13 @@ import os
 import sys
 import time
 from os import getpid
-from typing import Unpack
+from typing import Unpack, cast
 
-from eventtracking.delivery import lifecycle, options
+from eventtracking._options import Options
+from eventtracking.delivery import lifecycle
 from eventtracking.delivery.destination import Destination, Record, new_id
-from eventtracking.delivery.losses import Losses
-from eventtracking.delivery.options import CheckedOptions, DeliveryOptions
+from eventtracking.delivery.losses import Losses, OnLoss
+from eventtracking.delivery.options import DeliveryOptions, check_delivery_options, complete
 from eventtracking.delivery.outbox.disk import DiskOutbox
 from eventtracking.delivery.outbox.memory import MemoryOutbox
 from eventtracking.delivery.outbox.protocol import Outbox
@@ -58,29 +59,37 @@ class NetworkBackend:
 
     def __init__(self, destination: Destination, **delivery: Unpack[DeliveryOptions]) -> None:
         who = self._who or type(self).__name__
-        checked = options.check(who, delivery, destination.limits)
+        options = Options(who)
+        check_delivery_options(options, delivery, destination.limits)
+        options.raise_problems()
+        completed = complete(delivery)
         self._destination = destination
         self._event_bytes = destination.limits.event_bytes
-        self._options = checked
+        self._options = completed
         self._closed = False
         # uWSGI forks without telling Python, unless it is told to tell.
         self._forks_unseen = "uwsgi" in sys.modules
         self._pid = getpid()
         self._counters = Counters()
-        self._losses = Losses(destination.label, self._counters, checked.on_loss)
-        self._outbox = _outbox(who, checked, self._losses, self._counters, destination)
-        self._worker = Worker(destination, self._outbox, self._losses, self._counters, checked)
+        self._losses = Losses(
+            # `complete` has imported it if it was a path.
+            destination.label,
+            self._counters,
+            cast(OnLoss | None, completed["on_loss"]),
+        )
+        self._outbox = _outbox(who, completed, self._losses, self._counters, destination)
+        self._worker = Worker(destination, self._outbox, self._losses, self._counters, completed)
         lifecycle.watch(self)
 
     @property
     def outbox(self) -> str | os.PathLike[str] | None:
         """The folder in which events wait; `None` if they wait in memory."""
-        return self._options.outbox
+        return self._options["outbox"]
 
     @property
     def exit_timeout(self) -> float:
         """How many seconds the end of the program may wait for this backend."""
-        return self._options.exit_timeout
+        return self._options["exit_timeout"]
 
     def send(self, event: Event, /) -> None:
         """Take *event*. What the destination refuses is counted; what it raises beside is not."""
@@ -173,21 +182,21 @@ class NetworkBackend:
             self.close(timeout)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} outbox={self._options.outbox!r}>"
+        return f"<{type(self).__name__} outbox={self._options['outbox']!r}>"
 
     def _make_room(self, record: Record) -> bool:
         """Do what `on_full` says; tell whether *record* is kept."""
-        if self._options.on_full == "drop_oldest":
+        if self._options["on_full"] == "drop_oldest":
             while dropped := self._outbox.drop_oldest():
                 self._losses.lose("queue_full", dropped)
                 if self._outbox.put(record):
                     return True
-        elif self._options.on_full == "block":
+        elif self._options["on_full"] == "block":
             return self._wait_for_room(record)
         return False
 
     def _wait_for_room(self, record: Record) -> bool:
-        deadline = time.monotonic() + self._options.block_timeout
+        deadline = time.monotonic() + self._options["block_timeout"]
         # The worker would wait for itself.
         while time.monotonic() < deadline and not self._worker.is_current():
             self._worker.wake()
@@ -207,23 +216,23 @@ _new = tuple.__new__
 
 def _outbox(
     who: str,
-    checked: CheckedOptions,
+    options: DeliveryOptions,
     losses: Losses,
     counters: Counters,
     destination: Destination,
 ) -> Outbox:
-    if checked.outbox is None:
+    if options["outbox"] is None:
         return MemoryOutbox(
-            max_events=checked.max_pending_events, max_bytes=checked.max_pending_bytes
+            max_events=options["max_pending_events"], max_bytes=options["max_pending_bytes"]
         )
     kind = f"{type(destination).__qualname__} {destination.idempotent}"
     return DiskOutbox(
-        checked.outbox,
+        options["outbox"],
         losses=losses,
         counters=counters,
-        max_bytes=checked.max_outbox_bytes,
+        max_bytes=options["max_outbox_bytes"],
         idempotent=destination.idempotent,
-        max_memory_bytes=min(checked.max_pending_bytes, _MEMORY_BYTES),
+        max_memory_bytes=min(options["max_pending_bytes"], _MEMORY_BYTES),
         who=who,
         identity=f"{kind} {destination.identity}",
     )

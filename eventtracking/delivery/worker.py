@@ -27,7 +27,7 @@ from eventtracking.delivery.destination import (
     Split,
 )
 from eventtracking.delivery.losses import Losses
-from eventtracking.delivery.options import CheckedOptions
+from eventtracking.delivery.options import DeliveryOptions, batch_limits
 from eventtracking.delivery.outbox.protocol import Outbox
 from eventtracking.stats import Counters, LogThrottle, count_of, log_safely
 
@@ -87,7 +87,7 @@ class Worker:
         outbox: Outbox,
         losses: Losses,
         counters: Counters,
-        options: CheckedOptions,
+        options: DeliveryOptions,
         *,
         backoff: Backoff | None = None,
     ) -> None:
@@ -96,7 +96,7 @@ class Worker:
         self._losses = losses
         self._counters = counters
         self._options = options
-        self._limits = options.within(destination.limits)
+        self._limits = batch_limits(options, destination.limits)
         self._window_events = destination.window_events or self._limits.batch_events
         self._backoff = backoff or Backoff()
         self._throttle = LogThrottle()
@@ -194,7 +194,7 @@ class Worker:
 
     def _gather(self) -> None:
         """Wait until a batch is full, or has waited long enough."""
-        deadline = time.monotonic() + self._options.flush_interval
+        deadline = time.monotonic() + self._options["flush_interval"]
         while self._outbox.pending < self._limits.batch_events:
             now = time.monotonic()
             if now >= deadline or now < self._hurries_until or self._is_over():
@@ -316,7 +316,9 @@ class Worker:
         self._outbox.begin(part)
         left = self._ends_at - time.monotonic()
         try:
-            said: Any = self._destination.deliver(part, max(0.01, min(self._options.timeout, left)))
+            said: Any = self._destination.deliver(
+                part, max(0.01, min(self._options["timeout"], left))
+            )
             if isinstance(said, Outcome):
                 outcome: Outcome = said
             else:
@@ -349,7 +351,7 @@ class Worker:
 
     def _without_old(self, part: Sequence[Record]) -> Sequence[Record]:
         """Return *part* without the events that are older than `max_age`, which are given up."""
-        max_age = self._options.max_age
+        max_age = self._options["max_age"]
         if max_age is None:
             return part
         oldest = time.time() - max_age

@@ -10,7 +10,7 @@ from reception import HANG_SECONDS, Reception, books, event, send, until
 from eventtracking.delivery import Limits, NetworkBackend, Retry
 from eventtracking.delivery.destination import new_id
 from eventtracking.delivery.outbox.segment_header import HEADER_BYTES
-from eventtracking.exceptions import EventLost, ImproperlyConfigured
+from eventtracking.exceptions import EventLost
 
 
 def test_an_event_arrives(carrying):
@@ -323,40 +323,3 @@ def test_building_and_closing_starts_no_thread_and_sends_nothing(tmp_path):
     assert backend.close()
     assert not backend._worker._runs
     assert there.attempts == []
-
-
-@pytest.mark.parametrize(
-    ("options", "complaint"),
-    [
-        ({"batch_event": 5}, "has no option 'batch_event'. Did you mean 'batch_events'?"),
-        ({"batch_events": 0}, "batch_events must be a whole number from 1 to 1000, got 0"),
-        ({"batch_events": 1001}, "batch_events must be a whole number from 1 to 1000, got 1001"),
-        ({"batch_bytes": True}, "batch_bytes must be a whole number from 1 to 500000, got True"),
-        ({"timeout": 0}, "timeout must be seconds, 0.001 or more, got 0"),
-        ({"timeout": float("nan")}, "timeout must be seconds, 0.001 or more, got nan"),
-        ({"flush_interval": "1"}, "flush_interval must be seconds, 0 or more, got '1'"),
-        ({"max_age": -1}, "max_age must be seconds, 0.001 or more, got -1"),
-        ({"max_pending_events": 1.5}, "max_pending_events must be a whole number above 0, got 1.5"),
-        ({"on_full": "explode"}, "on_full must be one of drop_newest, drop_oldest, block, got"),
-        ({"on_loss": 5}, "on_loss must be callable, or the path of a callable, got 5"),
-        ({"outbox": 5}, "outbox must be a folder or None, got 5"),
-    ],
-)
-def test_a_wrong_option_is_told_by_name_value_and_cure(options, complaint):
-    """When it is built, not at night."""
-    with pytest.raises(ImproperlyConfigured) as error:
-        NetworkBackend(Reception(), **options)
-
-    assert f"NetworkBackend{'' if 'no option' in complaint else ':'} {complaint}" in str(
-        error.value
-    )
-
-
-def test_on_loss_may_be_named_in_settings(carrying):
-    """A settings file cannot hold a function."""
-    backend = carrying(on_loss="reception_losses.note")
-    backend.send(event("a", refused=True))
-
-    import reception_losses
-
-    assert reception_losses.noted.pop()[1:] == ("a", "rejected")

@@ -379,7 +379,7 @@ os.kill(os.getpid(), 9)
         ({"api_key": "k", "endpoint": "nowhere"}, "endpoint must be"),
         ({"api_key": ""}, "api_key must be a key, without spaces or line breaks"),
         ({"flush_intervall": 1}, "has no option 'flush_intervall'. Did you mean 'flush_interval'"),
-        ({"max_age": -1}, "max_age must be seconds"),
+        ({"max_age": -1}, "max_age must be a number of seconds"),
     ],
 )
 def test_a_wrong_option_is_refused_with_its_value_and_the_cure(options, complaint):
@@ -627,4 +627,4 @@ def test_metrics_that_are_too_old_are_given_up(building, key):
 
         assert backend.flush(HANG_SECONDS)
     assert books(backend)["lost"] == {"expired": 1}
-    assert building(api_key=key)._options.max_age == 3600.0
+    assert building(api_key=key)._options["max_age"] == 3600.0

@@ -256,5 +256,5 @@ def test_a_wrong_option_is_refused(options, complaint, building):
 
 def test_entries_wait_no_longer_than_datadog_takes_them(building):
     """18 hours, unless it is said otherwise."""
-    assert building()._options.max_age == 18 * 3600
-    assert building(max_age=60)._options.max_age == 60
+    assert building()._options["max_age"] == 18 * 3600
+    assert building(max_age=60)._options["max_age"] == 60

@@ -276,9 +276,9 @@ def test_an_event_about_nobody_is_counted_and_said_once(sending, caplog):
 
 def test_an_event_that_waited_for_72_hours_is_given_up(sending):
     """By default, and not if another age was asked for."""
-    assert sending("http://127.0.0.1:9")._options.max_age == 72 * 3600
-    assert sending("http://127.0.0.1:9", max_age=None)._options.max_age is None
-    assert sending("http://127.0.0.1:9", max_age=60)._options.max_age == 60
+    assert sending("http://127.0.0.1:9")._options["max_age"] == 72 * 3600
+    assert sending("http://127.0.0.1:9", max_age=None)._options["max_age"] is None
+    assert sending("http://127.0.0.1:9", max_age=60)._options["max_age"] == 60
 
 
 @pytest.mark.parametrize("validate", [False, True])

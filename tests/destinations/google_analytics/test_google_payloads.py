@@ -590,7 +590,7 @@ def test_a_name_that_is_no_text_is_read_as_one(name):
         ({"validate": "yes"}, "validate must be true or false, got 'yes'"),
         ({"endpoint": "google"}, "endpoint must be"),
         ({"pseudonym_secret": ""}, "pseudonym_secret must be a text or None"),
-        ({"batch_events": 26}, "batch_events must be a whole number from 1 to 25, got 26"),
+        ({"batch_events": 26}, "batch_events must be a whole number from 1 to 25, or None, got 26"),
         ({"batchevents": 2}, "GoogleAnalyticsBackend has no option 'batchevents'"),
     ],
 )
