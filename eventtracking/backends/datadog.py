@@ -103,11 +103,14 @@ class DatadogBackend(NetworkBackend):
         )
         destination: Destination
         if client is None:
-            address = {"host": statsd_host, "port": statsd_port, "socket_path": socket_path}
-            destination, defaults = AgentDestination(self._encoder, **address), _AGENT
+            destination = AgentDestination(
+                self._encoder, host=statsd_host, port=statsd_port, socket_path=socket_path
+            )
         else:
-            destination, defaults = IntakeDestination(self._encoder, client), _INTAKE
-        super().__init__(destination, **{**defaults, **delivery})
+            destination = IntakeDestination(self._encoder, client)
+        defaults = _AGENT if client is None else _INTAKE
+        completed: DeliveryOptions = {**defaults, **delivery}
+        super().__init__(destination, **completed)
 
     def increment(self, metric: str, value: float = 1, tags: Iterable[str] = ()) -> None:
         """Add *value* to a counter. The prefix is not added to the name *metric*."""
@@ -162,7 +165,8 @@ class DatadogLogsBackend(NetworkBackend):
         check_delivery_options(options, delivery, LogsDestination.limits)
         options.raise_problems()
         destination = LogsDestination(client, service=service, tags=listed_tags)
-        super().__init__(destination, **{**_LOGS, **delivery})
+        completed: DeliveryOptions = {**_LOGS, **delivery}
+        super().__init__(destination, **completed)
 
 
 def _client(

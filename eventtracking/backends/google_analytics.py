@@ -118,6 +118,4 @@ class GoogleAnalyticsBackend(NetworkBackend):
 
 def _client(owner: str, endpoint: str, stream: Mapping[str, str]) -> HttpClient:
     headers = {"Content-Type": "application/json"}
-    return HttpClient(
-        endpoint, who=owner, option="endpoint", headers=headers, secret_query=stream
-    )
+    return HttpClient(endpoint, who=owner, option="endpoint", headers=headers, secret_query=stream)

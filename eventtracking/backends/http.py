@@ -68,6 +68,4 @@ def _client(owner: str, url: str, headers: Any, body: Body) -> HttpClient:
     media_type = f"application/{body}+json" if is_cloudevents(body) else "application/json"
     # A content type among the headers of the user replaces this one.
     given = headers if isinstance(headers, Mapping) else {}
-    return HttpClient(
-        url, who=owner, option="url", headers={"Content-Type": media_type, **given}
-    )
+    return HttpClient(url, who=owner, option="url", headers={"Content-Type": media_type, **given})

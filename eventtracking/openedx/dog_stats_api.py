@@ -19,8 +19,8 @@ from time import perf_counter
 from typing import Any
 
 from eventtracking import tracker
-from eventtracking.destinations.datadog.naming import metric_name, tag
 from eventtracking.destinations.datadog.event_values import as_number
+from eventtracking.destinations.datadog.naming import metric_name, tag
 from eventtracking.serialization import plain
 from eventtracking.stats import LogThrottle, log_safely
 

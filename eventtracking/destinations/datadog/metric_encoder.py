@@ -72,9 +72,7 @@ class MetricEncoder:
         datadog_event = self._datadog_event(name, event) if is_datadog_event else b""
         return b'{"points":[%b]%b}' % (b",".join([count, *map(dumps, points)]), datadog_event)
 
-    def encode_point(
-        self, kind: str, metric: str, value: Any, tags: Iterable[str]
-    ) -> bytes | None:
+    def encode_point(self, kind: str, metric: str, value: Any, tags: Iterable[str]) -> bytes | None:
         """Return `{"points": [...]}` with one point; log and return `None` if it is not valid."""
         name, found = metric_name(metric), as_number(value)
         if found is None or not name:

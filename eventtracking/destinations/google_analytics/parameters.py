@@ -101,10 +101,9 @@ class ParameterEncoder:
         parameters = _standard_parameters(name, data, context)
         if is_pseudonym:
             parameters["pseudonymous_client"] = "true"
-        used: set[str] = set()
-        if google_name == PAGE_VIEW:
-            page, used = page_parameters(data, context)
-            parameters |= page
+        is_page_view = google_name == PAGE_VIEW
+        page, used = page_parameters(data, context) if is_page_view else ({}, set())
+        parameters.update(page)
         if isinstance(data, dict) and (items := self._items(data.get(ITEMS))):
             parameters[ITEMS] = items
             used.add(ITEMS)

@@ -83,7 +83,7 @@ class ClientDestination(Destination):
         method = getattr(self._client(), kind)
         method(user_id if is_user else None, *arguments, **anonymous)
 
-    def encode(self, event: Event, /) -> bytes:
+    def encode(self, event: Event, /) -> bytes:  # noqa: ARG002
         """Refuse *event*: a client takes calls, not messages."""
         raise EventLost("rejected", _NO_MESSAGES)
 

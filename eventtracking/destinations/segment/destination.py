@@ -92,7 +92,7 @@ class SegmentDestination(Destination):
     def message(
         self, kind: str, fields: Mapping[str, Any], identity: tuple[str, str], context: Any
     ) -> bytes:
-        """Return the message of a call of this *kind*, such as `identify`, with the current time."""
+        """Return the message of a call of this *kind*, such as `identify`, made now."""
         field, id_text = identity
         known = {name: value for name, value in fields.items() if value is not None}
         return encode(

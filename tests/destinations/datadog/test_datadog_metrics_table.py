@@ -7,11 +7,11 @@ from decimal import Decimal
 
 import pytest
 from datadog_agent import event, udp_agent
+from eventtracking.destinations.datadog.names import MAX_CHARACTERS, TagValues, metric_name, tag
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventtracking.backends.datadog import DatadogBackend
-from eventtracking.destinations.datadog.names import MAX_CHARACTERS, TagValues, metric_name, tag
 from eventtracking.exceptions import ImproperlyConfigured
 
 pytest.importorskip("datadog")

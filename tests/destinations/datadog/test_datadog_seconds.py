@@ -4,11 +4,11 @@ import json
 import random
 
 import pytest
+from eventtracking.destinations.datadog.seconds import _MANY, MAX_LEAD_SECONDS, Seconds
+from eventtracking.destinations.datadog.table import Table
 
 from eventtracking.delivery import Answer, Ok, Record
 from eventtracking.destinations.datadog.intake import IntakeDestination
-from eventtracking.destinations.datadog.seconds import _MANY, MAX_LEAD_SECONDS, Seconds
-from eventtracking.destinations.datadog.table import Table
 
 START = 1_800_000_000.0
 
