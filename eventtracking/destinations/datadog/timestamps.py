@@ -12,7 +12,7 @@ MAX_LEAD_SECONDS = 600
 """Datadog drops points that are further in the future."""
 
 # Beyond this many series, those without a point in the last minute are forgotten.
-_MAX_SERIES = 100_000
+MAX_SERIES = 100_000
 _INACTIVE_SECONDS = 60
 
 
@@ -60,7 +60,7 @@ class Timestamps:
     def delivered(self, points: Mapping[Series, tuple[int, float]], now: int) -> None:
         """Remember the last point of each series that reached Datadog."""
         self._last_points.update(points)
-        if len(self._last_points) > _MAX_SERIES:
+        if len(self._last_points) > MAX_SERIES:
             oldest = now - _INACTIVE_SECONDS
             self._last_points = {
                 series: point for series, point in self._last_points.items() if point[0] >= oldest
