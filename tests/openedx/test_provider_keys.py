@@ -361,7 +361,7 @@ def test_an_error_about_the_settings_shows_no_key(site, caplog):
 
     text = "".join(traceback.format_exception(error.value)) + caplog.text
     assert "validate must be true or false" in text
-    assert "compress must be True or False" in text
+    assert "compress must be true or false" in text
     assert "DATADOG_API turns nothing on" in text
     assert not [each for each in site.keys if each in text]
 
