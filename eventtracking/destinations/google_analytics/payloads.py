@@ -19,7 +19,7 @@ from eventtracking.types import Event
 MAX_AGE_SECONDS = 72 * 3600.0
 """Google gives an older event another time."""
 
-TOO_OLD = "Google Analytics takes events of the last 72 hours"
+TOO_OLD = "Google Analytics accepts events of the last 72 hours"
 
 # These cannot be part of a text, where a quotation mark is escaped.
 _EVENTS, _TIMESTAMP = b'"events":[', b'"timestamp_micros":'

@@ -311,7 +311,7 @@ def test_an_event_that_became_too_old_while_it_waited_is_rejected(build, caplog,
 
     assert sorted(name for request in server.requests for name in names(request)) == ["n1", "n3"]
     assert statistics(backend) == {"accepted": 6, "sent": 2, "pending": 0, "lost": {"rejected": 4}}
-    assert "rejected (Google Analytics takes events of the last 72 hours)" in caplog.text
+    assert "rejected (Google Analytics accepts events of the last 72 hours)" in caplog.text
 
 
 def test_the_endpoint_in_europe_can_be_chosen(build, monkeypatch, caplog):
