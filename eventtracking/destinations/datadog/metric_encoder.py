@@ -82,7 +82,7 @@ class MetricEncoder:
         return b'{"points":[%b]}' % dumps(point)
 
     def _plan(self, name: str) -> tuple[tuple[MetricDefinition, ...], bool]:
-        """Return the metrics that measure events called *name*, and whether to send events."""
+        """Return the metrics of events called *name*, and whether to send a Datadog event."""
         found = self._plans.get(name)
         if found is None:
             matching = tuple(each for each in self._definitions if each.matches(name))
