@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from eventtracking._imports import did_you_mean
 from eventtracking.exceptions import ImproperlyConfigured
 
 Parsed = TypeVar("Parsed")
+Built = TypeVar("Built")
 
 
 class Rule(NamedTuple):
@@ -100,8 +101,28 @@ class Options:
             self.refuse(name, expected, value, cause=str(error))
             return None
 
+    def build(self, make: Callable[[], Built]) -> Built:
+        """
+        Return `make()`, or note the problems of the `ImproperlyConfigured` that it raises.
+
+        After such an error the result is `None`: call `raise_problems` before using it.
+        """
+        try:
+            return make()
+        except ImproperlyConfigured as error:
+            self._cause = self._cause or error.__cause__
+            self._problems += error.options or [("", str(error))]
+            return cast(Built, None)
+
     def refuse(
-        self, name: str, expected: str, value: Any, *, cause: str = "", secret: bool = False
+        self,
+        name: str,
+        expected: str,
+        value: Any,
+        *,
+        cause: str = "",
+        hint: str = "",
+        secret: bool = False,
     ) -> None:
         """
         Note that the option *name* must be *expected*.
@@ -111,11 +132,13 @@ class Options:
             expected: The words that follow "must be".
             value: Its value.
             cause: A reason or a cure, to follow the value.
+            hint: A sentence to follow the line, such as that of `did_you_mean`.
             secret: Keep the value out of the message.
         """
         shown = f"a value of type {type(value).__name__}" if secret else safe_repr(value)
         reason = f": {cause}" if cause else ""
-        self.problem(name, f"{name} must be {expected}, got {shown}{reason}")
+        end = f".{hint}" if hint else ""
+        self.problem(name, f"{name} must be {expected}, got {shown}{reason}{end}")
 
     def problem(self, name: str, text: str) -> None:
         """Note that the option *name* is wrong as *text* says."""

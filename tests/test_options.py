@@ -168,6 +168,41 @@ def test_any_other_regular_expression_is_refused_with_the_reason(options, value,
     assert cause in line
 
 
+def test_an_object_that_checks_its_own_options_is_returned_or_its_problems_are_reported(options):
+    """They take their place among the problems of the class that builds the object."""
+
+    def client(url):
+        checked = Options("Backend")
+        checked.check("url", url, NON_EMPTY_TEXT)
+        checked.raise_problems()
+        return url
+
+    assert options.build(lambda: client("http://a")) == "http://a"
+    assert options.build(lambda: client("")) is None
+    options.check("size", 0, whole_number(1))
+    with pytest.raises(ImproperlyConfigured) as raised:
+        options.raise_problems()
+
+    assert [name for name, _ in raised.value.options] == ["url", "size"]
+
+
+def test_an_error_without_options_is_reported_as_well(options):
+    """Such as that of an extra that is not installed."""
+
+    def fail():
+        raise ImproperlyConfigured("'urllib3' is not installed")
+
+    assert options.build(fail) is None
+    assert problems(options) == ["'urllib3' is not installed"]
+
+
+def test_a_hint_follows_the_line(options):
+    """It may suggest another value."""
+    options.refuse("type", "a type", "gague", hint=" Did you mean 'gauge'?")
+
+    assert problems(options) == ["Backend: type must be a type, got 'gague'. Did you mean 'gauge'?"]
+
+
 def test_a_secret_is_not_shown(options):
     """Only its type is shown, which is often the mistake."""
     options.check("key", "sk" + "-live", whole_number(), secret=True)

@@ -1,4 +1,4 @@
-"""Measure events with Datadog, and keep them in its logs."""
+"""Send events to Datadog: as metrics and Datadog events, or as logs."""
 
 from __future__ import annotations
 
@@ -6,24 +6,39 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Unpack
 
+from eventtracking._options import NON_EMPTY_TEXT, TEXT, Options, Rule, optional, whole_number
 from eventtracking.delivery import DeliveryOptions, Destination, HttpClient, NetworkBackend
-from eventtracking.destinations.datadog import rows
+from eventtracking.delivery.options import check_delivery_options
 from eventtracking.destinations.datadog.agent import AgentDestination
 from eventtracking.destinations.datadog.intake import IntakeDestination
 from eventtracking.destinations.datadog.logs import MAX_AGE_SECONDS, LogsDestination
-from eventtracking.destinations.datadog.names import metric_name
-from eventtracking.destinations.datadog.table import Table
+from eventtracking.destinations.datadog.metric_definitions import (
+    check_metrics,
+    define_metric,
+    name_matcher,
+)
+from eventtracking.destinations.datadog.metric_encoder import MetricEncoder
+from eventtracking.destinations.datadog.naming import metric_name
 from eventtracking.destinations.key_forms import is_key
-from eventtracking.exceptions import ImproperlyConfigured
 
-_SITE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+_SITE_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
-_MAX_PORT = 65_535
+_HOST = Rule("a host such as '127.0.0.1'", NON_EMPTY_TEXT.accepts)
+_SOCKET = Rule("the path of a socket", NON_EMPTY_TEXT.accepts)
+_KEY = Rule("a key without spaces or line breaks", is_key)
+_SITE = Rule(
+    "a site such as 'datadoghq.com'",
+    lambda value: isinstance(value, str) and _SITE_NAME.fullmatch(value),
+)
+_PREFIX = Rule(
+    "a letter, then A-Z a-z 0-9 _ and ., or empty",
+    lambda value: isinstance(value, str) and metric_name(value) == value,
+)
 
-# Metrics that are older say nothing any more, and Datadog's intake drops them.
+# Older metrics are no longer of interest, and Datadog's intake drops them.
 _INTAKE: DeliveryOptions = {"max_age": 3600.0, "batch_events": 5_000}
 
-# The agent is near, and a datagram costs little.
+# The agent is on the same machine, and a datagram costs little.
 _AGENT: DeliveryOptions = {**_INTAKE, "flush_interval": 0.1}
 
 _LOGS: DeliveryOptions = {"max_age": MAX_AGE_SECONDS}
@@ -31,23 +46,23 @@ _LOGS: DeliveryOptions = {"max_age": MAX_AGE_SECONDS}
 
 class DatadogBackend(NetworkBackend):
     """
-    Count every event, and measure those that a table names.
+    Count every event, and measure those that a table of metrics names.
 
-    Without *api_key* the points go to the agent on this machine, by the official client;
-    with one, to Datadog's HTTP intake. The counter is called `eventtracking.events`
-    and has the tags `event` and `source`.
+    Without an *api_key* the metrics go to the agent on this machine, through the official
+    client; with one they go to Datadog's HTTP intake. The counter is called
+    `eventtracking.events` and has the tags `event` and `source`.
 
     Args:
-        statsd_host, statsd_port: Where the agent listens.
-        socket_path: The agent's Unix socket, instead of a host.
-        api_key: Sends to Datadog without an agent.
-        site: The Datadog site that the key is for.
+        statsd_host, statsd_port: The address of the agent.
+        socket_path: The agent's Unix socket, instead of an address.
+        api_key: A key of the organisation, to send without an agent.
+        site: The Datadog site of the key.
         endpoint: A URL instead of that of the site.
-        metrics: Rows such as `{"event": "shop.order.*", "metric": "orders.amount",
+        metrics: Definitions such as `{"event": "shop.order.*", "metric": "orders.amount",
             "type": "distribution", "value": "data.amount", "tags": {"mode": "data.mode"}}`.
-        prefix: What the names of the metrics begin with.
-        max_tag_values: How many values a tag may have; further ones become `other`.
-        event_names: Events that are Datadog events as well; `*` and `?` are wildcards.
+        prefix: The prefix of the names of metrics.
+        max_tag_values: The number of values that a tag may have. Others become `other`.
+        event_names: Events that are also sent as Datadog events; `*` and `?` are wildcards.
         delivery: The options of `eventtracking.delivery.DeliveryOptions`.
 
     Raises:
@@ -69,30 +84,36 @@ class DatadogBackend(NetworkBackend):
         event_names: Iterable[str] = (),
         **delivery: Unpack[DeliveryOptions],
     ) -> None:
-        who = type(self).__name__
-        if not _is_whole(max_tag_values) or max_tag_values < 1:
-            raise _wrong(who, "max_tag_values", "a whole number above 0", max_tag_values)
-        if not isinstance(prefix, str) or metric_name(prefix) != prefix:
-            raise _wrong(who, "prefix", "a letter, then A-Z a-z 0-9 _ and .", prefix)
-        self._table = Table(
-            rows.read(who, metrics, prefix),
-            announced=rows.globs(who, "event_names", event_names),
+        options = Options(type(self).__name__)
+        options.check("statsd_host", statsd_host, _HOST)
+        options.check("statsd_port", statsd_port, whole_number(1, 65_535))
+        options.check("socket_path", socket_path, optional(_SOCKET))
+        client = None if api_key is None else _client(options, "api", api_key, site, endpoint)
+        definitions = check_metrics(options, metrics)
+        options.check("prefix", prefix, _PREFIX)
+        options.check("max_tag_values", max_tag_values, whole_number(1, unit="values"))
+        patterns = options.check_list("event_names", event_names, NON_EMPTY_TEXT)
+        check_delivery_options(options, delivery, IntakeDestination.limits)
+        options.raise_problems()
+        self._encoder = MetricEncoder(
+            tuple(define_metric(definition, prefix) for definition in definitions),
+            is_datadog_event=name_matcher(patterns),
             prefix=prefix,
             max_tag_values=max_tag_values,
         )
         destination: Destination
-        if api_key is None:
-            destination = _agent(who, self._table, statsd_host, statsd_port, socket_path)
+        if client is None:
+            destination = AgentDestination(
+                self._encoder, host=statsd_host, port=statsd_port, socket_path=socket_path
+            )
         else:
-            http = _http(who, api_key, site, endpoint, "api")
-            destination = IntakeDestination(self._table, http)
-            destination.identity = http.identity
-        preset = _AGENT if api_key is None else _INTAKE
-        options: DeliveryOptions = {**preset, **delivery}
-        super().__init__(destination, **options)
+            destination = IntakeDestination(self._encoder, client)
+        defaults = _AGENT if client is None else _INTAKE
+        completed: DeliveryOptions = {**defaults, **delivery}
+        super().__init__(destination, **completed)
 
     def increment(self, metric: str, value: float = 1, tags: Iterable[str] = ()) -> None:
-        """Add *value* to a counter. *metric* is taken without the prefix; it is cleaned."""
+        """Add *value* to a counter. The prefix is not added to the name *metric*."""
         self._measure("increment", metric, value, tags)
 
     def gauge(self, metric: str, value: float, tags: Iterable[str] = ()) -> None:
@@ -104,27 +125,27 @@ class DatadogBackend(NetworkBackend):
         self._measure("histogram", metric, value, tags)
 
     def _measure(self, kind: str, metric: str, value: float, tags: Iterable[str]) -> None:
-        payload = self._table.measure(kind, metric, value, tags)
+        payload = self._encoder.encode_point(kind, metric, value, tags)
         if payload is not None:
             self.put(metric, payload)
 
 
 class DatadogLogsBackend(NetworkBackend):
     """
-    Keep every event as an entry of Datadog's logs, with its data and its context.
+    Send every event to Datadog's logs, with its data and its context.
 
-    An entry may come twice, when an answer got lost; its `event_id` is the same then.
+    A log may arrive twice if a response is lost; both then have the same `event_id`.
 
     Args:
-        api_key: The key of the organisation.
-        site: The Datadog site that the key is for.
+        api_key: A key of the organisation.
+        site: The Datadog site of the key.
         endpoint: A URL instead of that of the site.
-        service: The entries' `service`.
-        tags: Tags of every entry, such as `env:production`.
+        service: The `service` of the logs.
+        tags: Tags of every log, such as `env:production`.
         delivery: The options of `eventtracking.delivery.DeliveryOptions`.
 
     Raises:
-        ImproperlyConfigured: If an option is wrong.
+        ImproperlyConfigured: If an option is wrong, or the extra `http` is not installed.
     """
 
     def __init__(
@@ -137,44 +158,24 @@ class DatadogLogsBackend(NetworkBackend):
         tags: Sequence[str] = (),
         **delivery: Unpack[DeliveryOptions],
     ) -> None:
-        who = type(self).__name__
-        if not isinstance(service, str):
-            raise _wrong(who, "service", "a name", service)
-        is_list = isinstance(tags, Sequence) and not isinstance(tags, str | bytes)
-        if not is_list or not all(isinstance(each, str) for each in tags):
-            raise _wrong(who, "tags", "a list of tags such as 'env:production'", tags)
-        http = _http(who, api_key, site, endpoint, "http-intake.logs")
-        destination = LogsDestination(http, service=service, tags=tags)
-        options: DeliveryOptions = {**_LOGS, **delivery}
-        super().__init__(destination, **options)
+        options = Options(type(self).__name__)
+        client = _client(options, "http-intake.logs", api_key, site, endpoint)
+        options.check("service", service, TEXT)
+        listed_tags = options.check_list("tags", tags, TEXT)
+        check_delivery_options(options, delivery, LogsDestination.limits)
+        options.raise_problems()
+        destination = LogsDestination(client, service=service, tags=listed_tags)
+        completed: DeliveryOptions = {**_LOGS, **delivery}
+        super().__init__(destination, **completed)
 
 
-def _agent(
-    who: str, table: Table, host: str, port: int, socket_path: str | None
-) -> AgentDestination:
-    if not isinstance(host, str) or not host:
-        raise _wrong(who, "statsd_host", "a host such as '127.0.0.1'", host)
-    if not _is_whole(port) or not 0 < port <= _MAX_PORT:
-        raise _wrong(who, "statsd_port", f"a whole number from 1 to {_MAX_PORT}", port)
-    if socket_path is not None and (not isinstance(socket_path, str) or not socket_path):
-        raise _wrong(who, "socket_path", "the path of a socket, or None", socket_path)
-    return AgentDestination(table, host=host, port=port, socket_path=socket_path)
-
-
-def _http(who: str, api_key: Any, site: Any, endpoint: str | None, room: str) -> HttpClient:
-    # Its value is in no error: it may be right but for a newline.
-    if not is_key(api_key):
-        raise ImproperlyConfigured(f"{who}: api_key must be a key, without spaces or line breaks")
-    if not isinstance(site, str) or not _SITE.fullmatch(site):
-        raise _wrong(who, "site", "a site such as 'datadoghq.com'", site)
-    url = f"https://{room}.{site}" if endpoint is None else endpoint
-    headers = {"DD-API-KEY": api_key, "Content-Type": "application/json"}
-    return HttpClient(url, owner=who, option="endpoint", headers=headers)
-
-
-def _wrong(who: str, option: str, expected: str, value: Any) -> ImproperlyConfigured:
-    return ImproperlyConfigured(f"{who}: {option} must be {expected}, got {value!r}")
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _client(
+    options: Options, subdomain: str, api_key: Any, site: Any, endpoint: str | None
+) -> HttpClient:
+    """Return a client for the *subdomain* of *site*, or note in *options* what is wrong."""
+    has_key = options.check("api_key", api_key, _KEY, secret=True)
+    host = site if options.check("site", site, _SITE) else "datadoghq.com"
+    headers = {"DD-API-KEY": api_key if has_key else "", "Content-Type": "application/json"}
+    url = f"https://{subdomain}.{host}" if endpoint is None else endpoint
+    owner = options.owner
+    return options.build(lambda: HttpClient(url, owner=owner, option="endpoint", headers=headers))

@@ -1,4 +1,4 @@
-"""Send events to Segment: by its HTTP API, or through a client that the application has."""
+"""Send events to Segment: to its HTTP API, or through a client of the application."""
 
 from __future__ import annotations
 
@@ -6,45 +6,49 @@ from collections.abc import Mapping
 from typing import Any, Unpack
 
 from eventtracking._options import Options
-from eventtracking.delivery import DeliveryOptions
+from eventtracking.delivery import DeliveryOptions, HttpClient, NetworkBackend
 from eventtracking.delivery.options import check_delivery_options
-from eventtracking.destinations.segment.client import ClientCalls
-from eventtracking.destinations.segment.delivery import SegmentDelivery
-from eventtracking.destinations.segment.destination import LIMITS, SegmentDestination
-from eventtracking.destinations.segment.facts import as_dict
-from eventtracking.destinations.segment.installed import InstalledClient, installed_client
-from eventtracking.destinations.segment.options import HOST, check_client_options, check_key_options
-from eventtracking.types import BackendStats, Event
+from eventtracking.destinations.segment.client import ClientDestination
+from eventtracking.destinations.segment.destination import LIMITS, SegmentDestination, authorization
+from eventtracking.destinations.segment.identity import find_identity
+from eventtracking.destinations.segment.installed_client import InstalledClient, installed_client
+from eventtracking.destinations.segment.options import (
+    HOST,
+    check_api_options,
+    check_client_options,
+    check_write_key,
+)
+from eventtracking.destinations.segment.values import as_dict, as_text, required_name
+from eventtracking.exceptions import EventLost
+from eventtracking.types import Event
 
 
-class SegmentBackend:
+class SegmentBackend(NetworkBackend):
     """
     Send each event to Segment as a `track` call, with the whole event as its properties.
 
-    With a *write_key*, events wait until Segment's batch API took them. Without one, each is
-    a call of the client module `segment.analytics` (or `analytics`, its old name), which the
-    application configures. If there is none, or it has no key, events are counted as lost,
-    `backend_error`.
+    With a *write_key*, events wait until Segment's batch API has taken them. Without one,
+    each event is a call of the client module `segment.analytics` (or `analytics`, its old
+    name), which the application configures. While there is no client, or it has no key,
+    events are counted as lost, `backend_error`.
 
-    An event needs a name and, in its context, somebody it is about: `user_id`, or else
+    An event needs a name and, in its context, an identity: `user_id`, or else
     `anonymous_id`, or else `client_id`. Otherwise it is counted as lost, `rejected`.
 
     Args:
         write_key: The key of the source in Segment.
-        host: Where to, such as `https://events.eu1.segmentapis.com` for a workspace in Europe.
+        host: The URL of the API. A workspace in Europe needs
+            `https://events.eu1.segmentapis.com`.
         client: A configured client, or its module, instead of a key.
         compress: Compress requests with gzip.
-        integrations: Which of Segment's destinations get the events, such as
-            `{"All": True, "Mixpanel": False}`. Default: all that are on in Segment.
-        delivery: The options of `eventtracking.delivery.DeliveryOptions`. They
-            need a *write_key*, as `host`, `compress` and `integrations` do.
+        integrations: The Segment destinations that get the events, such as
+            `{"All": True, "Mixpanel": False}`. Default: all that are enabled in Segment.
+        delivery: The options of `eventtracking.delivery.DeliveryOptions`. Like `host`,
+            `compress` and `integrations`, they need a *write_key*.
 
     Raises:
         ImproperlyConfigured: If an option is wrong, or the extra `http` is not installed.
     """
-
-    read_only = True
-    sends_over_network = True
 
     def __init__(
         self,
@@ -56,27 +60,41 @@ class SegmentBackend:
         integrations: Mapping[str, Any] | None = None,
         **delivery: Unpack[DeliveryOptions],
     ) -> None:
-        checked = Options("SegmentBackend")
-        check_delivery_options(checked, delivery, LIMITS)
-        checked.raise_problems()
+        options = Options(type(self).__name__)
         integrations = {} if integrations is None else integrations
-        options = {"host": host, "compress": compress, "integrations": integrations}
-        self._calls: SegmentDelivery | ClientCalls
+        self._api: SegmentDestination | None = None
+        self._client: ClientDestination | None = None
         if write_key is None:
-            check_client_options(client, options, delivery)
-            self._calls = ClientCalls(
-                InstalledClient(globals()).find if client is None else lambda: client
-            )
-        else:
-            check_key_options(write_key, client, options)
-            destination = SegmentDestination(
-                write_key, host, compress=compress, integrations=integrations
-            )
-            self._calls = SegmentDelivery(destination, **delivery)
+            given = {"host": host, "client": client, "compress": compress}
+            check_client_options(options, {**given, "integrations": integrations, **delivery})
+            options.raise_problems()
+            find = InstalledClient(globals()).find if client is None else lambda: client
+            self._client = ClientDestination(find)
+            super().__init__(self._client)
+            return
+        known_key = write_key if check_write_key(options, write_key) else ""
+        http = options.build(lambda: _http_client(options.owner, host, known_key))
+        check_api_options(options, client, compress, integrations)
+        check_delivery_options(options, delivery, LIMITS)
+        options.raise_problems()
+        self._api = SegmentDestination(
+            http, write_key, compress=compress, integrations=integrations
+        )
+        super().__init__(self._api, **delivery)
+        # The query of a URL may hold a secret.
+        self._host = host.partition("?")[0]
 
     def send(self, event: Event, /) -> None:
-        """Take *event*. Raises nothing but what a client raises; what is refused is counted."""
-        self._calls.send(event)
+        """Take *event*. Raises only what a client raises; a refused event is counted as lost."""
+        if self._client is None:
+            super().send(event)
+            return
+        try:
+            self._client.track_event(event)
+        except EventLost as refusal:
+            self._lose(as_text(event.get("name")), refusal)
+        else:
+            self._count_sent()
 
     def track(
         self,
@@ -88,19 +106,19 @@ class SegmentBackend:
         anonymous_id: Any = None,
     ) -> None:
         """
-        Tell Segment that a user did something, past the tracker and its processors.
+        Send a `track` call of the application, without the tracker and its processors.
 
-        It goes the way of the events and counts as one, as `identify` and `page` do.
+        It is delivered and counted like an event, as are `identify` and `page`.
 
         Args:
-            user_id: Who. `None` or empty: *anonymous_id* says it.
-            event: The name of what was done.
-            properties: What is worth knowing about it.
+            user_id: The id of the user. If it is `None` or empty, *anonymous_id* is used.
+            event: The name of the action.
+            properties: The properties of the action.
             context: Segment's context.
-            anonymous_id: Who, if the user is not known.
+            anonymous_id: The id of a visitor whose user is not known.
         """
         fields = {"event": event, "properties": as_dict(properties)}
-        self._calls.call("track", fields, user_id, anonymous_id, context)
+        self._call("track", fields, user_id, anonymous_id, context)
 
     def identify(
         self,
@@ -110,8 +128,8 @@ class SegmentBackend:
         *,
         anonymous_id: Any = None,
     ) -> None:
-        """Tell Segment the *traits* of a user; the rest is as for `track`."""
-        self._calls.call("identify", {"traits": as_dict(traits)}, user_id, anonymous_id, context)
+        """Send the *traits* of a user. For the other arguments see `track`."""
+        self._call("identify", {"traits": as_dict(traits)}, user_id, anonymous_id, context)
 
     def page(
         self,
@@ -123,32 +141,52 @@ class SegmentBackend:
         *,
         anonymous_id: Any = None,
     ) -> None:
-        """Tell Segment that a user saw a page; the rest is as for `track`."""
-        fields = {
-            "category": category,
-            "name": name,
-            "properties": as_dict(properties),
-        }
-        self._calls.call("page", fields, user_id, anonymous_id, context)
-
-    def flush(self, timeout: float | None = None) -> bool:
-        """Deliver what waits, for up to *timeout* seconds; tell whether nothing is left."""
-        return self._calls.flush(timeout)
-
-    def close(self, timeout: float | None = None) -> bool:
-        """Deliver what waits, for up to *timeout* seconds, and stop. A client is left alone."""
-        return self._calls.close(timeout)
-
-    def stats(self) -> BackendStats:
-        """Return the books; what a client took counts as `sent`."""
-        return self._calls.stats()
+        """Send the view of a page. For the other arguments see `track`."""
+        fields = {"category": category, "name": name, "properties": as_dict(properties)}
+        self._call("page", fields, user_id, anonymous_id, context)
 
     def __repr__(self) -> str:
-        return f"<SegmentBackend {self._calls.way}>"
+        if self._client is not None:
+            return "<SegmentBackend with a client>"
+        return f"<SegmentBackend host={self._host!r} outbox={self.outbox!r}>"
+
+    def _call(
+        self,
+        kind: str,
+        fields: Mapping[str, Any],
+        user_id: Any,
+        anonymous_id: Any,
+        context: Mapping[str, Any] | None,
+    ) -> None:
+        """Take a call of this *kind*, as `send` takes an event."""
+        name = as_text(fields.get("event", kind))
+        try:
+            identity = find_identity(user_id, anonymous_id)
+            if kind == "track":
+                required_name(name)
+            if self._client is not None:
+                self._client.call(kind, fields, user_id, identity, context)
+        except EventLost as refusal:
+            self._lose(name, refusal)
+            return
+        if self._api is None:
+            self._count_sent()
+        else:
+            text_fields = {**fields, "event": name} if kind == "track" else fields
+            self.put(name, self._api.message(kind, text_fields, identity, context))
+
+    def _count_sent(self) -> None:
+        next(self._counters.accepted)
+        next(self._counters.sent)
 
 
 def __getattr__(name: str) -> Any:
-    # Tests of applications replace `analytics`, and only an event needs it imported.
+    # Tests of applications replace `analytics`. It is imported only when an event needs it.
     if name != "analytics":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return installed_client()
+
+
+def _http_client(owner: str, host: str, write_key: str) -> HttpClient:
+    headers = {"Authorization": authorization(write_key), "Content-Type": "application/json"}
+    return HttpClient(host, owner=owner, option="host", headers=headers)

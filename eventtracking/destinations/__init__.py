@@ -1,1 +1,1 @@
-"""Receivers of events: what each service takes, and how it gets there."""
+"""The services that receive events: the form that each expects, and its protocol."""

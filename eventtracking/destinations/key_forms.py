@@ -1,19 +1,19 @@
-"""What the keys of vendors look like, for whoever takes one."""
+"""The form of a vendor's keys and ids."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-_WORD = re.compile(r"[!-~]+")
+_VISIBLE_ASCII = re.compile(r"[!-~]+")
 _MEASUREMENT_ID = re.compile(r"G-[A-Za-z0-9]+")
 
 
 def is_key(value: Any) -> bool:
-    """Tell whether *value* can be a key of any vendor: it goes into headers and URLs."""
-    return isinstance(value, str) and _WORD.fullmatch(value) is not None
+    """Return whether *value* can be a vendor's key, which goes into headers and URLs."""
+    return isinstance(value, str) and _VISIBLE_ASCII.fullmatch(value) is not None
 
 
 def is_measurement_id(value: Any) -> bool:
-    """Tell whether *value* can be the id of a web stream of Google Analytics."""
+    """Return whether *value* can be the id of a web stream of Google Analytics."""
     return isinstance(value, str) and _MEASUREMENT_ID.fullmatch(value) is not None

@@ -18,8 +18,8 @@ from importlib import import_module
 from time import perf_counter
 from typing import Any
 
-from eventtracking.destinations.datadog.names import metric_name, tag
-from eventtracking.destinations.datadog.values import number
+from eventtracking.destinations.datadog.event_values import as_number
+from eventtracking.destinations.datadog.naming import metric_name, tag
 from eventtracking.openedx._backends import find_backend
 from eventtracking.serialization import plain
 from eventtracking.stats import LogThrottle, log_safely
@@ -115,7 +115,7 @@ def _tags(tags: Any, others: Iterable[Any]) -> list[Any]:
 
 def _report(kind: str, metric: Any, value: Any, tags: list[Any]) -> None:
     # The client does not escape names, and a line break would end the metric.
-    name, found = metric_name(metric) if isinstance(metric, str) else "", number(value)
+    name, found = metric_name(metric) if isinstance(metric, str) else "", as_number(value)
     if not name or found is None:
         if _throttle.due(metric if isinstance(metric, str) else type(metric).__name__) is not None:
             log_safely(logger.warning, "%s is not reported: it needs a name and a number", metric)

@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import Any, cast
 
 from eventtracking import tracker
-from eventtracking.destinations.segment.facts import segment_context
-from eventtracking.destinations.segment.installed import installed_client, speaks
+from eventtracking.destinations.segment.context import segment_context
+from eventtracking.destinations.segment.installed_client import installed_client, is_client
 from eventtracking.openedx._backends import find_backend
 from eventtracking.processors.request_context import RequestContext
 from eventtracking.stats import LogThrottle
@@ -78,7 +78,7 @@ def __getattr__(name: str) -> Any:
 
 def _target() -> Any:
     """Return the backend or the client with `track` and `identify`, or `None`."""
-    backend = find_backend(speaks)
+    backend = find_backend(is_client)
     if backend is not None or not _has_key():
         return backend
     client = globals()["analytics"] if "analytics" in globals() else installed_client()

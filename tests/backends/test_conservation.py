@@ -1,4 +1,4 @@
-"""The law of conservation, for any tree of routers: every event is somewhere, exactly once."""
+"""Conservation: in any tree of routers, every event is counted exactly once."""
 
 import logging
 
@@ -17,54 +17,54 @@ from eventtracking.tracker import Tracker
 ERRORS = [OSError, NoBackendEnabled, EventEmissionExit, lambda: EventLost("rejected"), SystemExit]
 
 
-class Acting:
-    """Goes through a list of acts, one an event, over and over. `None` is to do nothing."""
+class Scripted:
+    """Return or raise the next result of a list for each event, over and over."""
 
-    def __init__(self, acts):
-        self.acts = acts
+    def __init__(self, results):
+        self.results = results
         self.number = 0
 
-    def act(self):
-        act = self.acts[self.number % len(self.acts)]
+    def next_result(self):
+        result = self.results[self.number % len(self.results)]
         self.number += 1
-        if callable(act):
-            raise act()
-        return act
+        if callable(result):
+            raise result()
+        return result
 
 
-class Processor(Acting):
-    def __init__(self, acts, fails_closed):
-        super().__init__(acts)
+class Processor(Scripted):
+    def __init__(self, results, fails_closed):
+        super().__init__(results)
         self.fails_closed = fails_closed
 
     def __call__(self, event):
-        return self.act()
+        return self.next_result()
 
 
-class Backend(Acting):
-    def __init__(self, acts, read_only):
-        super().__init__(acts)
+class Backend(Scripted):
+    def __init__(self, results, read_only):
+        super().__init__(results)
         self.read_only = read_only
 
     def send(self, event):
-        self.act()
+        self.next_result()
 
 
-class BookingBackend(Backend):
-    """Keeps books of its own; an act that is a word is a loss it reports itself."""
+class CountingBackend(Backend):
+    """Has its own statistics. A result that is text is the reason of a loss."""
 
-    def __init__(self, acts, read_only):
-        super().__init__(acts, read_only)
+    def __init__(self, results, read_only):
+        super().__init__(results, read_only)
         self.counters = Counters()
         self.waiting = 0
 
     def send(self, event):
-        act = self.act()
+        result = self.next_result()
         next(self.counters.accepted)
-        if act == "wait":
+        if result == "wait":
             self.waiting += 1
-        elif act:
-            self.counters.lose(act)
+        elif result:
+            self.counters.lose(result)
         else:
             next(self.counters.sent)
 
@@ -94,7 +94,7 @@ backends = (
         st.booleans(),
     )
     | st.builds(
-        BookingBackend,
+        CountingBackend,
         st.lists(st.sampled_from([None, "wait", *LOSS_REASONS, *ERRORS]), min_size=1, max_size=4),
         st.booleans(),
     )
@@ -118,14 +118,14 @@ def _quiet():
     logging.disable(logging.NOTSET)
 
 
-def check(books, passed_on=None):
-    """Assert the law for *books* and all below them; each branch got what its router passed on."""
-    assert balance(books) == 0
-    assert min(books["accepted"], books["sent"], books["pending"], *books["lost"].values()) >= 0
+def check(stats, passed_on=None):
+    """Check that *stats* and those of all branches balance, and that no event is lost between."""
+    assert balance(stats) == 0
+    assert min(stats["accepted"], stats["sent"], stats["pending"], *stats["lost"].values()) >= 0
     if passed_on is not None:
-        assert books["accepted"] == passed_on
-    for branch in books.get("backends", {}).values():
-        check(branch, books["sent"])
+        assert stats["accepted"] == passed_on
+    for branch in stats.get("backends", {}).values():
+        check(branch, stats["sent"])
 
 
 @given(
@@ -134,9 +134,9 @@ def check(books, passed_on=None):
     st.integers(1, 12),
 )
 @hypothesis_settings(max_examples=300)
-def test_every_event_is_accounted_for_at_every_place_of_any_tree(branches, run, events):
-    """Sent, waiting, filtered or lost for a reason: nothing is missing and nothing counts twice."""
-    tracker = Tracker(branches, processors=run)
+def test_every_router_and_backend_of_any_tree_counts_every_event_once(branches, chain, events):
+    """As sent, waiting, filtered, or lost for a reason."""
+    tracker = Tracker(branches, processors=chain)
     for _ in range(events):
         try:
             tracker.emit("a", {"list": [1]})
@@ -151,9 +151,9 @@ def test_every_event_is_accounted_for_at_every_place_of_any_tree(branches, run, 
 
 @given(st.dictionaries(st.text(max_size=2), trees, max_size=3), st.lists(processors, max_size=2))
 @hypothesis_settings(max_examples=25)
-def test_every_event_of_many_threads_is_accounted_for(branches, run):
-    """The same, when it is quiet again."""
-    tracker = Tracker(branches, processors=run)
+def test_every_event_of_many_threads_is_counted_once(branches, chain):
+    """Once the threads have ended."""
+    tracker = Tracker(branches, processors=chain)
 
     def emit():
         for _ in range(50):

@@ -1,4 +1,4 @@
-"""Events as JSON, posted to any server."""
+"""Events posted as JSON or as CloudEvents to any server."""
 
 import json
 import logging
@@ -17,31 +17,31 @@ from eventtracking.backends.http import HttpBackend
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.tracker import Tracker
 
-PATIENCE = 30
+HANG_SECONDS = 30
 
 MOMENT = datetime(2026, 3, 1, 12, 30, 45, 678901, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
 def no_proxies(monkeypatch):
-    """What the machine of the developer says of proxies is left out."""
+    """Proxies in the environment of the developer have no effect."""
     monkeypatch.setenv("NO_PROXY", "*")
 
 
 @pytest.fixture
 def posting():
-    """Return a function that sends events through a backend, and returns what arrived."""
+    """Return a function that sends events and returns the requests that arrived."""
 
     def post(*events, script=(), **options):
-        with sink(script) as there:
-            backend = HttpBackend(f"{there.url}/hook", flush_interval=300.0, **options)
+        with sink(script) as server:
+            backend = HttpBackend(f"{server.url}/hook", flush_interval=300.0, **options)
             try:
                 for each in events:
                     backend.send(each)
-                assert backend.flush(PATIENCE)
+                assert backend.flush(HANG_SECONDS)
             finally:
                 backend.close(0)
-            return there.requests
+            return server.requests
 
     return post
 
@@ -51,7 +51,7 @@ def event(name="page.viewed", **more):
 
 
 def test_events_arrive_as_a_json_array_each_with_its_id(posting):
-    """All that waits in one request, in order."""
+    """All waiting events are in one request, in order."""
     [request] = posting(event("a"), event("b"))
 
     assert (request.method, request.path) == ("POST", "/hook")
@@ -68,8 +68,8 @@ def test_events_arrive_as_a_json_array_each_with_its_id(posting):
     assert second["name"] == "b"
 
 
-def test_a_server_may_want_one_event_a_request(posting):
-    """A webhook often does."""
+def test_a_request_may_hold_a_single_event(posting):
+    """Many webhooks expect that."""
     requests = posting(event("a"), event("b"), event("c"), body="single")
 
     assert [request.json()["name"] for request in requests] == ["a", "b", "c"]
@@ -77,7 +77,7 @@ def test_a_server_may_want_one_event_a_request(posting):
 
 
 def test_an_id_of_the_event_itself_is_kept_under_another_name(posting):
-    """Ours is the one that a receiver drops repeats by."""
+    """The server recognises repeats by the `id` that the record has."""
     [request] = posting(event(id="theirs"))
 
     assert request.body.count(b'"id":') == 1
@@ -86,8 +86,8 @@ def test_an_id_of_the_event_itself_is_kept_under_another_name(posting):
     assert received["id"] != "theirs"
 
 
-def test_an_event_that_is_sent_is_not_changed(posting):
-    """Other backends get the same one."""
+def test_an_event_is_not_changed(posting):
+    """Other backends get it as well."""
     given = event(id="theirs")
     before = dict(given)
     posting(given)
@@ -95,22 +95,22 @@ def test_an_event_that_is_sent_is_not_changed(posting):
     assert given == before
 
 
-def test_a_repeated_event_has_the_id_that_it_had_before(posting):
-    """That is what makes sending it again harmless."""
+def test_a_repeated_event_has_the_same_id(posting):
+    """The server can drop the repeat."""
     first, second = posting(event(), script=[503])
 
     assert first.json() == second.json()
 
 
-def test_without_repeats_nothing_is_sent_twice(posting):
-    """For a receiver that cannot drop them."""
+def test_nothing_is_sent_twice_to_a_server_that_is_not_idempotent(posting):
+    """It could not drop the repeat."""
     requests = posting(event(), script=[503], idempotent=False)
 
     assert len(requests) == 1
 
 
 def test_headers_and_compression_are_options(posting):
-    """A media type among the headers is the user's."""
+    """A content type in the option `headers` replaces the default."""
     headers = {"Authorization": "Bearer abc", "CONTENT-type": "application/vnd.shop+json"}
     [request] = posting(*[event() for _ in range(100)], headers=headers, compress=True)
 
@@ -120,16 +120,16 @@ def test_headers_and_compression_are_options(posting):
     assert len(request.json()) == 100
 
 
-def read(message):
-    """Return a CloudEvent as the official SDK reads it, which checks that it is one."""
+def parsed(message):
+    """Return *message* as a CloudEvent of the official SDK, which validates it."""
     text = json.dumps(message).encode()
     headers = {"content-type": "application/cloudevents+json"}
     return from_structured(HTTPMessage(headers, text), JSONFormat())
 
 
 @pytest.mark.parametrize("body", ["cloudevents", "cloudevents-batch"])
-def test_a_cloud_event_is_one_to_the_official_sdk(posting, body):
-    """With everything that version 1.0 asks for."""
+def test_a_cloud_event_is_valid_for_the_official_sdk(posting, body):
+    """With every attribute that version 1.0 requires."""
     requests = posting(event("a"), event("b"), body=body, source="/shop")
 
     media_types = {request.headers["content-type"] for request in requests}
@@ -137,7 +137,7 @@ def test_a_cloud_event_is_one_to_the_official_sdk(posting, body):
     messages = [request.json() for request in requests]
     if body == "cloudevents-batch":
         [messages] = messages
-    found = [read(message) for message in messages]
+    found = [parsed(message) for message in messages]
     assert [each.get_type() for each in found] == ["a", "b"]
     assert {each.get_source() for each in found} == {"/shop"}
     assert {each.get_specversion() for each in found} == {"1.0"}
@@ -157,18 +157,18 @@ JSON = st.recursive(
 @given(name=st.text(min_size=1), data=st.dictionaries(st.text(), JSON), stamp=JSON)
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_event_becomes_a_cloud_event(posting, name, data, stamp):
-    """Whatever its name, its data and its timestamp hold."""
-    strange = {"name": name, "timestamp": stamp, "data": data, "context": {}}
-    [request] = posting(strange, body="cloudevents", source="urn:shop")
+    """With any name, data and timestamp."""
+    anything = {"name": name, "timestamp": stamp, "data": data, "context": {}}
+    [request] = posting(anything, body="cloudevents", source="urn:shop")
 
-    found = read(request.json())
+    found = parsed(request.json())
     assert found.get_id()
     assert found.get_type()
     assert found.get_data()["context"] == {}
 
 
-def test_a_cloud_event_without_a_time_has_none(posting):
-    """A text that is no time stays in the data only."""
+def test_a_cloud_event_without_a_valid_timestamp_has_no_time(posting):
+    """The timestamp is in the data only."""
     message = posting(event(timestamp="yesterday"), body="cloudevents", source="/s")[0].json()
 
     assert "time" not in message
@@ -176,7 +176,7 @@ def test_a_cloud_event_without_a_time_has_none(posting):
 
 
 def test_a_cloud_event_needs_a_type():
-    """An event without a name is a loss that is counted."""
+    """An event without a name is counted as lost."""
     backend = HttpBackend("http://127.0.0.1:9", body="cloudevents", source="/shop")
     backend.send(event(""))
     backend.close(0)
@@ -184,8 +184,8 @@ def test_a_cloud_event_needs_a_type():
     assert backend.stats()["lost"] == {"rejected": 1}
 
 
-def test_no_event_is_larger_than_what_servers_take():
-    """It is counted, and nothing waits for it."""
+def test_an_event_over_1_mb_is_lost():
+    """It is counted, and does not delay other events."""
     backend = HttpBackend("http://127.0.0.1:9")
     backend.send(event(data={"text": "x" * 1_000_001}))
     backend.close(0)
@@ -194,26 +194,26 @@ def test_no_event_is_larger_than_what_servers_take():
 
 
 def test_no_key_is_shown(caplog):
-    """Neither in the address nor in a header, however much is logged."""
+    """Neither one in the URL nor one in a header, at any log level."""
     caplog.set_level(logging.DEBUG)
     key, other = secrets.token_hex(16), secrets.token_hex(16)
-    with sink([(401, {}, f"unknown: {key}, {other}".encode())], default=503) as there:
-        url = f"{there.url}/hook?token={key}"
-        backend = HttpBackend(url, headers={"X-Api-Key": other})
+    with sink([(401, {}, f"unknown: {key}, {other}".encode())], default=503) as server:
+        url = f"{server.url}/hook?token={key}"
+        backend = HttpBackend(url, headers={"X-Api-Key": other}, flush_interval=0.0)
         backend.send(event())
-        backend.start_flush(PATIENCE)
-        deadline = time.monotonic() + PATIENCE
+        backend.start_flush(HANG_SECONDS)
+        deadline = time.monotonic() + HANG_SECONDS
         while "refuses events" not in caplog.text and time.monotonic() < deadline:
             time.sleep(0.01)
         backend.close(0)
 
-        assert there.requests[0].path == f"/hook?token={key}"
-        assert there.requests[0].headers["x-api-key"] == other
+        assert server.requests[0].path == f"/hook?token={key}"
+        assert server.requests[0].headers["x-api-key"] == other
 
-    said = f"{backend!r} {backend._destination!r} {backend._destination.label} {caplog.text}"
-    assert "refuses events (HTTP 401: unknown: ********, ********)" in said
-    assert key not in said
-    assert other not in said
+    shown = f"{backend!r} {backend._destination!r} {backend._destination.label} {caplog.text}"
+    assert "refuses events (HTTP 401: unknown: ********, ********)" in shown
+    assert key not in shown
+    assert other not in shown
 
 
 @pytest.mark.parametrize(
@@ -224,42 +224,58 @@ def test_no_key_is_shown(caplog):
         ({"body": "cloudevents"}, "source must be a URI reference such as '/shop', got None"),
         ({"body": "cloudevents", "source": ""}, "source must be"),
         ({"body": "cloudevents-batch", "source": "a b"}, "source must be"),
-        ({"headers": "Authorization: x"}, "headers must map names to texts"),
+        (
+            {"headers": "Authorization: x"},
+            "headers must be a mapping, or None, got a value of type",
+        ),
         ({"headers": {5: "x"}}, "headers[5] must have a name of ASCII letters, digits and dashes"),
         ({"headers": {"X": 5}}, "headers['X'] must be text, got a value of type int"),
         ({"headers": {"X": "a\n"}}, "must be one line"),
         ({"url": "example.com"}, "url must be a URL"),
+        ({"compress": "yes"}, "compress must be true or false, got 'yes'"),
+        ({"idempotent": None}, "idempotent must be true or false, got None"),
         ({"batch_events": 0}, "batch_events must be a whole number from 1 to 10000"),
         ({"compression": True}, "has no option 'compression'"),
     ],
 )
-def test_a_wrong_option_is_named_when_the_backend_is_built(options, text):
-    """With what it must be."""
+def test_a_wrong_option_is_an_error_that_says_what_is_right(options, text):
+    """When the backend is built, not for the first event."""
     with pytest.raises(ImproperlyConfigured, match="HttpBackend") as caught:
         HttpBackend(**{"url": "http://127.0.0.1", **options})
 
     assert text in str(caught.value)
 
 
-def test_headers_may_follow_the_url():
-    """The two that say where to and who asks need no names."""
-    with sink() as there:
-        backend = HttpBackend(there.url, {"X-Team": "shop"})
+def test_every_wrong_option_is_reported_in_the_same_error():
+    """Its own and those of delivery, in the order of the signature."""
+    options = {"timeout": 0, "idempotent": 1, "compress": 1, "body": "xml", "headers": 1}
+    with pytest.raises(ImproperlyConfigured) as caught:
+        HttpBackend("example.com", **options)
+
+    assert [line.split(" must ")[0] for line in str(caught.value).splitlines()] == [
+        f"HttpBackend: {option}" for option in ("url", *reversed(options))
+    ]
+
+
+def test_headers_may_be_the_second_positional_argument():
+    """Most servers need a URL and a key."""
+    with sink() as server:
+        backend = HttpBackend(server.url, {"X-Team": "shop"})
         backend.send(event())
 
-        assert backend.close(PATIENCE)
-        assert there.requests[0].headers["x-team"] == "shop"
+        assert backend.close(HANG_SECONDS)
+        assert server.requests[0].headers["x-team"] == "shop"
 
 
 def test_a_tracker_posts_what_is_emitted(caplog):
     """From `emit` to the server."""
-    with sink() as there:
-        tracker = Tracker({"hook": HttpBackend(there.url)})
+    with sink() as server:
+        tracker = Tracker({"hook": HttpBackend(server.url)})
         with tracker.context("request", {"user_id": 7}):
             tracker.emit("shop.order.placed", {"order_id": 1042})
-        assert tracker.close(PATIENCE)
+        assert tracker.close(HANG_SECONDS)
 
-        [received] = there.requests[0].json()
+        [received] = server.requests[0].json()
         assert received["data"] == {"order_id": 1042}
         assert received["context"] == {"user_id": 7}
     assert caplog.text == ""

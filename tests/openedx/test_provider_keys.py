@@ -364,7 +364,7 @@ def test_errors_and_logs_show_no_key(site, caplog):
 
     text = "".join(traceback.format_exception(error.value)) + caplog.text
     assert "validate must be true or false" in text
-    assert "compress must be True or False" in text
+    assert "compress must be true or false" in text
     assert "DATADOG_API has no effect" in text
     assert not [each for each in site.keys if each in text]
 

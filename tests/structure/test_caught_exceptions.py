@@ -22,7 +22,7 @@ REASONS = {
     (
         "eventtracking.backends.routing",
         "RoutingBackend._hand_out",
-    ): "an error of one backend must not affect another",
+    ): "backends must not affect each other",
     ("eventtracking.backends.routing", "RoutingBackend._send_processed"): "counts, and logs later",
     ("eventtracking.backends.routing", "RoutingBackend.process_event"): "a processor may fail",
     ("eventtracking.backends.routing", "RoutingBackend.send"): "logging on a full stack",

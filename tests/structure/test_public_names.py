@@ -12,7 +12,7 @@ NAMES = {
     "eventtracking": [],
     "eventtracking.backends": [],
     "eventtracking.backends.datadog": ["DatadogBackend", "DatadogLogsBackend"],
-    "eventtracking.backends.http": ["Body", "HttpBackend", "HttpDestination"],
+    "eventtracking.backends.http": ["HttpBackend"],
     "eventtracking.backends.google_analytics": ["GoogleAnalyticsBackend"],
     "eventtracking.backends.log_file": ["LogFileBackend"],
     "eventtracking.backends.logger": ["LoggerBackend", "MAX_EVENT_SIZE"],

@@ -1,1 +1,1 @@
-"""What Datadog wants of events: names, metrics, and the ways to its agent and its intakes."""
+"""Datadog: metrics for its agent and its intake, Datadog events, and logs."""

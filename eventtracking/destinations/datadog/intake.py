@@ -1,4 +1,4 @@
-"""The way to Datadog without an agent: its HTTP intakes for metrics and events."""
+"""Post metrics and Datadog events to Datadog's HTTP intake, without an agent."""
 
 from __future__ import annotations
 
@@ -20,169 +20,177 @@ from eventtracking.delivery import (
     Split,
     meaning,
 )
-from eventtracking.destinations.datadog.points import (
-    Announcement,
-    Gathered,
-    Key,
-    gather,
-    has_announcement,
+from eventtracking.destinations.datadog.aggregation import (
+    Aggregates,
+    DatadogEvent,
+    PointKey,
+    aggregate,
+    has_datadog_event,
 )
-from eventtracking.destinations.datadog.seconds import Seconds, Series
-from eventtracking.destinations.datadog.table import Table
+from eventtracking.destinations.datadog.metric_encoder import MetricEncoder
+from eventtracking.destinations.datadog.timestamps import Series, Timestamps
 from eventtracking.types import Event
 
 MAX_BODY_BYTES = 500_000
-"""What a body may have when it is packed. It has no more before, so it fits in any case."""
+"""Datadog's limit for a compressed body. Ours holds even before compression."""
 
 # https://docs.datadoghq.com/api/latest/metrics/#submit-metrics
-_TYPES = {"increment": 1, "gauge": 3}
+_SERIES_TYPES = {"increment": 1, "gauge": 3}
 
-_HEAD, _TAIL = b'{"series":[', b"]}"
-_EMPTY_BYTES = len(_HEAD) + len(_TAIL)
+_SERIES_PATH = "/api/v2/series"
+_DISTRIBUTIONS_PATH = "/api/v1/distribution_points"
+_EVENTS_PATH = "/api/v1/events"
 
-# One request takes at least this long, in seconds, even at the end of the program.
-_SHORTEST = 0.01
+_BODY_START, _BODY_END = b'{"series":[', b"]}"
+_EMPTY_BODY_BYTES = len(_BODY_START) + len(_BODY_END)
+
+# A request gets at least this much time, even when the program exits.
+_MIN_REQUEST_SECONDS = 0.01
 
 
-class Item(NamedTuple):
-    """What a call holds of one metric with its tags, and the records that this comes from."""
+class EncodedSeries(NamedTuple):
+    """The points of one series as JSON, and the records that they come from."""
 
-    form: bytes
-    ids: set[str]
-    last: dict[Series, tuple[int, float]]
-    """Its last point, if points of it may replace each other."""
+    json: bytes
+    record_ids: set[str]
+    last_points: dict[Series, tuple[int, float]]
+    """Its last point, if it is a series whose points can replace each other."""
 
 
 class Request(NamedTuple):
-    """One call, and the records that are in it."""
+    """A request to one of the intakes, and the records in it."""
 
     path: str
     body: bytes
-    ids: set[str]
-    last: dict[Series, tuple[int, float]]
+    record_ids: set[str]
+    last_points: dict[Series, tuple[int, float]]
 
 
 class IntakeDestination(Destination):
     """
-    Post points to the metrics intake, and events to theirs.
+    Datadog's intakes for metrics and for events.
 
-    Counts and gauges go to `/api/v2/series`, all else to `/api/v1/distribution_points`,
-    each Datadog event to `/api/v1/events`. A batch may need several calls. Those that were
-    answered are not repeated when the batch is.
+    Counts and gauges go to `/api/v2/series`, other metrics to
+    `/api/v1/distribution_points`, each Datadog event to `/api/v1/events`. A batch may
+    need several requests. When it is sent again, those that succeeded are not repeated.
 
     Args:
-        table: What is measured of an event.
-        http: Where to, with the key.
-        clock: Seconds since the epoch.
+        encoder: Writes the points of an event.
+        client: Posts to Datadog, with the key.
+        clock: Returns seconds since the epoch.
     """
 
     label = "Datadog"
     limits = Limits(batch_events=5_000, batch_bytes=5_000_000, event_bytes=1_000_000)
 
     def __init__(
-        self, table: Table, http: HttpClient, *, clock: Callable[[], float] = time.time
+        self, encoder: MetricEncoder, client: HttpClient, *, clock: Callable[[], float] = time.time
     ) -> None:
-        self._table = table
-        self._http = http
+        self._encoder = encoder
+        self._client = client
+        self.identity = client.identity
         self._clock = clock
         self._host = os.uname().nodename
-        self._seconds = Seconds()
+        self._timestamps = Timestamps()
+        # The records of the batch that is being sent, its remaining requests, the records
+        # that were refused, and whether any request succeeded.
         self._ids: list[str] = []
-        # What of the batch with these ids is to do, and what of it was refused.
         self._requests: list[Request] = []
-        self._refused: dict[str, Split] = {}
-        self._arrived = False
+        self._refusals: dict[str, Split] = {}
+        self._has_succeeded = False
 
     def encode(self, event: Event, /) -> bytes:
         """Return the points of *event*."""
-        return self._table.encode(event)
+        return self._encoder.encode(event)
 
     def batches(self, records: Sequence[Record], /) -> Iterable[Sequence[Record]]:
-        """Let a record with a Datadog event travel alone: that is a call of its own."""
-        silent = [record for record in records if not has_announcement(record)]
-        if silent:
-            yield silent
+        """Send a record with a Datadog event alone, because that event needs a request."""
+        without_events = [record for record in records if not has_datadog_event(record)]
+        if without_events:
+            yield without_events
         for record in records:
-            if has_announcement(record):
+            if has_datadog_event(record):
                 yield [record]
 
     def deliver(self, batch: Sequence[Record], timeout: float, /) -> Outcome:
-        """Make the calls that *batch* needs, or those that are left since the last time."""
+        """Make the requests for *batch*, or the remaining ones if some succeeded before."""
         deadline = time.monotonic() + timeout
         ids = [record.id for record in batch]
         if ids != self._ids:
-            self._requests = [*self._calls(gather(batch, by_second=True))]
-            self._refused, self._arrived, self._ids = {}, False, ids
+            self._requests = [*self._requests_for(aggregate(batch, by_second=True))]
+            self._refusals, self._has_succeeded, self._ids = {}, False, ids
         while self._requests:
-            outcome = self._call(self._requests[0], deadline)
-            if isinstance(outcome, Split) and self._arrived:
-                # To split the batch would send again what arrived.
-                self._refused |= dict.fromkeys(self._requests[0].ids, outcome)
+            outcome = self._post(self._requests[0], deadline)
+            if isinstance(outcome, Split) and self._has_succeeded:
+                # Splitting the batch would send again what Datadog has taken.
+                self._refusals |= dict.fromkeys(self._requests[0].record_ids, outcome)
             elif not isinstance(outcome, Ok):
                 return outcome
             else:
-                self._seconds.arrived(self._requests[0].last, int(self._clock()))
-            self._arrived = True
+                self._timestamps.delivered(self._requests[0].last_points, int(self._clock()))
+            self._has_succeeded = True
             del self._requests[0]
         self._ids = []
         return self._result()
 
     def forget(self) -> None:
-        """Drop connections in a forked child, and what the parent was about to do."""
-        self._http.forget()
+        """Drop connections, and the rest of the parent's batch, in a forked child."""
+        self._client.forget()
         self._ids = []
 
     def close(self) -> None:
         """Close connections."""
-        self._http.close()
+        self._client.close()
 
-    def _call(self, request: Request, deadline: float) -> Outcome:
-        left = max(_SHORTEST, deadline - time.monotonic())
-        return meaning(self._http.post(request.path, request.body, timeout=left, compress=True))
+    def _post(self, request: Request, deadline: float) -> Outcome:
+        seconds = max(_MIN_REQUEST_SECONDS, deadline - time.monotonic())
+        answer = self._client.post(request.path, request.body, timeout=seconds, compress=True)
+        return meaning(answer)
 
     def _result(self) -> Outcome:
-        if not self._refused:
+        if not self._refusals:
             return Ok()
-        refusal = next(iter(self._refused.values()))
-        return Reject([*self._refused], refusal.reason, refusal.status)
+        refusal = next(iter(self._refusals.values()))
+        return Reject([*self._refusals], refusal.reason, refusal.status)
 
-    def _calls(self, gathered: Gathered) -> Iterator[Request]:
-        yield from bodies("/api/v2/series", self._series(gathered))
-        yield from bodies("/api/v1/distribution_points", self._distributions(gathered))
-        for event in gathered.announcements:
-            yield Request("/api/v1/events", dumps(self._event(event)), {event.id}, {})
+    def _requests_for(self, aggregates: Aggregates) -> Iterator[Request]:
+        yield from pack_series(_SERIES_PATH, self._series(aggregates))
+        yield from pack_series(_DISTRIBUTIONS_PATH, self._distributions(aggregates))
+        for event in aggregates.events:
+            yield Request(_EVENTS_PATH, dumps(self._event(event)), {event.record_id}, {})
 
-    def _series(self, gathered: Gathered) -> Iterator[Item]:
+    def _series(self, aggregates: Aggregates) -> Iterator[EncodedSeries]:
         values: dict[Series, dict[int, float]] = {}
         ids: dict[Series, set[str]] = {}
-        for key, found in gathered.values.items():
-            if key.kind in _TYPES:
+        for key, found in aggregates.values.items():
+            if key.kind in _SERIES_TYPES:
                 series = (key.kind, key.metric, key.tags)
                 values.setdefault(series, {})[key.second] = found[0]
-                ids.setdefault(series, set()).update(gathered.ids[key])
+                ids.setdefault(series, set()).update(aggregates.record_ids[key])
         now = int(self._clock())
         for series, by_second in values.items():
-            points = self._seconds.place(series, by_second, now)
+            points = self._timestamps.assign(series, by_second, now)
             last = max(points)
-            form = dumps(self._of_series(series, points))
-            yield Item(form, ids[series], {series: (last, points[last])})
+            encoded = dumps(self._points(series, points))
+            yield EncodedSeries(encoded, ids[series], {series: (last, points[last])})
 
-    def _of_series(self, series: Series, points: Mapping[int, float]) -> dict[str, Any]:
+    def _points(self, series: Series, points: Mapping[int, float]) -> dict[str, Any]:
         kind, metric, tags = series
         return {
             "metric": metric,
-            "type": _TYPES[kind],
+            "type": _SERIES_TYPES[kind],
             "points": [{"timestamp": second, "value": value} for second, value in points.items()],
             "tags": tags,
             "resources": [{"type": "host", "name": self._host}],
         }
 
-    def _distributions(self, gathered: Gathered) -> Iterator[Item]:
-        for key, values in gathered.values.items():
-            if key.kind not in _TYPES:
-                yield Item(dumps(self._distribution(key, values)), gathered.ids[key], {})
+    def _distributions(self, aggregates: Aggregates) -> Iterator[EncodedSeries]:
+        for key, values in aggregates.values.items():
+            if key.kind not in _SERIES_TYPES:
+                encoded = dumps(self._distribution(key, values))
+                yield EncodedSeries(encoded, aggregates.record_ids[key], {})
 
-    def _distribution(self, key: Key, values: list[float]) -> dict[str, Any]:
+    def _distribution(self, key: PointKey, values: list[float]) -> dict[str, Any]:
         return {
             "metric": key.metric,
             "type": "distribution",
@@ -191,7 +199,7 @@ class IntakeDestination(Destination):
             "host": self._host,
         }
 
-    def _event(self, event: Announcement) -> dict[str, Any]:
+    def _event(self, event: DatadogEvent) -> dict[str, Any]:
         return {
             "title": event.title,
             "text": event.text,
@@ -201,22 +209,24 @@ class IntakeDestination(Destination):
         }
 
 
-def bodies(path: str, items: Iterable[Item], *, most: int = MAX_BODY_BYTES) -> Iterator[Request]:
-    """Yield calls of *path* with all *items* as its series, none larger than *most* bytes."""
-    part: list[Item] = []
-    size = _EMPTY_BYTES
-    for item in items:
-        if part and size + len(item.form) > most:
-            yield _request(path, part)
-            part, size = [], _EMPTY_BYTES
-        part.append(item)
-        size += len(item.form) + 1
-    if part:
-        yield _request(path, part)
+def pack_series(
+    path: str, series: Iterable[EncodedSeries], *, max_bytes: int = MAX_BODY_BYTES
+) -> Iterator[Request]:
+    """Yield requests to *path* that hold all *series*, with at most *max_bytes* in each body."""
+    packed: list[EncodedSeries] = []
+    size = _EMPTY_BODY_BYTES
+    for each in series:
+        if packed and size + len(each.json) > max_bytes:
+            yield _request(path, packed)
+            packed, size = [], _EMPTY_BODY_BYTES
+        packed.append(each)
+        size += len(each.json) + 1
+    if packed:
+        yield _request(path, packed)
 
 
-def _request(path: str, items: Sequence[Item]) -> Request:
-    body = _HEAD + b",".join([item.form for item in items]) + _TAIL
-    ids = {each for item in items for each in item.ids}
-    last = {key: point for item in items for key, point in item.last.items()}
-    return Request(path, body, ids, last)
+def _request(path: str, series: Sequence[EncodedSeries]) -> Request:
+    body = _BODY_START + b",".join([each.json for each in series]) + _BODY_END
+    ids = {record_id for each in series for record_id in each.record_ids}
+    last_points = {key: point for each in series for key, point in each.last_points.items()}
+    return Request(path, body, ids, last_points)

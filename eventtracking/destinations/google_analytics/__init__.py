@@ -1,1 +1,1 @@
-"""What Google Analytics 4 takes: names, parameters and identities, made from any event."""
+"""Google Analytics 4: payloads of its Measurement Protocol, made from any event."""

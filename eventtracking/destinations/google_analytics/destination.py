@@ -1,4 +1,4 @@
-"""The way to Google Analytics: one client a request, and no event twice."""
+"""Post events to Google Analytics: one client in a request, and no event twice."""
 
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ from eventtracking.delivery import (
     failure,
     meaning,
 )
-from eventtracking.destinations.google_analytics.events import EVENTS, TOO_OLD, Events, is_too_old
+from eventtracking.destinations.google_analytics.payloads import (
+    TOO_OLD,
+    PayloadEncoder,
+    identity_of,
+    is_too_old,
+    joined,
+)
 from eventtracking.stats import log_safely
 from eventtracking.types import Event
 
@@ -35,75 +41,78 @@ logger = logging.getLogger(__name__)
 _MAX_BODY_BYTES = 130_000 - 1
 _MAX_EVENTS = 25
 
-# So many events are sorted by their clients.
+# The number of waiting events that are sorted by client.
 _WINDOW_EVENTS = 250
 
-# Past so many different messages, those of the validation server are no news.
-_MOST_MESSAGES = 200
-_MAX_MESSAGE_CHARACTERS = 500
+_PATH, _VALIDATION_PATH = "/mp/collect", "/debug/mp/collect"
 
-_END = b"]}"
+# After this many different messages of the validation server, no more are logged.
+_MAX_MESSAGES = 200
+_MAX_MESSAGE_CHARACTERS = 500
+_MESSAGE_KEYS = ("validationCode", "fieldPath", "description")
 
 
 class MeasurementProtocol(Destination):
     """
-    Send events to a web stream of Google Analytics, or to the server that validates them.
+    A web stream of Google Analytics, or the server that validates events for it.
 
     Args:
-        events: Writes them.
-        client: Sends them, and knows the secret.
-        validate: Ask only what is wrong with them.
+        encoder: Writes the payload of an event.
+        client: Posts to Google, with the secret.
+        validate: Send events to the validation server only.
     """
 
     label = "Google Analytics"
     limits = Limits(_MAX_EVENTS, _MAX_BODY_BYTES, _MAX_BODY_BYTES)
     window_events = _WINDOW_EVENTS
-    # A request carries one client, so an hour of many visitors is many requests.
+    # A request is for one client, so the events of many visitors are many requests.
     connections = 8
 
-    def __init__(self, events: Events, client: HttpClient, *, validate: bool) -> None:
-        self.most = self.limits
-        self._events = events
+    def __init__(self, encoder: PayloadEncoder, client: HttpClient, *, validate: bool) -> None:
+        self.request_limits = self.limits
+        self._encoder = encoder
         self._client = client
         self.identity = client.identity
-        # The server that validates counts nothing.
+        # The validation server counts nothing, so repeats do no harm there.
         self.idempotent = validate
         self._validates = validate
-        self._told: set[str] = set()
+        self._logged_messages: set[str] = set()
 
     def encode(self, event: Event, /) -> bytes:
-        """Return *event* as a request of its own."""
-        return self._events.written(event)
+        """Return *event* as a payload of its own."""
+        return self._encoder.encode(event)
 
     def batches(self, records: Sequence[Record], /) -> Iterator[Sequence[Record]]:
-        """Put together what the same client did, as much as a request takes."""
+        """Group *records* by client, within the limits of a request."""
         groups: dict[bytes, list[Record]] = {}
         for record in records:
-            groups.setdefault(record.payload.partition(EVENTS)[0], []).append(record)
+            groups.setdefault(identity_of(record.payload), []).append(record)
         for group in groups.values():
             yield from self._requests(group)
 
     def _requests(self, group: list[Record]) -> Iterator[list[Record]]:
+        limits = self.request_limits
         request: list[Record] = []
         size = 0
         for record in group:
             size += len(record.payload)
-            if request and (len(request) == self.most.batch_events or size > self.most.batch_bytes):
+            if request and (len(request) == limits.batch_events or size > limits.batch_bytes):
                 yield request
                 request, size = [], len(record.payload)
             request.append(record)
         yield request
 
     def deliver(self, batch: Sequence[Record], timeout: float, /) -> Outcome:
-        """Send *batch*, whose events have one client, unless one grew too old while it waited."""
+        """Post *batch*, the events of one client, without those that are too old by now."""
         old = [record.id for record in batch if is_too_old(record.payload)]
         if old:
-            # Whoever is young enough travels without the others.
+            # Once the batch is split, the other events are sent without these.
             return Reject(old, TOO_OLD) if len(old) == len(batch) else Split(TOO_OLD)
+        payload = joined([record.payload for record in batch])
         if self._validates:
-            return self._validate(batch, timeout)
+            return self._validate(batch, payload, timeout)
         try:
-            answer = self._client.post("/mp/collect", _joined(batch), timeout=timeout)
+            answer = self._client.post(_PATH, payload, timeout=timeout)
         except (NotSent, NoAnswer) as error:
             return failure(error, batch, idempotent=False)
         return at_most_once(answer, batch)
@@ -116,39 +125,29 @@ class MeasurementProtocol(Destination):
         """Close connections."""
         self._client.close()
 
-    def _validate(self, batch: Sequence[Record], timeout: float) -> Outcome:
-        """Ask what is wrong with *batch*, and log it."""
-        # An OSError is a `Retry`: nothing was counted.
-        strict = b'{"validation_behavior":"ENFORCE_RECOMMENDATIONS",' + _joined(batch)[1:]
-        answer = self._client.post("/debug/mp/collect", strict, timeout=timeout)
+    def _validate(self, batch: Sequence[Record], payload: bytes, timeout: float) -> Outcome:
+        """Have *batch* validated, and log what is wrong with it."""
+        # An `OSError` here becomes a `Retry`.
+        strict = b'{"validation_behavior":"ENFORCE_RECOMMENDATIONS",' + payload[1:]
+        answer = self._client.post(_VALIDATION_PATH, strict, timeout=timeout)
         outcome = meaning(answer)
         messages = _messages(answer) if isinstance(outcome, Ok) else []
         if not messages:
             return outcome
         if len(batch) > 1:
-            # Google says of some faults only that there is one.
+            # Not every message says which of the events it is about.
             return Split("not valid")
         for message in messages:
-            self._tell(message, batch[0].name)
+            self._log(message, batch[0].name)
         codes = ", ".join(sorted({str(message.get("validationCode"))[:40] for message in messages}))
         return Reject([batch[0].id], f"not valid: {codes}")
 
-    def _tell(self, message: dict[str, Any], name: str) -> None:
-        said = " ".join(str(message.get(key, "")) for key in _MESSAGE_KEYS)
-        said = said[:_MAX_MESSAGE_CHARACTERS]
-        if said not in self._told and len(self._told) < _MOST_MESSAGES:
-            self._told.add(said)
-            log_safely(logger.warning, 'Google Analytics finds fault with "%s": %s', name, said)
-
-
-_MESSAGE_KEYS = ("validationCode", "fieldPath", "description")
-
-
-def _joined(batch: Sequence[Record]) -> bytes:
-    """Return one request for all of *batch*, made of the requests with one event each."""
-    start = batch[0].payload.index(EVENTS) + len(EVENTS)
-    events = b",".join([record.payload[start : -len(_END)] for record in batch])
-    return batch[0].payload[:start] + events + _END
+    def _log(self, message: dict[str, Any], name: str) -> None:
+        text = " ".join(str(message.get(key, "")) for key in _MESSAGE_KEYS)
+        text = text[:_MAX_MESSAGE_CHARACTERS]
+        if text not in self._logged_messages and len(self._logged_messages) < _MAX_MESSAGES:
+            self._logged_messages.add(text)
+            log_safely(logger.warning, 'Google Analytics rejects "%s": %s', name, text)
 
 
 def _messages(answer: Answer) -> list[dict[str, Any]]:

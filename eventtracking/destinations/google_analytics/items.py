@@ -1,23 +1,23 @@
-"""What an event of a shop is about: the one list of objects that Google Analytics takes."""
+"""Items of a purchase: the only list of objects that Google Analytics accepts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from eventtracking.destinations.google_analytics.values import Value, written_value
+from eventtracking.destinations.google_analytics.parameter_values import Value, parameter_value
 from eventtracking.serialization import plain
 
 Item: TypeAlias = dict[str, Value]
 
 ITEMS = "items"
-"""What the list is called, in the data and there."""
+"""The name of the list, both in the data of an event and in Google Analytics."""
 
 # https://developers.google.com/analytics/devguides/collection/protocol/ga4/reference/events
 MAX_ITEMS = 200
 _MAX_CHARACTERS = 100
-_MAX_CUSTOM = 10
-_KNOWN = frozenset(
+_MAX_CUSTOM_PARAMETERS = 10
+_STANDARD_PARAMETERS = frozenset(
     (
         "affiliation",
         "coupon",
@@ -45,28 +45,31 @@ _KNOWN = frozenset(
 )
 
 
-def items_of(value: Sequence[Any], call: Callable[[str], str]) -> list[Item]:
+def encode_items(value: Sequence[Any], name_of: Callable[[str], str]) -> list[Item]:
     """
-    Return *value* as items; none unless each of it has an id or a name.
+    Return *value* as items; an empty list unless every item has an id or a name.
 
     Args:
-        value: What an event has under `ITEMS`.
-        call: Returns what a parameter is called there; nothing if it is not to be sent.
+        value: The `items` in the data of an event.
+        name_of: Returns the name of a parameter in Google Analytics, or an empty text if
+            the parameter must not be sent.
     """
-    items = [_item(each, call) for each in value[:MAX_ITEMS]]
+    items = [_item(each, name_of) for each in value[:MAX_ITEMS]]
     return items if all(items) else []
 
 
-def _item(thing: Any, call: Callable[[str], str]) -> Item:
-    known = plain(thing) if isinstance(thing, Mapping) else None
+def _item(value: Any, name_of: Callable[[str], str]) -> Item:
+    known = plain(value) if isinstance(value, Mapping) else None
     item: Item = {}
-    custom = 0
-    for key, value in known.items() if isinstance(known, dict) else ():
-        called = call(key)
-        is_custom = called not in _KNOWN
-        written = written_value(value, _MAX_CHARACTERS)
-        if not called or called in item or written is None or (is_custom and custom == _MAX_CUSTOM):
+    custom_parameters = 0
+    for key, field in known.items() if isinstance(known, dict) else ():
+        name = name_of(key)
+        encoded = parameter_value(field, _MAX_CHARACTERS)
+        if not name or name in item or encoded is None:
             continue
-        item[called] = written
-        custom += is_custom
+        if name not in _STANDARD_PARAMETERS:
+            if custom_parameters == _MAX_CUSTOM_PARAMETERS:
+                continue
+            custom_parameters += 1
+        item[name] = encoded
     return item if item.get("item_id") or item.get("item_name") else {}

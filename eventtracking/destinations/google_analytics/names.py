@@ -1,140 +1,134 @@
-"""What events and parameters are called in Google Analytics, which takes only some names."""
+"""The names of events and parameters in Google Analytics, which accepts only some names."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import blake2b
+from typing import Any
 
+from eventtracking._options import MAPPING, NON_EMPTY_TEXT, Options
 from eventtracking.destinations.google_analytics import reserved
-from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.stats import log_safely
 
 logger = logging.getLogger(__name__)
 
 MAX_CHARACTERS = 40
-"""How long the name of an event or a parameter may be."""
+"""The length that the name of an event or of a parameter may have."""
 
 _VALID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
-_OUTSIDE = re.compile(r"[^A-Za-z0-9_]+")
+_INVALID_CHARACTERS = re.compile(r"[^A-Za-z0-9_]+")
 
-# Of a name that is too long, so much stays, and a digest tells it from its neighbours.
+_VALID_NAME = (
+    "a name that Google Analytics accepts: a letter, then letters, digits and _, "
+    f"at most {MAX_CHARACTERS} characters, and not a reserved name"
+)
+
+# A longer name keeps this many characters, and gets a digest to remain distinct.
 _KEPT_CHARACTERS = 31
 _DIGEST_BYTES = 4
 
-# A program has hundreds of names. One that makes them up as it goes must not fill the memory.
-_MOST_REMEMBERED = 1000
+# Applications have hundreds of names. One that generates names must not fill the memory.
+_MAX_CACHED_NAMES = 1_000
 
 
 class EventNames:
     """
-    Give every event the name it has in Google Analytics.
+    The names of events in Google Analytics.
 
-    Two names that become one (`a.b` and `a_b`) are warned about, once.
+    If two names become the same one (`a.b` and `a_b`), that is logged once.
 
     Args:
-        names: What to call some events, by the names that they have here.
-
-    Raises:
-        ImproperlyConfigured: If Google would not take one of *names*.
+        names: Names in Google Analytics by the names that the application uses.
     """
 
-    def __init__(self, names: Mapping[str, str] | None, *, who: str) -> None:
-        self._known = _checked(names, who)
-        # By what they became, the first name that became it.
-        self._origins = {there: here for here, there in self._known.items()}
-        self._told: set[str] = set()
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._google_names = dict(names)
+        # The first name of the application that became each name.
+        self._origins = {google_name: name for name, google_name in names.items()}
+        self._collisions: set[str] = set()
 
-    def called(self, name: str) -> str:
-        """Return what the event called *name* here is called there."""
-        known = self._known.get(name)
+    def google_name(self, name: str) -> str:
+        """Return the name in Google Analytics of events that the application calls *name*."""
+        known = self._google_names.get(name)
         if known is not None:
             return known
-        called = event_name(name)
-        if len(self._known) < _MOST_REMEMBERED:
-            self._known[name] = called
-            origin = self._origins.setdefault(called, name)
-            if origin != name and called not in self._told:
-                self._told.add(called)
+        google_name = event_name(name)
+        if len(self._google_names) < _MAX_CACHED_NAMES:
+            self._google_names[name] = google_name
+            origin = self._origins.setdefault(google_name, name)
+            if origin != name and google_name not in self._collisions:
+                self._collisions.add(google_name)
                 message = (
-                    'Events "%s" and "%s" are both called "%s" in Google Analytics. '
-                    "Tell them apart by event_name_full, or give one of them another name in names"
+                    'Events "%s" and "%s" are both called "%s" in Google Analytics. Distinguish '
+                    "them by event_name_full, or rename one of them with the option names"
                 )
-                log_safely(logger.warning, message, origin, name, called)
-        return called
+                log_safely(logger.warning, message, origin, name, google_name)
+        return google_name
+
+
+def check_names(options: Options, names: Any) -> None:
+    """Note in *options* what is wrong with the option `names`."""
+    if names is None or not options.check("names", names, MAPPING):
+        return
+    for name, google_name in names.items():
+        if not isinstance(name, str):
+            options.refuse("names", "a mapping of text to text", name)
+        elif not is_event_name(google_name):
+            options.refuse(f"names[{name!r}]", _VALID_NAME, google_name)
+
+
+def check_params(options: Options, params: Any) -> list[str]:
+    """Return the option `params` as a list, and note in *options* which names are invalid."""
+    names = options.check_list("params", params, NON_EMPTY_TEXT)
+    for index, name in enumerate(names):
+        if not is_parameter_name(name):
+            hint = f" Write {parameter_name(name)!r}"
+            options.refuse(f"params[{index}]", _VALID_NAME, name, hint=hint)
+    return names
 
 
 def event_name(name: str) -> str:
-    """Return what the event called *name* is called in Google Analytics."""
-    return _mapped(name, reserved.EVENTS, letter="e_", empty="event_")
+    """Return the name in Google Analytics of the event *name*, made by the rules alone."""
+    return _valid(name, reserved.EVENTS, letter="e_", empty="event_")
 
 
 def parameter_name(name: str) -> str:
-    """Return what the parameter called *name* is called in Google Analytics."""
-    return _mapped(name, reserved.PARAMETERS, letter="p_", empty="param_")
+    """Return the name in Google Analytics of the parameter *name*."""
+    return _valid(name, reserved.PARAMETERS, letter="p_", empty="param_")
 
 
 def is_event_name(name: object) -> bool:
-    """Tell whether Google takes an event called *name* of a website."""
-    return _is_name(name) and not _is_reserved(str(name), reserved.EVENTS)
+    """Return whether Google accepts *name* for an event of a website."""
+    return _is_valid(name) and not _is_reserved(str(name), reserved.EVENTS)
 
 
 def is_parameter_name(name: object) -> bool:
-    """Tell whether Google takes a parameter called *name*."""
-    return _is_name(name) and not _is_reserved(str(name), reserved.PARAMETERS)
+    """Return whether Google accepts *name* for a parameter."""
+    return _is_valid(name) and not _is_reserved(str(name), reserved.PARAMETERS)
 
 
-def texts(value: Sequence[str], option: str) -> tuple[str, ...]:
-    """
-    Return *value*, a sequence of texts, as a tuple.
-
-    Raises:
-        ImproperlyConfigured: If it is anything else.
-    """
-    is_sequence = isinstance(value, Sequence) and not isinstance(value, str | bytes)
-    if not is_sequence or not all(isinstance(each, str) and each for each in value):
-        raise ImproperlyConfigured(f"{option} must be a list of names, got {value!r}")
-    return tuple(value)
-
-
-def _mapped(name: str, taken: frozenset[str], *, letter: str, empty: str) -> str:
-    mapped = _OUTSIDE.sub("_", name).strip("_")
-    if not mapped:
+def _valid(name: str, reserved_names: frozenset[str], *, letter: str, empty: str) -> str:
+    valid = _INVALID_CHARACTERS.sub("_", name).strip("_")
+    if not valid:
         return empty + _digest(name)
-    if not mapped[0].isalpha():
-        mapped = letter + mapped
-    if _is_reserved(mapped, taken):
-        mapped = "x_" + mapped
-    if len(mapped) > MAX_CHARACTERS:
-        mapped = f"{mapped[:_KEPT_CHARACTERS]}_{_digest(name)}"
-    return mapped
+    if not valid[0].isalpha():
+        valid = letter + valid
+    if _is_reserved(valid, reserved_names):
+        valid = "x_" + valid
+    if len(valid) > MAX_CHARACTERS:
+        valid = f"{valid[:_KEPT_CHARACTERS]}_{_digest(name)}"
+    return valid
 
 
 def _digest(name: str) -> str:
     return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).hexdigest()
 
 
-def _is_name(name: object) -> bool:
+def _is_valid(name: object) -> bool:
     return isinstance(name, str) and _VALID.fullmatch(name) is not None
 
 
-def _is_reserved(name: str, taken: frozenset[str]) -> bool:
-    return name in taken or name.startswith(reserved.PREFIXES)
-
-
-def _checked(names: Mapping[str, str] | None, who: str) -> dict[str, str]:
-    if names is None:
-        return {}
-    if not isinstance(names, Mapping):
-        raise ImproperlyConfigured(f"{who}: names must map names to names, got {names!r}")
-    for here, there in names.items():
-        if not isinstance(here, str):
-            raise ImproperlyConfigured(f"{who}: names must map texts to texts, got {here!r}")
-        if not is_event_name(there):
-            raise ImproperlyConfigured(
-                f"{who}: names[{here!r}] must be a name that Google Analytics takes: a letter, "
-                f"then letters, digits and _, {MAX_CHARACTERS} at most, and none of Google's own, "
-                f"got {there!r}"
-            )
-    return dict(names)
+def _is_reserved(name: str, reserved_names: frozenset[str]) -> bool:
+    return name in reserved_names or name.startswith(reserved.PREFIXES)

@@ -1,9 +1,9 @@
-"""The names that Google Analytics keeps for itself."""
+"""The names that are reserved in Google Analytics."""
 
 from __future__ import annotations
 
 # https://developers.google.com/analytics/devguides/collection/protocol/ga4/reference
-# and the lists of Google's client for Android. The three app events are for apps only.
+# and the constants of the Android client. The three app events are for apps only.
 APP_EVENTS = ("ad_impression", "in_app_purchase", "screen_view")
 EVENTS = frozenset(
     (

@@ -1,1 +1,1 @@
-"""Segment's own words: who did something and where, and the two ways to tell it."""
+"""Segment: messages for its HTTP API, and calls of its Python client."""

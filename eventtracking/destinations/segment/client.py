@@ -1,26 +1,18 @@
-"""Hand events to the client of Segment's that the application has configured."""
+"""Hand events to a client of Segment's that the application has configured."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from eventtracking.delivery import Record
-from eventtracking.delivery.destination import new_id
-from eventtracking.delivery.losses import Losses
-from eventtracking.destinations.segment.facts import (
-    as_dict,
-    as_text,
-    identity,
-    identity_of,
-    required_name,
-    segment_context,
-)
+from eventtracking.delivery import Destination, Outcome, Record, Reject
+from eventtracking.destinations.segment.context import segment_context
+from eventtracking.destinations.segment.destination import LIMITS
+from eventtracking.destinations.segment.identity import identity_of
+from eventtracking.destinations.segment.values import as_dict, required_name
 from eventtracking.event import copy_event, copy_value
 from eventtracking.exceptions import EventLost
-from eventtracking.stats import Counters
-from eventtracking.types import BackendStats, Event
+from eventtracking.types import Event
 
 _NO_CLIENT = (
     "SegmentBackend has neither a write_key nor a client. Set write_key, "
@@ -31,96 +23,85 @@ _NO_KEY = (
     "or the option write_key of SegmentBackend"
 )
 
+_NO_MESSAGES = "a client of Segment takes calls, not messages"
 
-class ClientCalls:
+
+class ClientDestination(Destination):
     """
-    Turn events into calls of a client, which sends them when and how it likes.
+    The client of Segment's that the application has configured.
 
-    What the client raises reaches the caller, and is not in these books.
+    The client queues and sends events by itself. So `SegmentBackend` calls it in the
+    thread that emits, and there is nothing to encode, to keep or to deliver.
 
     Args:
-        find: Returns the client, or `None` as long as there is none.
+        find_client: Returns the client, or `None` while there is none.
     """
 
-    way = "by a client"
+    label = "Segment"
+    limits = LIMITS
 
-    def __init__(self, find: Callable[[], Any]) -> None:
-        self._find = find
-        self._counters = Counters()
-        self._losses = Losses("Segment", self._counters)
+    def __init__(self, find_client: Callable[[], Any]) -> None:
+        self._find_client = find_client
 
-    def send(self, event: Event, /) -> None:
-        """Call `track` with *event*. The client queues what it gets, so it gets a copy."""
+    def track_event(self, event: Event) -> None:
+        """
+        Call `track` with a copy of *event*, which the client may keep and change.
+
+        Raises:
+            EventLost: If the event has no name or no identity, or there is no client.
+        """
         copy = copy_event(event)
         facts = as_dict(copy.get("context"))
-        try:
-            required_name(copy.get("name"))
-            kind, who = identity_of(facts)
-            client = self._client()
-        except EventLost as refusal:
-            self._lose(event.get("name"), refusal)
-            return
+        required_name(copy.get("name"))
+        field, id_text = identity_of(facts)
+        client = self._client()
         context = segment_context(facts, copy)
-        if kind == "userId":
-            # As event-tracking calls it, to the letter.
+        if field == "userId":
+            # The same call as event-tracking's, argument by argument.
             client.track(facts["user_id"], copy["name"], copy, context=context)
         else:
-            client.track(None, copy["name"], copy, context=context, anonymous_id=who)
-        self._count()
+            client.track(None, copy["name"], copy, context=context, anonymous_id=id_text)
 
     def call(
         self,
         kind: str,
         fields: Mapping[str, Any],
         user_id: Any,
-        anonymous_id: Any,
+        identity: tuple[str, str],
         context: Mapping[str, Any] | None,
     ) -> None:
-        """Make a call of this *kind*. The values of *fields* are its arguments, in their order."""
-        try:
-            known_by, who = identity(user_id, anonymous_id)
-            if kind == "track":
-                required_name(fields["event"])
-            client = self._client()
-        except EventLost as refusal:
-            self._lose(fields.get("event", kind), refusal)
-            return
-        is_user = known_by == "userId"
-        anonymous = {} if is_user else {"anonymous_id": who}
+        """
+        Call the client's method *kind*, with copies of the values of *fields* in their order.
+
+        Raises:
+            EventLost: If there is no client.
+        """
+        field, id_text = identity
+        is_user = field == "userId"
+        anonymous = {} if is_user else {"anonymous_id": id_text}
         arguments = [copy_value(value) for value in (*fields.values(), as_dict(context))]
-        getattr(client, kind)(user_id if is_user else None, *arguments, **anonymous)
-        self._count()
+        method = getattr(self._client(), kind)
+        method(user_id if is_user else None, *arguments, **anonymous)
 
-    def flush(self, timeout: float | None = None) -> bool:  # noqa: ARG002  # nothing waits here
-        """Do nothing: the client's `flush` may hang for ever, and calling it is up to its owner."""
-        return True
+    def encode(self, event: Event, /) -> bytes:  # noqa: ARG002
+        """Refuse *event*: a client takes calls, not messages."""
+        raise EventLost("rejected", _NO_MESSAGES)
 
-    close = flush
-
-    def stats(self) -> BackendStats:
-        """Return the books; `sent` is what the client took."""
-        return self._counters.stats()
+    def deliver(self, batch: Sequence[Record], timeout: float, /) -> Outcome:  # noqa: ARG002
+        """Reject *batch*: a client takes calls, not messages."""
+        return Reject([record.id for record in batch], _NO_MESSAGES)
 
     def _client(self) -> Any:
-        client = self._find()
+        client = self._find_client()
         if client is None:
             raise EventLost("backend_error", _NO_CLIENT)
-        if _is_without_key(client):
+        if _has_no_key(client):
             raise EventLost("backend_error", _NO_KEY)
         return client
 
-    def _count(self) -> None:
-        next(self._counters.accepted)
-        next(self._counters.sent)
 
-    def _lose(self, name: Any, refusal: EventLost) -> None:
-        next(self._counters.accepted)
-        record = Record(new_id(), time.time(), as_text(name), b"")
-        self._losses.lose(refusal.reason, [record], str(refusal))
-
-
-def _is_without_key(client: Any) -> bool:
-    """Tell whether *client* is the module of Segment's client, and nobody configured it yet."""
-    # Asked at each event: an application may set the key later than it builds the backend.
-    is_idle_module = getattr(client, "default_client", client) is None
-    return is_idle_module and not getattr(client, "write_key", None)
+def _has_no_key(client: Any) -> bool:
+    """Return whether *client* is the module of Segment's client, and has no key yet."""
+    # Checked for each event, because an application may set the key after it built the backend.
+    is_unused_module = getattr(client, "default_client", client) is None
+    return is_unused_module and not getattr(client, "write_key", None)

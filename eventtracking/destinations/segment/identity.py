@@ -1,4 +1,4 @@
-"""Who did it and where, worked out once for the events of one request."""
+"""The identity of an event in Segment's terms, found once for the events of a request."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from types import NoneType
 from typing import Any
 
-from eventtracking.destinations.segment.facts import identity, is_of_browser, segment_context
+from eventtracking.destinations.segment.context import is_from_browser, segment_context
+from eventtracking.destinations.segment.values import as_text
+from eventtracking.exceptions import EventLost
 
-# What Segment is told is made of these facts.
+# The facts that a message depends on. `RequestIdentity.matches` compares all of them.
 _FIELDS = (
     "user_id",
     "anonymous_id",
@@ -22,38 +24,38 @@ _FIELDS = (
     "event_source",
 )
 
-# What nobody can change once it is remembered.
-_FIXED = frozenset({str, int, float, bool, NoneType})
+# An object of another type could change while it is remembered.
+_IMMUTABLE = frozenset({str, int, float, bool, NoneType})
 
 
-class Scene:
+class RequestIdentity:
     """
-    What a message of Segment's says about some facts. The next event mostly has the same.
+    The identity and Segment's context of a request. Its next event usually shares both.
 
     Args:
         facts: The context of an event.
-        library: Who tells Segment.
+        library: The name and version of this library, for Segment's context.
         event: The event that has this context.
 
     Raises:
-        EventLost: If they do not say who it was.
+        EventLost: If *facts* hold no id.
     """
 
-    __slots__ = ("_is_fixed", "_values", "context", "kind", "who")
+    __slots__ = ("_is_reusable", "_values", "context", "field", "id")
 
     def __init__(self, facts: Mapping[str, Any], library: object, event: Mapping[str, Any]) -> None:
         self._values = tuple(map(facts.get, _FIELDS))
-        # What a page says of itself may be another thing with the next event.
-        self._is_fixed: bool | None = False if is_of_browser(facts) else None
-        self.kind, self.who = identity(*self._values[:3])
+        # The page in a browser's event comes from the event, not from the request.
+        self._is_reusable: bool | None = False if is_from_browser(facts) else None
+        self.field, self.id = find_identity(*self._values[:3])
         self.context = segment_context(facts, event)
         self.context["library"] = library
 
-    def is_of(self, facts: dict[str, Any]) -> bool:
-        """Tell whether *facts* are those, the same objects: comparing may run anything."""
+    def matches(self, facts: dict[str, Any]) -> bool:
+        """Return whether *facts* are the same objects. `==` could run any code."""
         get = facts.get
         user, anonymous, client, ip, agent, path, referer, page, host, source = self._values
-        # Spelled out: a loop takes twice as long.
+        # Written out, because a loop takes twice as long.
         return (
             get("path") is path
             and get("user_id") is user
@@ -65,11 +67,34 @@ class Scene:
             and get("page") is page
             and get("host") is host
             and get("event_source") is source
-            and (self._is_fixed or self._can_be_kept())
+            and (self._is_reusable or self._can_be_reused())
         )
 
-    def _can_be_kept(self) -> bool:
-        # Not asked before it matters: many a request has one event only.
-        if self._is_fixed is None:
-            self._is_fixed = _FIXED.issuperset(map(type, self._values))
-        return self._is_fixed
+    def _can_be_reused(self) -> bool:
+        # Found out for the second event only: many requests have one.
+        if self._is_reusable is None:
+            self._is_reusable = _IMMUTABLE.issuperset(map(type, self._values))
+        return self._is_reusable
+
+
+def find_identity(user_id: Any, *anonymous_ids: Any) -> tuple[str, str]:
+    """
+    Return `userId` and *user_id*, or else `anonymousId` and the first of *anonymous_ids*.
+
+    `None` and an empty text are not an id. The id is returned as text.
+
+    Raises:
+        EventLost: If there is no id. Segment would drop the event.
+    """
+    if text := as_text(user_id):
+        return "userId", text
+    for anonymous_id in anonymous_ids:
+        if text := as_text(anonymous_id):
+            return "anonymousId", text
+    raise EventLost("rejected", "no identity")
+
+
+def identity_of(facts: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the identity in the context of an event, as `find_identity` does."""
+    get = facts.get
+    return find_identity(get("user_id"), get("anonymous_id"), get("client_id"))

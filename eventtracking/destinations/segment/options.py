@@ -1,72 +1,65 @@
-"""Which options of a `SegmentBackend` go together, and what each may be."""
+"""Check the options of `SegmentBackend`, some of which exclude each other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from eventtracking._options import BOOLEAN, MAPPING, Options, Rule
 from eventtracking.destinations.key_forms import is_key
-from eventtracking.destinations.segment.installed import speaks
-from eventtracking.exceptions import ImproperlyConfigured
+from eventtracking.destinations.segment.installed_client import is_client
 
 HOST = "https://api.segment.io"
-"""Where events go unless somebody says otherwise."""
+"""Segment's API for workspaces outside Europe."""
+
+_INTEGRATIONS = Rule("a mapping such as {'All': True, 'Mixpanel': False}", MAPPING.accepts)
+_CLIENT = Rule("an object with track() and identify(), as segment.analytics has", is_client)
 
 
-def check_key_options(write_key: Any, client: Any, options: Mapping[str, Any]) -> None:
-    """
-    Check the *options* of a backend with a key of its own, but for `host`.
+def check_write_key(options: Options, write_key: Any) -> bool:
+    """Return whether *write_key* is valid, or note in *options* why not, without showing it."""
+    cause = _problem_of_key(write_key)
+    if cause:
+        expected = "the key of a source in Segment"
+        options.refuse("write_key", expected, write_key, cause=cause, secret=True)
+    return not cause
 
-    Raises:
-        ImproperlyConfigured: If one is wrong. The key is not in the text.
-    """
+
+def check_api_options(options: Options, client: Any, compress: Any, integrations: Any) -> None:
+    """Note in *options* what is wrong with the options after `host` of a backend with a key."""
     if client is not None:
-        raise ImproperlyConfigured(
-            "SegmentBackend: give either write_key or client, got both: a client has its own key"
-        )
-    if trouble := _trouble_of_key(write_key):
-        raise ImproperlyConfigured(
-            f"SegmentBackend: write_key must be the key of a source in Segment, got {trouble}"
-        )
-    rules = {
-        "compress": (bool, "True or False"),
-        "integrations": (Mapping, "a mapping such as {'All': True, 'Mixpanel': False}"),
-    }
-    for name, (kind, expectation) in rules.items():
-        if not isinstance(options[name], kind):
-            raise ImproperlyConfigured(
-                f"SegmentBackend: {name} must be {expectation}, got {options[name]!r}"
-            )
+        cause = "a client has a key of its own"
+        options.refuse("client", "left out if there is a write_key", client, cause=cause)
+    options.check("compress", compress, BOOLEAN)
+    options.check("integrations", integrations, _INTEGRATIONS)
 
 
-def check_client_options(client: Any, options: Mapping[str, Any], delivery: Iterable[str]) -> None:
+def check_client_options(options: Options, given: Mapping[str, Any]) -> None:
     """
-    Check the options of a backend that calls a *client*.
+    Note in *options* what is wrong with the options of a backend without a key.
 
-    Raises:
-        ImproperlyConfigured: If the client is none, or an option is there that only a key
-            gives a meaning.
+    Args:
+        options: The problems of the backend.
+        given: All of its options but the key, in the order of its signature.
     """
-    if client is not None and not speaks(client):
-        raise ImproperlyConfigured(
-            "SegmentBackend: client must have track() and identify(), as segment.analytics has, "
-            f"got {client!r}"
-        )
     defaults = {"host": HOST, "compress": False, "integrations": {}}
-    idle = [name for name, default in defaults.items() if options[name] != default]
-    if idle := [*idle, *delivery]:
-        raise ImproperlyConfigured(
-            f"SegmentBackend: {', '.join(idle)} must be given together with write_key: "
-            "without a key the client decides how events are sent"
-        )
+    for name, value in given.items():
+        if name == "client":
+            if value is not None:
+                options.check("client", value, _CLIENT)
+        elif name not in defaults or value != defaults[name]:
+            cause = "the client decides how events are sent"
+            # The query of a URL may hold a secret.
+            is_secret = name == "host"
+            expected = "left out if there is no write_key"
+            options.refuse(name, expected, value, cause=cause, secret=is_secret)
 
 
-def _trouble_of_key(key: Any) -> str:
-    """Say what is wrong with *key*, without saying it."""
+def _problem_of_key(key: Any) -> str:
     if not isinstance(key, str):
-        return f"a value of type {type(key).__name__}"
+        return "it is not text"
     if not key.strip():
-        return "an empty text"
+        return "it is empty"
     if not key.strip("*"):
-        return "a placeholder"
-    return "" if is_key(key) else "a text with spaces or other characters that no key has"
+        return "it is a placeholder"
+    return "" if is_key(key) else "it has spaces or other characters that no key has"

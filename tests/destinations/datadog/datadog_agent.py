@@ -1,4 +1,4 @@
-"""An agent of Datadog for tests: a socket that datagrams arrive at, and what was in them."""
+"""A fake of Datadog's agent: a socket, and the metrics in the datagrams that it receives."""
 
 import re
 import socket
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-# Nothing here takes that long. It ends a test that would hang.
+# No test takes this long unless it hangs.
 HANG_SECONDS = 30
 
 
@@ -19,14 +19,14 @@ class Metric(NamedTuple):
 
 
 class Agent:
-    """What a test sees of the socket."""
+    """The socket of a fake agent, and the options with which a backend finds it."""
 
     def __init__(self, listener, options):
         self.listener = listener
         self.options = options
 
     def datagrams(self, backend):
-        """Return what arrives until *backend* has sent everything."""
+        """Return the datagrams that arrive until *backend* has sent everything."""
         assert backend.flush(HANG_SECONDS)
         self.listener.settimeout(0)
         found = []
@@ -37,18 +37,18 @@ class Agent:
                 return found
 
     def metrics(self, backend):
-        """Return the metrics among it, in order."""
+        """Return the metrics in these datagrams, in order."""
         return parsed(self.datagrams(backend))
 
 
 def parsed(datagrams):
-    """Return the metrics in *datagrams*; every line has to be one, or an event."""
+    """Return the metrics in *datagrams*. Every line must be a metric or an event."""
     lines = [line for each in datagrams for line in each.removesuffix("\n").split("\n")]
     return [metric(line) for line in lines if not line.startswith("_e{")]
 
 
 def metric(line):
-    """Read *line* as the agent would."""
+    """Parse *line* as the agent would."""
     head, *fields = line.split("|")
     name, value = head.split(":")
     tags = [field[1:].split(",") for field in fields[1:] if field.startswith("#")]
@@ -74,7 +74,7 @@ def unix_agent(path):
 
 
 def event(name="shop.order.placed", data=None, source="server", **context):
-    """Return an event of this moment."""
+    """Return an event with the current time."""
     return {
         "name": name,
         "timestamp": datetime.now(UTC),
@@ -83,17 +83,25 @@ def event(name="shop.order.placed", data=None, source="server", **context):
     }
 
 
-def until(happens, *args):
-    """Wait until *happens* returns something true, and return it."""
+def send_in_the_past(backend, one, seconds, monkeypatch):
+    """Send *one* event as if it had been accepted *seconds* ago."""
+    moment = time.time() - seconds
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time", lambda: moment)
+        backend.send(one)
+
+
+def until(condition):
+    """Wait until *condition* returns something true, and return it."""
     deadline = time.monotonic() + HANG_SECONDS
-    while not (found := happens(*args)):
-        assert time.monotonic() < deadline, f"waited for {happens}"
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"waited for {condition}"
         time.sleep(0.005)
     return found
 
 
-def books(backend):
-    """Return the stats of *backend*, which have to balance."""
+def statistics(backend):
+    """Return the statistics of *backend*, which must balance."""
     stats = backend.stats()
 
     assert stats["accepted"] == stats["sent"] + stats["pending"] + sum(stats["lost"].values())

@@ -1,4 +1,4 @@
-"""Metrics and events for Datadog: by its agent, and by its HTTP intake."""
+"""Metrics and Datadog events, sent to the agent or to the HTTP intake."""
 
 import json
 import logging
@@ -12,11 +12,23 @@ import threading
 import time
 
 import pytest
-from datadog_agent import HANG_SECONDS, books, event, udp_agent, unix_agent, until
+from datadog_agent import (
+    HANG_SECONDS,
+    event,
+    send_in_the_past,
+    statistics,
+    udp_agent,
+    unix_agent,
+    until,
+)
 from sink_server import reset, sink
 
 from eventtracking.backends.datadog import DatadogBackend
-from eventtracking.destinations.datadog.intake import MAX_BODY_BYTES, Item, bodies
+from eventtracking.destinations.datadog.intake import (
+    MAX_BODY_BYTES,
+    EncodedSeries,
+    pack_series,
+)
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.tracker import Tracker
 
@@ -38,16 +50,16 @@ def key():
 
 
 @pytest.fixture
-def building():
-    """Return a function that builds a backend; it is closed afterwards."""
+def build():
+    """Return a function that builds a backend, which is closed after the test."""
     built = []
 
-    def build(**options):
+    def build_backend(**options):
         backend = DatadogBackend(**options)
         built.append(backend)
         return backend
 
-    yield build
+    yield build_backend
     for backend in built:
         backend.close(0)
 
@@ -59,12 +71,12 @@ def agent(request, tmp_path):
 
 
 def posted(server, path):
-    """Return the bodies that arrived at *path*."""
+    """Return the bodies that *server* received at *path*."""
     return [request.json() for request in server.requests if request.path == path]
 
 
 def points(server):
-    """Return the points of the metrics that arrived, as `(metric, tags, value)`."""
+    """Return the points that *server* received, as `(metric, tags, value)`."""
     return [
         (series["metric"], tuple(series["tags"]), point["value"])
         for body in posted(server, "/api/v2/series")
@@ -74,7 +86,7 @@ def points(server):
 
 
 def kept(server):
-    """Return what Datadog has of the metrics that arrived, by the metric, tags and second."""
+    """Return the values that Datadog would keep, by metric, tags and second."""
     return {
         (series["metric"], *series["tags"], point["timestamp"]): point["value"]
         for body in posted(server, "/api/v2/series")
@@ -83,9 +95,9 @@ def kept(server):
     }
 
 
-def test_every_event_is_counted_by_its_name_and_its_source(agent, building):
-    """Events of one moment are added up: one line for each name and source."""
-    backend = building(flush_interval=60.0, **agent.options)
+def test_every_event_is_counted_by_name_and_source(agent, build):
+    """The counts of a batch are added up: one line for each name and source."""
+    backend = build(flush_interval=60.0, **agent.options)
     for each in (event(), event(), event(source="browser"), event("page.viewed", source=None)):
         backend.send(each)
 
@@ -94,62 +106,64 @@ def test_every_event_is_counted_by_its_name_and_its_source(agent, building):
         ("eventtracking.events", "1", "c", ("event:shop.order.placed", "source:browser")),
         ("eventtracking.events", "2", "c", ("event:shop.order.placed", "source:server")),
     ]
-    assert books(backend) == {"accepted": 4, "sent": 4, "pending": 0, "lost": {}}
+    assert statistics(backend) == {"accepted": 4, "sent": 4, "pending": 0, "lost": {}}
 
 
-def test_an_event_that_is_emitted_arrives_without_a_flush(agent, building):
-    """The agent is near: it takes a moment, not a batch."""
-    tracker = Tracker(backends={"datadog": building(**agent.options)})
+def test_an_event_reaches_the_agent_without_a_flush(agent, build):
+    """Within a tenth of a second, even if the batch is not full."""
+    tracker = Tracker(backends={"datadog": build(**agent.options)})
     agent.listener.settimeout(HANG_SECONDS)
     tracker.emit("page.viewed", {"path": "/"})
 
     assert agent.listener.recv(9000) == b"eventtracking.events:1|c|#event:page.viewed\n"
 
 
-def test_the_prefix_can_be_another_one_or_none(building):
-    """Names are whole then, as in the settings."""
+def test_the_prefix_can_be_changed_or_empty(build):
+    """With an empty prefix, names are those in the settings."""
     for prefix, name in (("edx.prod", "edx.prod.events"), ("", "events")):
         with udp_agent() as agent:
-            backend = building(prefix=prefix, **agent.options)
+            backend = build(prefix=prefix, **agent.options)
             backend.send(event())
 
             assert [each.name for each in agent.metrics(backend)] == [name]
 
 
-def test_an_announced_event_is_a_datadog_event_as_well(agent, building):
-    """Its title is the name, its text the data, and lengths are those of UTF-8."""
-    backend = building(event_names=["shop.*.failed"], flush_interval=60.0, **agent.options)
+def test_an_event_among_event_names_is_sent_as_a_datadog_event_as_well(agent, build):
+    """Its title is the name and its text the data. Lengths are in bytes of UTF-8."""
+    backend = build(event_names=["shop.*.failed"], flush_interval=60.0, **agent.options)
     backend.send(event("shop.payment.failed", {"why": "é\n|x"}))
     backend.send(event("shop.payment.done"))
     text = '{"why":"é\\n|x"}'
     head = f"_e{{19,{len(text.encode())}}}:shop.payment.failed|{text}|d:"
-    announced, counted = agent.datagrams(backend)
+    datadog_event, counted = agent.datagrams(backend)
 
-    assert announced.startswith(head)
-    assert re.fullmatch(r"\d+\|#event:shop.payment.failed,source:server\n", announced[len(head) :])
+    assert datadog_event.startswith(head)
+    tail = datadog_event[len(head) :]
+    assert re.fullmatch(r"\d+\|#event:shop.payment.failed,source:server\n", tail)
     assert counted.count("\n") == 2
 
 
-@pytest.mark.parametrize("sign", ["x", "é", "\U0001f4a5", "\n", '"'])
+@pytest.mark.parametrize("character", ["x", "é", "\U0001f4a5", "\n", '"'])
 @pytest.mark.parametrize("length", [10, 3_990, 4_100, 100_000])
-def test_a_datadog_event_is_cut_to_what_the_agent_reads(sign, length, building):
-    """An oversized one would be refused by the client, or cut off by the agent."""
+def test_a_datadog_event_is_cut_to_the_size_that_the_agent_accepts(character, length, build):
+    """The client would reject a larger one, and the agent would cut it."""
     with udp_agent() as agent:
-        backend = building(event_names=["*"], flush_interval=60.0, **agent.options)
-        backend.send(event(sign * length, {"text": sign * length}, source=sign * length))
-        announced, _ = agent.datagrams(backend)
-        sizes = re.match(r"_e\{(\d+),(\d+)\}:", announced)
-        body = announced.encode()[len(sizes[0]) :]
+        backend = build(event_names=["*"], flush_interval=60.0, **agent.options)
+        text = character * length
+        backend.send(event(text, {"text": text}, source=text))
+        datadog_event, _ = agent.datagrams(backend)
+        sizes = re.match(r"_e\{(\d+),(\d+)\}:", datadog_event)
+        body = datadog_event.encode()[len(sizes[0]) :]
 
-        assert len(announced.encode()) <= 8192
+        assert len(datadog_event.encode()) <= 8192
         assert body[int(sizes[1]) : int(sizes[1]) + 1] == b"|"
-        assert books(backend)["lost"] == {}
+        assert statistics(backend)["lost"] == {}
 
 
-def test_many_metrics_share_a_datagram_and_none_is_lost(building):
-    """A burst is a few datagrams, which the socket of the agent has room for."""
+def test_many_metrics_share_a_datagram_and_none_is_lost(build):
+    """A burst becomes a few datagrams, which fit into the socket of the agent."""
     with udp_agent() as agent:
-        backend = building(metrics=[ORDERS], flush_interval=60.0, **agent.options)
+        backend = build(metrics=[ORDERS], flush_interval=60.0, **agent.options)
         for number in range(300):
             backend.send(event(data={"amount": number}))
         found = agent.datagrams(backend)
@@ -160,18 +174,18 @@ def test_many_metrics_share_a_datagram_and_none_is_lost(building):
     assert max(len(each.encode()) for each in found) <= 1433
 
 
-def test_a_closed_port_is_no_error_and_the_books_balance(building, caplog):
-    """What UDP cannot know counts as sent, what it does know waits, and is lost at the end."""
+def test_events_for_a_closed_port_are_counted_and_nothing_is_raised(build, caplog):
+    """A datagram that the kernel takes counts as sent. Others wait, and are lost at the end."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    backend = building(statsd_port=port)
+    backend = build(statsd_port=port)
     tracker = Tracker(backends={"datadog": backend})
     for number in range(200):
         tracker.emit(f"page.{number}.{'x' * 100}")
     until(lambda: "cannot be reached" in caplog.text)
     tracker.close(0.2)
-    stats = books(backend)
+    stats = statistics(backend)
 
     assert stats["accepted"] == 200
     assert stats["pending"] == 0
@@ -179,15 +193,15 @@ def test_a_closed_port_is_no_error_and_the_books_balance(building, caplog):
     assert f"no packet gets to 127.0.0.1:{port}" in caplog.text
 
 
-def test_what_a_missing_agent_did_not_take_reaches_it_when_it_is_back(building, tmp_path):
-    """A Unix socket tells: an agent that restarts loses nothing of it, and nothing twice."""
+def test_events_wait_for_a_missing_agent_with_a_unix_socket(build, tmp_path):
+    """They arrive once when the agent is back."""
     path = tmp_path / "dsd.socket"
-    backend = building(socket_path=str(path), event_names=["shop.payment.failed"])
+    backend = build(socket_path=str(path), event_names=["shop.payment.failed"])
     backend.send(event())
     backend.send(event("shop.payment.failed"))
 
     assert not backend.flush(0.2)
-    assert books(backend)["pending"] == 2
+    assert statistics(backend)["pending"] == 2
     with unix_agent(path) as agent:
         found = "".join(agent.datagrams(backend))
 
@@ -196,13 +210,13 @@ def test_what_a_missing_agent_did_not_take_reaches_it_when_it_is_back(building, 
         "shop.payment.failed",
         "shop.payment.failed",
     ]
-    assert books(backend) == {"accepted": 2, "sent": 2, "pending": 0, "lost": {}}
+    assert statistics(backend) == {"accepted": 2, "sent": 2, "pending": 0, "lost": {}}
 
 
-def test_a_full_agent_gets_the_rest_later_and_nothing_twice(building, tmp_path):
-    """A socket that takes no more is waited for: emitting is not."""
+def test_points_wait_while_the_socket_of_the_agent_is_full(build, tmp_path):
+    """They arrive once, and `emit` does not wait."""
     with unix_agent(tmp_path / "dsd.socket") as agent:
-        backend = building(metrics=[ORDERS], batch_events=5_000, **agent.options)
+        backend = build(metrics=[ORDERS], batch_events=5_000, **agent.options)
         for number in range(30_000):
             backend.send(event(data={"amount": number}))
         found = []
@@ -213,17 +227,17 @@ def test_a_full_agent_gets_the_rest_later_and_nothing_twice(building, tmp_path):
 
     values = re.findall(r"orders.amount:(\d+)\|d", "".join(found))
     assert sorted(map(int, values)) == [*range(30_000)]
-    assert books(backend)["sent"] == 30_000
+    assert statistics(backend)["sent"] == 30_000
 
 
-def test_a_stream_socket_of_the_agent_works(building, tmp_path):
-    """Each message is preceded by its length there."""
+def test_a_stream_socket_of_the_agent_works(build, tmp_path):
+    """Each message is preceded by its length."""
     path = tmp_path / "stream.socket"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(path))
         listener.listen()
         listener.settimeout(HANG_SECONDS)
-        backend = building(socket_path=f"unixstream://{path}")
+        backend = build(socket_path=f"unixstream://{path}")
         backend.send(event("page.viewed"))
 
         assert backend.flush(HANG_SECONDS)
@@ -236,22 +250,22 @@ def test_a_stream_socket_of_the_agent_works(building, tmp_path):
             assert stream.read(len(message)) == message
 
 
-def test_a_client_that_is_switched_off_is_said_and_counted(building, monkeypatch, caplog):
-    """What goes nowhere is not `sent`."""
+def test_events_are_rejected_while_the_client_is_disabled(build, monkeypatch, caplog):
+    """They do not count as `sent`, and the log names the variable."""
     monkeypatch.setenv("DD_DOGSTATSD_DISABLE", "true")
     with udp_agent() as agent:
-        backend = building(**agent.options)
+        backend = build(**agent.options)
         backend.send(event())
 
         assert agent.datagrams(backend) == []
-    assert books(backend)["lost"] == {"rejected": 1}
+    assert statistics(backend)["lost"] == {"rejected": 1}
     assert "see DD_DOGSTATSD_DISABLE" in caplog.text
 
 
-def test_the_clients_own_telemetry_is_not_sent(building):
-    """Only what was asked for arrives."""
+def test_the_telemetry_of_the_client_is_not_sent(build):
+    """Only metrics of events arrive."""
     with udp_agent() as agent:
-        backend = building(**agent.options)
+        backend = build(**agent.options)
         for _ in range(3):
             backend.send(event())
             backend.flush(HANG_SECONDS)
@@ -259,30 +273,30 @@ def test_the_clients_own_telemetry_is_not_sent(building):
         assert "datadog.dogstatsd.client" not in "".join(agent.datagrams(backend))
 
 
-def test_building_opens_no_socket_and_starts_no_thread(building, key):
-    """A settings file can be checked anywhere."""
+def test_building_opens_no_socket_and_starts_no_thread(build, key):
+    """Settings can be checked on any machine."""
     before = {*os.listdir("/proc/self/fd")}, threading.active_count()
-    building(statsd_host="agent.invalid")
-    building(socket_path="/nowhere/dsd.socket")
-    building(api_key=key, endpoint="http://intake.invalid")
+    build(statsd_host="agent.invalid")
+    build(socket_path="/nowhere/dsd.socket")
+    build(api_key=key, endpoint="http://intake.invalid")
 
     assert ({*os.listdir("/proc/self/fd")}, threading.active_count()) == before
 
 
-def test_a_backend_does_not_change_the_event_and_says_that_it_reads_only(building):
-    """It is spared the copy, and events leave the machine."""
+def test_a_backend_does_not_change_the_event_and_declares_so(build):
+    """So the router makes no copy for it."""
     with udp_agent() as agent:
-        backend = building(metrics=[ORDERS], event_names=["*"], **agent.options)
+        backend = build(metrics=[ORDERS], event_names=["*"], **agent.options)
         given = event(data={"amount": 1, "nested": {"x": [1]}})
-        kept = json.dumps(given, default=str)
+        before = json.dumps(given, default=str)
         backend.send(given)
 
-        assert json.dumps(given, default=str) == kept
+        assert json.dumps(given, default=str) == before
     assert (backend.read_only, backend.sends_over_network) == (True, True)
 
 
-def test_a_forked_child_reports_its_own_events_and_not_its_parents():
-    """Before and after the first use; each event arrives once."""
+def test_a_forked_child_delivers_its_own_events_only():
+    """Whether it is forked before or after the first event. Each event arrives once."""
     with udp_agent() as agent:
         program = f"""
 import os, sys
@@ -325,22 +339,22 @@ assert backend.stats()["sent"] == 2
     ]  # fmt: skip
 
 
-def test_the_end_of_the_program_delivers_what_waits():
-    """Nobody calls close()."""
+def test_waiting_events_are_delivered_when_the_program_exits():
+    """Without a call of `close`."""
     with udp_agent() as agent:
         program = f"""
 from eventtracking.backends.datadog import DatadogBackend
 backend = DatadogBackend(statsd_port={agent.options["statsd_port"]}, flush_interval=60.0)
-backend.send({{"name": "last.word", "data": {{}}, "context": {{}}}})
+backend.send({{"name": "last.event", "data": {{}}, "context": {{}}}})
 """
         subprocess.run([sys.executable, "-c", program], timeout=120, check=True)
         agent.listener.settimeout(HANG_SECONDS)
 
-        assert b"last.word" in agent.listener.recv(9000)
+        assert b"last.event" in agent.listener.recv(9000)
 
 
-def test_what_a_killed_process_left_in_its_outbox_is_counted_by_the_next(building, tmp_path):
-    """With an outbox even the last tenth of a second is there."""
+def test_the_next_process_counts_the_events_in_the_outbox_of_a_killed_one(build, tmp_path):
+    """An outbox keeps even the events of the last tenth of a second."""
     with udp_agent() as agent:
         options = {**agent.options, "outbox": str(tmp_path / "outbox"), "flush_interval": 60.0}
         program = f"""
@@ -352,11 +366,11 @@ for _ in range(100):
 os.kill(os.getpid(), 9)
 """
         subprocess.run([sys.executable, "-c", program], timeout=120, check=False)
-        backend = building(**options)
-        backend.send(event("of.the.next", source=None))
+        backend = build(**options)
+        backend.send(event("next.process", source=None))
 
         assert sorted(agent.metrics(backend)) == [
-            ("eventtracking.events", "1", "c", ("event:of.the.next",)),
+            ("eventtracking.events", "1", "c", ("event:next.process",)),
             ("eventtracking.events", "100", "c", ("event:page.viewed",)),
         ]
 
@@ -369,29 +383,56 @@ os.kill(os.getpid(), 9)
         ({"statsd_port": "8125"}, "statsd_port must be a whole number from 1 to 65535"),
         ({"statsd_host": ""}, "statsd_host must be a host such as '127.0.0.1', got ''"),
         ({"socket_path": 5}, "socket_path must be the path of a socket, or None, got 5"),
-        ({"prefix": "a b"}, "prefix must be a letter, then A-Z a-z 0-9 _ and ., got 'a b'"),
+        (
+            {"prefix": "a b"},
+            "prefix must be a letter, then A-Z a-z 0-9 _ and ., or empty, got",
+        ),
         ({"prefix": None}, "prefix must be a letter"),
-        ({"max_tag_values": 0}, "max_tag_values must be a whole number above 0, got 0"),
-        ({"max_tag_values": True}, "max_tag_values must be a whole number above 0, got True"),
-        ({"event_names": "edx.*"}, "event_names must be a list of names, got 'edx.*'"),
-        ({"event_names": [1]}, "event_names must hold names, got 1"),
+        (
+            {"max_tag_values": 0},
+            "max_tag_values must be a whole number of values, 1 or more",
+        ),
+        ({"max_tag_values": True}, "max_tag_values must be a whole number of values, 1 or more"),
+        ({"event_names": "edx.*"}, "event_names must be a list, got 'edx.*'"),
+        ({"event_names": [1]}, "event_names[0] must be text that is not empty, got 1"),
         ({"api_key": "k", "site": "https://x"}, "site must be a site such as 'datadoghq.com'"),
         ({"api_key": "k", "endpoint": "nowhere"}, "endpoint must be"),
-        ({"api_key": ""}, "api_key must be a key, without spaces or line breaks"),
+        (
+            {"api_key": ""},
+            "api_key must be a key without spaces or line breaks, got a value",
+        ),
         ({"flush_intervall": 1}, "has no option 'flush_intervall'. Did you mean 'flush_interval'"),
         ({"max_age": -1}, "max_age must be a number of seconds"),
     ],
 )
-def test_a_wrong_option_is_refused_with_its_value_and_the_cure(options, complaint):
-    """At the start, not at the first event."""
+def test_a_wrong_option_is_an_error_that_says_what_is_right(options, complaint):
+    """When the backend is built, not for the first event."""
     with pytest.raises(ImproperlyConfigured, match=re.escape(complaint)) as caught:
         DatadogBackend(**options)
 
     assert str(caught.value).startswith("DatadogBackend")
 
 
+def test_every_wrong_option_is_reported_in_the_same_error():
+    """Its own and those of delivery, in the order of the signature."""
+    options = {
+        "timeout": 0, "event_names": 1, "prefix": "1", "metrics": [ORDERS, {**ORDERS, "event": 1}],
+        "endpoint": "nowhere", "site": "!", "api_key": "", "statsd_port": 0, "statsd_host": "",
+    }  # fmt: skip
+    with pytest.raises(ImproperlyConfigured) as caught:
+        DatadogBackend(**options)
+
+    assert [line.split(" must ")[0] for line in str(caught.value).splitlines()] == [
+        f"DatadogBackend: {option}"
+        for option in (
+            "statsd_host", "statsd_port", "api_key", "site", "endpoint", "metrics[1]['event']",
+            "prefix", "event_names", "timeout",
+        )
+    ]  # fmt: skip
+
+
 def test_a_wrong_key_is_not_shown():
-    """It may be right but for a line break."""
+    """It may be a real key with a line break at its end."""
     key = secrets.token_hex(16)
     with pytest.raises(ImproperlyConfigured) as caught:
         DatadogBackend(api_key=f"{key}\n")
@@ -400,20 +441,20 @@ def test_a_wrong_key_is_not_shown():
 
 
 def test_a_missing_client_is_an_error_that_says_what_to_install(monkeypatch):
-    """When the backend is built, not at the first event."""
+    """When the backend is built, not for the first event."""
     monkeypatch.setitem(sys.modules, "datadog.dogstatsd", None)
     with pytest.raises(ImproperlyConfigured, match=re.escape("eventtracking[datadog]")):
         DatadogBackend()
 
 
-def test_counts_and_gauges_are_posted_as_series(building, key):
-    """Events of one second are one point; the key is in a header only."""
+def test_counts_and_gauges_are_posted_as_series(build, key):
+    """Events of the same second are one point. The key is only in a header."""
     rows = [
         {"event": "*", "metric": "load", "type": "gauge", "value": "data.load"},
         {"event": "*", "metric": "items", "type": "increment", "value": "data.items"},
     ]
     with sink(default=202) as server:
-        backend = building(api_key=key, endpoint=server.url, metrics=rows, flush_interval=60.0)
+        backend = build(api_key=key, endpoint=server.url, metrics=rows, flush_interval=60.0)
         for number in range(4):
             backend.send(event("a", {"load": number, "items": 2}))
 
@@ -431,14 +472,14 @@ def test_counts_and_gauges_are_posted_as_series(building, key):
     assert body["series"][0]["resources"] == [{"type": "host", "name": os.uname().nodename}]
     assert headers["dd-api-key"] == key
     assert headers["content-encoding"] == "gzip"
-    assert books(backend) == {"accepted": 4, "sent": 4, "pending": 0, "lost": {}}
+    assert statistics(backend) == {"accepted": 4, "sent": 4, "pending": 0, "lost": {}}
 
 
 @pytest.mark.parametrize("kind", ["histogram", "distribution", "timing"])
-def test_whatever_has_a_spread_is_posted_as_a_distribution(kind, building, key):
-    """The intake knows no other kind; every value of the batch is in it."""
+def test_metrics_with_many_values_are_posted_as_distributions(kind, build, key):
+    """The intake has no other type for them. Every value of the batch is sent."""
     with sink(default=202) as server:
-        backend = building(api_key=key, endpoint=server.url, metrics=[{**ORDERS, "type": kind}])
+        backend = build(api_key=key, endpoint=server.url, metrics=[{**ORDERS, "type": kind}])
         for amount in (1, 2.5, 2.5):
             backend.send(event(data={"amount": amount, "mode": "honor"}))
 
@@ -454,30 +495,30 @@ def test_whatever_has_a_spread_is_posted_as_a_distribution(kind, building, key):
     assert [value for each in found for value in each["points"][0][1]] == [1, 2.5, 2.5]
 
 
-def test_announced_events_are_posted_one_by_one(building, key):
-    """The intake takes one a request; their counter goes with the others."""
+def test_datadog_events_are_posted_one_by_one(build, key):
+    """The intake accepts one per request. They are counted with the other events."""
     with sink(default=202) as server:
-        backend = building(api_key=key, endpoint=server.url, event_names=["shop.*"])
+        backend = build(api_key=key, endpoint=server.url, event_names=["shop.*"])
         for number in range(3):
             backend.send(event("shop.closed", {"n": number}))
         backend.send(event("page.viewed"))
 
         assert backend.flush(HANG_SECONDS)
-        bodies_of_events = posted(server, "/api/v1/events")
+        events = posted(server, "/api/v1/events")
         counted = sum(kept(server).values())
-    assert [(body["title"], body["text"]) for body in bodies_of_events] == [
+    assert [(body["title"], body["text"]) for body in events] == [
         ("shop.closed", f'{{"n":{number}}}') for number in range(3)
     ]
-    assert bodies_of_events[0]["tags"] == ["event:shop.closed", "source:server"]
-    assert isinstance(bodies_of_events[0]["date_happened"], int)
+    assert events[0]["tags"] == ["event:shop.closed", "source:server"]
+    assert isinstance(events[0]["date_happened"], int)
     assert counted == 4
-    assert books(backend)["sent"] == 4
+    assert statistics(backend)["sent"] == 4
 
 
-def test_no_point_takes_the_place_of_another_and_none_lies_ahead(building, key):
-    """Datadog keeps the later of two points of a second: what the first one told is in it."""
+def test_no_point_replaces_another_and_none_is_in_the_future(build, key):
+    """Datadog keeps the later of two points in a second, so it contains the earlier one."""
     with sink(default=202) as server:
-        backend = building(api_key=key, endpoint=server.url, event_names=["a"])
+        backend = build(api_key=key, endpoint=server.url, event_names=["a"])
         for _ in range(20):
             backend.send(event("a"))
 
@@ -488,8 +529,8 @@ def test_no_point_takes_the_place_of_another_and_none_lies_ahead(building, key):
     assert max(second for *_, second in found) <= now
 
 
-def test_what_was_refused_is_in_no_later_point(building, key):
-    """It is counted as lost here, so it must not count there."""
+def test_a_rejected_value_is_not_part_of_a_later_point(build, key):
+    """It is counted as lost here, so Datadog must not count it."""
 
     def picky(handler):
         refused = b"poison" in handler.server.sink.requests[-1].body
@@ -497,9 +538,9 @@ def test_what_was_refused_is_in_no_later_point(building, key):
 
     row = {"event": "*", "metric": "m", "type": "increment", "tags": {"t": "data.t"}}
     with sink(default=picky) as server:
-        backend = building(api_key=key, endpoint=server.url, metrics=[row])
+        backend = build(api_key=key, endpoint=server.url, metrics=[row])
         for text in ("fine", "poison", "fine"):
-            # The counter is in the same body, which is refused whole.
+            # The counter is in the same body, which is rejected as a whole.
             backend.send(event("a", {"t": text}))
 
             assert backend.flush(HANG_SECONDS)
@@ -507,79 +548,79 @@ def test_what_was_refused_is_in_no_later_point(building, key):
         found = kept(server)
     counted = [value for (metric, *_), value in found.items() if metric == "eventtracking.events"]
 
-    assert books(backend)["lost"] == {"rejected": 1}
+    assert statistics(backend)["lost"] == {"rejected": 1}
     assert sum(counted) == 2
 
 
-@pytest.mark.parametrize("trouble", [500, 429, 408, reset])
-def test_a_repeated_batch_repeats_only_the_calls_that_were_not_answered(trouble, building, key):
-    """The same points with the same times; what was answered with yes is not sent again."""
-    with sink([202, trouble, 202], default=202) as server:
-        backend = building(
+@pytest.mark.parametrize("failure", [500, 429, 408, reset])
+def test_a_repeated_batch_repeats_only_the_requests_that_failed(failure, build, key):
+    """With the same points and times."""
+    with sink([202, failure, 202], default=202) as server:
+        backend = build(
             api_key=key, endpoint=server.url, metrics=[ORDERS], event_names=["*"], timeout=5.0
         )
         backend.send(event(data={"amount": 1}))
 
         assert backend.flush(HANG_SECONDS)
-        calls = [(request.path, request.body) for request in server.requests]
-    assert [path for path, _ in calls] == [
+        requests = [(request.path, request.body) for request in server.requests]
+    assert [path for path, _ in requests] == [
         "/api/v2/series",
         "/api/v1/distribution_points",
         "/api/v1/distribution_points",
         "/api/v1/events",
     ]
-    assert calls[1] == calls[2]
-    assert books(backend) == {"accepted": 1, "sent": 1, "pending": 0, "lost": {}}
+    assert requests[1] == requests[2]
+    assert statistics(backend) == {"accepted": 1, "sent": 1, "pending": 0, "lost": {}}
 
 
-def test_a_batch_that_is_refused_is_split_until_the_poison_stands_alone(building, key):
-    """Its neighbours arrive."""
+def test_an_invalid_event_does_not_affect_the_rest_of_its_batch(build, key):
+    """A batch that is rejected is split until the invalid event is alone."""
 
     def picky(handler):
         refused = b"poison" in handler.server.sink.requests[-1].body
         handler.answer(400 if refused else 202)
 
     with sink(default=picky) as server:
-        backend = building(api_key=key, endpoint=server.url, flush_interval=60.0)
+        backend = build(api_key=key, endpoint=server.url, flush_interval=60.0)
         for name in ("a", "b", "poison", "c"):
             backend.send(event(name))
 
         assert backend.flush(HANG_SECONDS)
-    assert books(backend) == {"accepted": 4, "sent": 3, "pending": 0, "lost": {"rejected": 1}}
+    assert statistics(backend) == {"accepted": 4, "sent": 3, "pending": 0, "lost": {"rejected": 1}}
 
 
-def test_a_refusal_after_a_part_arrived_rejects_only_what_was_refused(building, key):
-    """To split the batch would count again what arrived."""
+def test_a_batch_is_not_split_after_one_of_its_requests_succeeded(build, key):
+    """That would count some values twice. Only the events of the failed request are rejected."""
     with sink([202, 400], default=202) as server:
-        backend = building(api_key=key, endpoint=server.url, metrics=[ORDERS], flush_interval=60.0)
+        backend = build(api_key=key, endpoint=server.url, metrics=[ORDERS], flush_interval=60.0)
         backend.send(event(data={"amount": 1}))
         backend.send(event("page.viewed"))
 
         assert backend.flush(HANG_SECONDS)
         assert len(server.requests) == 2
-    assert books(backend) == {"accepted": 2, "sent": 1, "pending": 0, "lost": {"rejected": 1}}
+    assert statistics(backend) == {"accepted": 2, "sent": 1, "pending": 0, "lost": {"rejected": 1}}
 
 
-def test_a_wrong_key_keeps_everything_and_is_in_no_log(building, key, caplog):
-    """Somebody mends the settings, and all arrives."""
+def test_events_wait_while_the_key_is_wrong_and_the_key_is_in_no_log(build, key, caplog):
+    """They arrive once the operator has corrected the settings."""
     caplog.set_level(logging.DEBUG)
     with sink(default=(403, {}, key.encode())) as server:
-        backend = building(api_key=key, endpoint=server.url)
+        backend = build(api_key=key, endpoint=server.url)
         backend.send(event())
         until(lambda: "refuses events" in caplog.text)
 
-        assert books(backend)["pending"] == 1
+        assert statistics(backend)["pending"] == 1
     assert key not in caplog.text
     assert key not in repr(backend) + repr(vars(backend))
     assert not backend.close(0)
 
 
-def item(size, owner):
-    return Item(b"9" * size, {owner}, {})
+def series(size, record_id):
+    return EncodedSeries(b"9" * size, {record_id}, {})
 
 
 @pytest.mark.parametrize(
-    ("sizes", "most", "expected"),
+    ("sizes", "max_bytes", "expected"),
     [
         ([10, 10], 33, 2),
         ([10, 10], 34, 1),
@@ -589,20 +630,24 @@ def item(size, owner):
         ([100_000] * 5, MAX_BODY_BYTES, 2),
     ],
 )
-def test_no_body_is_larger_than_the_limit(sizes, most, expected):
-    """13 bytes are around the series, and a comma is between two."""
-    made = [*bodies("/p", [item(size, str(n)) for n, size in enumerate(sizes)], most=most)]
+def test_no_body_is_larger_than_the_limit(sizes, max_bytes, expected):
+    """13 bytes enclose the series, and a comma is between two."""
+    encoded = [series(size, str(number)) for number, size in enumerate(sizes)]
+    requests = [*pack_series("/p", encoded, max_bytes=max_bytes)]
+    too_large = [request for request in requests if len(request.body) > max_bytes]
 
-    assert len(made) == expected
-    assert all(len(each.body) <= most or len(json.loads(each.body)["series"]) == 1 for each in made)
-    assert {owner for each in made for owner in each.ids} == {*map(str, range(len(sizes)))}
+    assert len(requests) == expected
+    assert all(len(json.loads(request.body)["series"]) == 1 for request in too_large)
+    assert {each for request in requests for each in request.record_ids} == {
+        *map(str, range(len(sizes)))
+    }
 
 
-def test_a_batch_of_many_tags_is_posted_in_bodies_within_the_limit(building, key):
-    """500 KB a body, before it is packed."""
+def test_a_batch_of_many_tags_is_posted_in_bodies_within_the_limit(build, key):
+    """500 KB for a body, before compression."""
     row = {**ORDERS, "type": "increment"}
     with sink(default=202) as server:
-        backend = building(
+        backend = build(
             api_key=key, endpoint=server.url, metrics=[row], max_tag_values=5_000,
             flush_interval=60.0,
         )  # fmt: skip
@@ -617,14 +662,14 @@ def test_a_batch_of_many_tags_is_posted_in_bodies_within_the_limit(building, key
     assert total == 3_000
 
 
-def test_metrics_that_are_too_old_are_given_up(building, key):
-    """Datadog drops points of more than an hour ago without a word; here they are counted."""
+@pytest.mark.parametrize(("options", "max_age"), [({}, 3600), ({"max_age": 60}, 60)])
+def test_metrics_that_are_too_old_are_counted_as_expired(options, max_age, build, key, monkeypatch):
+    """Datadog drops points that are older than an hour, without an error."""
     with sink(default=202) as server:
-        backend = building(api_key=key, endpoint=server.url, max_age=0.001)
-        backend.send(event())
-        sent_at = time.time()
-        until(lambda: time.time() > sent_at + 0.001)
+        backend = build(api_key=key, endpoint=server.url, flush_interval=60.0, **options)
+        for age in (max_age + 1, max_age - 30):
+            send_in_the_past(backend, event(), age, monkeypatch)
 
         assert backend.flush(HANG_SECONDS)
-    assert books(backend)["lost"] == {"expired": 1}
-    assert building(api_key=key)._options["max_age"] == 3600.0
+    assert statistics(backend)["sent"] == 1
+    assert statistics(backend)["lost"] == {"expired": 1}

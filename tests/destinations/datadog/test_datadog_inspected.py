@@ -1,4 +1,4 @@
-"""What the backends for Datadog send, in the eyes of the inspector, which knows the limits."""
+"""Metrics, Datadog events and logs, checked by the inspector against Datadog's limits."""
 
 import secrets
 
@@ -18,7 +18,7 @@ ROWS = [
     for kind in KINDS
 ]
 
-STRANGE = ["", "a|b\n", "é" * 300, "\ud800", "course-v1:a+b+c", "1", "\U0001f4a5", 'a"b\\', "\x85"]
+TEXTS = ["", "a|b\n", "é" * 300, "\ud800", "course-v1:a+b+c", "1", "\U0001f4a5", 'a"b\\', "\x85"]
 
 
 @pytest.fixture
@@ -37,23 +37,23 @@ def backends(fakes):
     yield DatadogLogsBackend(**intake)
 
 
-def test_the_inspector_finds_no_fault_with_strange_events(fakes):
-    """Names, tags, texts and times: all within what Datadog documents."""
+def test_events_with_any_text_are_valid(fakes):
+    """Names, tags, texts and times are within the documented limits."""
     for backend in backends(fakes):
-        for text in STRANGE:
+        for text in TEXTS:
             backend.send(event(text, {"n": 1.5, "m": text, "text": text[:3] * 9_000}, text))
 
         assert backend.flush(HANG_SECONDS)
         assert backend.stats()["lost"] == {}
         backend.close(5)
-    # Each backend's: the logs, and the Datadog events of the other two.
-    until(lambda: len(fakes.events("datadog")) >= 3 * len(STRANGE))
+    # The logs, and the Datadog events of the other two backends.
+    until(lambda: len(fakes.events("datadog")) >= 3 * len(TEXTS))
 
     assert [found for found in fakes.events("datadog") if not found["good"]] == []
 
 
-def test_the_inspector_sees_every_metric_of_both_ways(fakes):
-    """A site moves from the agent to the intake, and keeps its names."""
+def test_metrics_have_the_same_names_through_the_agent_and_the_intake(fakes):
+    """A site can move from one to the other and keep its dashboards."""
     names = {"eventtracking.events", *(f"eventtracking.m.{kind}" for kind in KINDS)}
     agent, intake, _ = backends(fakes)
     for backend in (agent, intake):

@@ -1,4 +1,4 @@
-"""What events and parameters are called in Google Analytics."""
+"""The names of events and parameters in Google Analytics."""
 
 import re
 
@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eventtracking.backends.google_analytics import GoogleAnalyticsBackend
 from eventtracking.destinations.google_analytics.names import (
     EventNames,
     event_name,
@@ -15,7 +16,7 @@ from eventtracking.destinations.google_analytics.names import (
 )
 from eventtracking.exceptions import ImproperlyConfigured
 
-# As Google's documents have it, written down here once more.
+# Google's rules, written independently of the package.
 PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 RESERVED_PREFIXES = ("_", "firebase_", "ga_", "google_", "gtag.")
 RESERVED = {
@@ -79,14 +80,14 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize(("name", "called"), NAMES.items())
-def test_a_name_is_called_as_the_table_says(name, called):
-    """The examples of the documentation, and the rules one by one."""
-    assert event_name(name) == called
+@pytest.mark.parametrize(("name", "google_name"), NAMES.items())
+def test_a_name_follows_the_documented_rules(name, google_name):
+    """The examples of the documentation, and one example for each rule."""
+    assert event_name(name) == google_name
 
 
 def test_a_name_over_forty_characters_keeps_its_beginning_and_gets_a_digest():
-    """Neighbours that differ in their ends only stay apart."""
+    """Long names that differ only at their ends remain distinct."""
     one, other = event_name("a" * 41), event_name("a" * 41 + "b")
 
     assert re.fullmatch("a{31}_[0-9a-f]{8}", one)
@@ -95,115 +96,124 @@ def test_a_name_over_forty_characters_keeps_its_beginning_and_gets_a_digest():
     assert len(event_name("edx.course.student_notes.notes_page_viewed")) == 40
 
 
-def test_a_name_without_any_letter_is_called_by_its_digest():
-    """Names that differ stay apart, though Google could write none of them."""
-    called = {event_name(name) for name in ("", "...", "事件", "данные")}
+def test_a_name_without_ascii_letters_becomes_a_digest():
+    """Different names remain distinct."""
+    names = {event_name(name) for name in ("", "...", "事件", "данные")}
 
-    assert len(called) == 4
-    assert all(re.fullmatch("event_[0-9a-f]{8}", name) for name in called)
+    assert len(names) == 4
+    assert all(re.fullmatch("event_[0-9a-f]{8}", name) for name in names)
 
 
 @given(st.text(max_size=120))
-def test_any_name_becomes_one_that_google_takes(name):
-    """Whatever an application calls its events: nothing is refused over a name."""
-    called = event_name(name)
+def test_any_name_of_an_event_becomes_a_valid_name(name):
+    """No event is lost because of its name."""
+    google_name = event_name(name)
 
-    assert PATTERN.fullmatch(called)
-    assert called not in RESERVED
-    assert not called.startswith(RESERVED_PREFIXES)
-    assert called == event_name(name)
-    assert is_event_name(called)
+    assert PATTERN.fullmatch(google_name)
+    assert google_name not in RESERVED
+    assert not google_name.startswith(RESERVED_PREFIXES)
+    assert google_name == event_name(name)
+    assert is_event_name(google_name)
 
 
 @given(st.sampled_from(sorted(RESERVED)), st.sampled_from(["", ".", "_", " "]))
-def test_no_name_becomes_one_of_googles_own(name, around):
-    """Nor one with signs around it, which are cut off."""
+def test_a_reserved_name_gets_a_prefix(name, around):
+    """Even with other characters around it, which are removed."""
     assert event_name(f"{around}{name}{around}") == f"x_{name}"
 
 
 @given(st.text(max_size=120))
-def test_any_parameter_becomes_one_that_google_takes(name):
-    """The keys of an event may be anything as well."""
-    called = parameter_name(name)
+def test_any_name_of_a_parameter_becomes_a_valid_name(name):
+    """The keys in the data of an event can be any text."""
+    google_name = parameter_name(name)
 
-    assert PATTERN.fullmatch(called)
-    assert called != "firebase_conversion"
-    assert not called.startswith(RESERVED_PREFIXES)
-    assert is_parameter_name(called)
+    assert PATTERN.fullmatch(google_name)
+    assert google_name != "firebase_conversion"
+    assert not google_name.startswith(RESERVED_PREFIXES)
+    assert is_parameter_name(google_name)
 
 
-def test_half_a_character_in_a_name_is_no_obstacle():
-    """Text from outside may hold lone surrogates."""
+def test_a_name_may_hold_lone_surrogates():
+    """Text from other systems may hold them."""
     assert PATTERN.fullmatch(event_name("\ud800" * 50))
 
 
-def test_an_event_may_be_given_its_name():
-    """The map comes before every rule."""
-    names = EventNames({"edx.course.viewed": "page_view"}, who="It")
+def test_the_option_names_has_priority_over_the_rules():
+    """Other events are named by the rules."""
+    names = EventNames({"edx.course.viewed": "page_view"})
 
-    assert names.called("edx.course.viewed") == "page_view"
-    assert names.called("edx.course.left") == "edx_course_left"
+    assert names.google_name("edx.course.viewed") == "page_view"
+    assert names.google_name("edx.course.left") == "edx_course_left"
 
 
-def test_two_names_that_become_one_are_warned_about_once(caplog):
-    """In the reports they would be one event, and nobody would know."""
-    names = EventNames(None, who="It")
+def test_two_names_that_become_the_same_are_logged_once(caplog):
+    """Reports would show them as one event."""
+    names = EventNames({})
 
-    called = [names.called(name) for name in ("a.b", "a_b", "a-b", "a.b", "a_b")]
+    google_names = [names.google_name(name) for name in ("a.b", "a_b", "a-b", "a.b", "a_b")]
 
     [record] = caplog.records
-    assert set(called) == {"a_b"}
+    assert set(google_names) == {"a_b"}
     assert record.getMessage() == (
-        'Events "a.b" and "a_b" are both called "a_b" in Google Analytics. Tell them apart '
-        "by event_name_full, or give one of them another name in names"
+        'Events "a.b" and "a_b" are both called "a_b" in Google Analytics. Distinguish them '
+        "by event_name_full, or rename one of them with the option names"
     )
 
 
-def test_names_that_the_map_makes_one_are_meant_to_be_one(caplog):
-    """The operator wrote it down; there is nothing to warn about."""
-    names = EventNames({"a.viewed": "page_view", "b.viewed": "page_view"}, who="It")
+def test_two_names_that_the_option_names_makes_the_same_are_not_logged(caplog):
+    """The operator chose the name for both."""
+    names = EventNames({"a.viewed": "page_view", "b.viewed": "page_view"})
 
-    names.called("a.viewed")
-    names.called("b.viewed")
+    names.google_name("a.viewed")
+    names.google_name("b.viewed")
 
     assert caplog.records == []
 
 
-def test_a_name_that_the_map_gave_away_is_warned_about(caplog):
-    """One was chosen and one happened: that is a collision."""
-    names = EventNames({"a.viewed": "page_view"}, who="It")
+def test_a_name_that_collides_with_one_of_the_option_names_is_logged(caplog):
+    """The operator chose the name for another event."""
+    names = EventNames({"a.viewed": "page_view"})
 
-    names.called("page.view")
+    names.google_name("page.view")
 
     assert "are both called" in caplog.text
 
 
-def test_names_that_are_made_up_without_end_are_not_remembered_without_end():
-    """A number in a name must not fill the memory."""
-    names = EventNames(None, who="It")
+def test_the_memory_for_generated_names_of_events_is_limited():
+    """A name may contain a number that never repeats."""
+    names = EventNames({})
 
-    called = {names.called(f"viewed.{number}") for number in range(3000)}
+    google_names = {names.google_name(f"viewed.{number}") for number in range(3000)}
 
-    assert len(called) == 3000
-    assert len(names._known) <= 1000
+    assert len(google_names) == 3000
+    assert len(names._google_names) <= 1000
     assert len(names._origins) <= 1000
 
 
 @pytest.mark.parametrize(
-    "there",
+    "google_name",
     ["", "a.b", "1a", "_a", "a" * 41, "error", "ga_a", "google_a", "firebase_a", "gtag.a", 7, None],
 )
-def test_a_name_in_the_map_that_google_would_refuse_is_an_error(there):
-    """Said when the backend is built, and not by silence in the reports."""
+def test_a_name_that_google_would_not_accept_is_an_error(google_name):
+    """When the backend is built. Google would drop the events without an error."""
     with pytest.raises(ImproperlyConfigured) as error:
-        EventNames({"edx.viewed": there}, who="It")
+        GoogleAnalyticsBackend("G-TEST", "a-secret", names={"edx.viewed": google_name})
 
-    assert str(error.value).startswith("It: names['edx.viewed'] must be a name that Google")
-    assert str(error.value).endswith(f"got {there!r}")
+    assert str(error.value) == (
+        "GoogleAnalyticsBackend: names['edx.viewed'] must be a name that Google Analytics "
+        "accepts: a letter, then letters, digits and _, at most 40 characters, and not a "
+        f"reserved name, got {google_name!r}"
+    )
 
 
-@pytest.mark.parametrize(("names", "said"), [(["a"], "got ['a']"), ({7: "a"}, "got 7")])
-def test_a_map_that_is_none_is_an_error(names, said):
-    """The error shows what was given instead."""
-    with pytest.raises(ImproperlyConfigured, match=re.escape(said)):
-        EventNames(names, who="It")
+@pytest.mark.parametrize(
+    ("names", "complaint"),
+    [
+        (["a"], "names must be a mapping, got ['a']"),
+        ({7: "a"}, "names must be a mapping of text to text, got 7"),
+    ],
+)
+def test_names_must_be_a_mapping_of_text(names, complaint):
+    """The error shows the value."""
+    with pytest.raises(ImproperlyConfigured, match=re.escape(complaint)):
+        GoogleAnalyticsBackend("G-TEST", "a-secret", names=names)

@@ -1,4 +1,4 @@
-"""What an event says in Google Analytics: who, what, when, and within which limits."""
+"""Payloads for Google Analytics: identities, names, times, parameters and their limits."""
 
 import json
 import re
@@ -17,13 +17,13 @@ from eventtracking.exceptions import EventLost, ImproperlyConfigured
 from eventtracking.inspector.endpoint import Request
 from eventtracking.inspector.google_analytics import endpoints as inspector
 
-# Nobody listens there; these tests send nothing.
-NOWHERE = "http://127.0.0.1:9"
+# These tests send nothing.
+ENDPOINT = "http://127.0.0.1:9"
 CLIENT = "1162820436.1749482504"
 
 
 def destination(**options):
-    backend = GoogleAnalyticsBackend("G-TEST", "s" * 12, **{"endpoint": NOWHERE, **options})
+    backend = GoogleAnalyticsBackend("G-TEST", "s" * 12, **{"endpoint": ENDPOINT, **options})
     return backend._destination
 
 
@@ -36,17 +36,17 @@ def event(name="shop.order.paid", data=None, *, timestamp=None, **context):
     }
 
 
-def written(one, **options):
-    """Return the request that *one* becomes, and its one event."""
+def encoded(one, **options):
+    """Return the payload of *one* event, and the event in it."""
     payload = destination(**options).encode(one)
     assert b"\n" not in payload
-    request = json.loads(payload)
-    [sent] = request["events"]
-    return request, sent
+    decoded = json.loads(payload)
+    [sent] = decoded["events"]
+    return decoded, sent
 
 
 def params(data=None, *, name="shop.order.paid", options=(), **context):
-    _, sent = written(event(name, data, **context), **dict(options))
+    _, sent = encoded(event(name, data, **context), **dict(options))
     found = sent["params"]
     assert found.pop("engagement_time_msec")
     assert found.pop("event_name_full")
@@ -54,7 +54,7 @@ def params(data=None, *, name="shop.order.paid", options=(), **context):
 
 
 def faults(payload):
-    """Return what the inspector, which has its own list of Google's limits, finds wrong."""
+    """Return the errors that the inspector finds, which has its own list of Google's limits."""
     request = Request(
         "/mp/collect",
         {"measurement_id": "G-TEST", "api_secret": "s"},
@@ -66,9 +66,9 @@ def faults(payload):
 
 
 def test_an_event_has_a_client_a_name_a_time_and_flat_parameters():
-    """The whole of an ordinary event."""
+    """The whole payload of an ordinary event."""
     moment = datetime.now(UTC) - timedelta(seconds=5)
-    request, sent = written(
+    request, sent = encoded(
         event(
             "edx.course.enrollment.activated",
             {"mode": "verified", "price": {"amount": 49.5, "paid": True}, "tags": ["a", 1]},
@@ -115,14 +115,14 @@ def test_an_event_has_a_client_a_name_a_time_and_flat_parameters():
         ("half \ud800", "half \ufffd"),
     ],
 )
-def test_a_value_becomes_a_number_or_a_text(value, sent):
-    """Google drops an event with anything else in it, and does not say so."""
+def test_a_value_becomes_a_number_or_text(value, sent):
+    """Google drops an event with any other value, without an error."""
     assert params({"it": value}) == {"it": sent}
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf"), -float("inf"), {}])
-def test_a_value_that_says_nothing_is_left_out(value):
-    """There is no null in the protocol."""
+def test_a_value_without_meaning_is_left_out(value):
+    """The protocol has no null."""
     assert params({"it": value}) == {}
 
 
@@ -131,20 +131,20 @@ def test_a_value_that_says_nothing_is_left_out(value):
     [("any", 100), ("page_title", 300), ("page_referrer", 420), ("page_location", 1000)],
 )
 def test_a_text_is_cut_at_the_limit_of_its_key(key, limit):
-    """One character less is left alone, one more is cut."""
+    """A text within the limit is not changed."""
     for length in (limit - 1, limit, limit + 1):
         assert params({key: "x" * length}) == {key: "x" * min(length, limit)}
 
 
-def test_keys_that_lead_to_a_value_are_joined():
-    """Google knows no objects within objects."""
+def test_the_keys_of_nested_values_are_joined():
+    """Google accepts no nested objects."""
     data = {"a": {"b": {"c": 1}, "d.e": 2}, "f": MappingProxyType({"g": 3}), 7: 4}
 
     assert params(data) == {"a_b_c": 1, "a_d_e": 2, "f_g": 3, "p_7": 4}
 
 
-def test_the_first_of_two_values_with_one_name_counts():
-    """And the data counts before the context."""
+def test_the_first_of_two_values_with_the_same_name_is_sent():
+    """The data has priority over the context."""
     assert params({"a": {"b": 1}, "a_b": 2, "org_id": "data"}, org_id="context") == {
         "a_b": 1,
         "org_id": "data",
@@ -163,14 +163,14 @@ def test_the_first_of_two_values_with_one_name_counts():
         ("debug_mode", "x_debug_mode"),
     ],
 )
-def test_a_key_that_google_or_we_use_is_renamed(key, sent):
-    """The data of an event cannot pass for what the library says."""
+def test_a_reserved_key_is_renamed(key, sent):
+    """The data of an event cannot imitate the parameters that the library sets."""
     assert params({key: "v"}) == {sent: "v"}
 
 
 @pytest.mark.parametrize("count", [24, 25, 26])
 def test_no_event_has_more_than_25_parameters(count, caplog):
-    """Those that are left out are told of, those on the list are kept."""
+    """Those in `params` are kept, and the others are logged."""
     data = {f"key_{number}": number for number in range(count - 2)}
     found = params(data, options={"params": ["key_23", "key_22"]})
 
@@ -179,8 +179,8 @@ def test_no_event_has_more_than_25_parameters(count, caplog):
     assert ("key_23" in found) == (count > 25)
 
 
-def test_the_parameters_on_the_list_are_kept_in_its_order():
-    """A course matters more than the hundredth answer."""
+def test_the_parameters_in_the_option_params_come_first():
+    """By default, the course."""
     data = {f"answer_{number}": number for number in range(100)}
 
     found = params(data, course_id="c", org_id="o")
@@ -189,8 +189,8 @@ def test_the_parameters_on_the_list_are_kept_in_its_order():
     assert len(found) == 23
 
 
-def test_what_is_left_out_is_said_once(caplog):
-    """Not once an event."""
+def test_parameters_that_are_left_out_are_logged_once(caplog):
+    """Not for every event."""
     one = destination()
     for _ in range(5):
         one.encode(event(data={f"key_{number}": number for number in range(100)}))
@@ -202,13 +202,13 @@ def test_what_is_left_out_is_said_once(caplog):
     "key",
     ["email", "user_email", "userEmail", "username", "user_id", "ip", "first_name", "session"],
 )
-def test_what_tells_who_somebody_is_stays_here(key):
-    """Google forbids it, and nobody asked for it."""
+def test_personal_data_is_not_sent(key):
+    """Google forbids it."""
     assert params({key: "ana", "user": {"name": "ana"}, "mode": "audit"}) == {"mode": "audit"}
 
 
-def test_a_parameter_that_was_asked_for_is_sent_all_the_same():
-    """The list of parameters is the operator's word."""
+def test_a_parameter_in_the_option_params_is_always_sent():
+    """Even if it looks like personal data: the operator decides."""
     assert params({"login_ip": "internal"}, options={"params": ["login_ip"]}) == {
         "login_ip": "internal"
     }
@@ -223,25 +223,25 @@ def test_a_parameter_that_was_asked_for_is_sent_all_the_same():
         ("block-v1:edX+DemoX+type@asset+block@image.png",) * 2,
     ],
 )
-def test_a_mail_address_in_a_text_stays_here(text, sent):
-    """Also one that lies across the limit."""
+def test_an_email_address_in_a_text_is_replaced(text, sent):
+    """Even if it extends across the limit."""
     assert params({"it": text}) == {"it": sent}
 
 
-def test_the_context_stays_here_but_for_what_is_named():
-    """Addresses, programs and names of users are in it."""
+def test_only_the_named_fields_of_the_context_are_sent():
+    """It holds addresses and names of users."""
     context = {"username": "ana", "ip": "203.0.113.9", "agent": "Mozilla", "session": "s"}
-    asked = {"context_fields": ["plan", "course"]}
+    options = {"context_fields": ["plan", "course"]}
 
     assert params(**context) == {}
-    assert params(options=asked, **context, plan="pro", course={"id": "c", "org": None}) == {
+    assert params(options=options, **context, plan="pro", course={"id": "c", "org": None}) == {
         "plan": "pro",
         "course_id": "c",
     }
 
 
-def test_a_page_view_says_which_page():
-    """By the data if it knows, else by what the request knows."""
+def test_a_page_view_has_the_location_of_the_page():
+    """From its data, or else from the facts of the request."""
     request = {"host": "shop.example", "path": "/cart", "referer": "https://shop.example/"}
     shown = {"page_title": "Cart", "page_location": "https://a.example/b", "referrer": "r"}
 
@@ -264,7 +264,7 @@ def test_a_page_view_says_which_page():
 
 @pytest.mark.parametrize("referrer", ["", None])
 def test_a_direct_visit_has_no_referrer(referrer):
-    """The page knows where its visitor came from; the request may be one by the page itself."""
+    """The page reported it. The referrer of the request may be the page itself."""
     request = {"page": "https://shop.example/cart", "referer": "https://shop.example/cart"}
     shown = {"title": "Cart", "url": "https://shop.example/cart", "referrer": referrer}
 
@@ -274,8 +274,8 @@ def test_a_direct_visit_has_no_referrer(referrer):
     }
 
 
-def test_what_is_told_of_the_page_is_told_once():
-    """Two of the 25 parameters are free for others; what says something else is kept."""
+def test_the_fields_of_a_page_are_not_sent_twice():
+    """That would take two of the 25 parameters. A field with another value is kept."""
     shown = {"page_title": "Cart", "title": "a title", "referer": "r", "url": "u", "page_url": "p"}
 
     assert params(shown, name="page_view") == {
@@ -288,8 +288,8 @@ def test_what_is_told_of_the_page_is_told_once():
     assert params({"title": 5, "url": "u"}, name="page.seen") == {"title": 5, "url": "u"}
 
 
-def test_a_request_by_a_page_says_nothing_of_the_page():
-    """Its address is the collector's, and its referrer is the page."""
+def test_the_request_of_a_browser_event_does_not_describe_the_page():
+    """Its path is that of the collector, and its referrer is the page."""
     request = {"host": "shop.example", "path": "/event", "referer": "https://shop.example/cart"}
 
     assert params(name="page_view", event_source="browser", **request) == {}
@@ -299,8 +299,8 @@ def test_a_request_by_a_page_says_nothing_of_the_page():
 
 
 def test_the_items_of_a_purchase_are_a_list_of_objects():
-    """As Google reads them: short texts and numbers, and nobody's name."""
-    things = [
+    """Of short texts and numbers, without personal data."""
+    purchased = [
         {"item_id": "c1", "price": 49.5, "quantity": 1, "is new": True, "size": None},
         MappingProxyType({"item_name": "n" * 101, "buyer_email": "ana", "tags": ["a"], 7: "seven"}),
     ]
@@ -309,7 +309,7 @@ def test_the_items_of_a_purchase_are_a_list_of_objects():
         {"item_name": "n" * 100, "tags": '["a"]', "p_7": "seven"},
     ]
 
-    for items in (things, tuple(things)):
+    for items in (purchased, tuple(purchased)):
         assert params({"items": items, "value": 49.5}) == {"items": sent, "value": 49.5}
 
 
@@ -325,22 +325,22 @@ def test_the_items_of_a_purchase_are_a_list_of_objects():
         ([{"item_id": None, "item_name": ""}], '[{"item_id":null,"item_name":""}]'),
     ],
 )
-def test_items_that_google_would_refuse_have_another_name(items, sent, caplog):
-    """It would drop the event; whoever meant to have items reads why there are none, once."""
+def test_invalid_items_are_sent_under_another_name(items, sent, caplog):
+    """Google would drop the event. If they are a list, that is logged once."""
     one = destination()
     for _ in range(3):
         payload = one.encode(event(data={"items": items}))
         assert json.loads(payload)["events"][0]["params"]["x_items"] == sent
         assert faults(payload) == ()
-    is_meant = isinstance(items, list) and bool(items)
+    is_list = isinstance(items, list) and bool(items)
 
-    assert [record.getMessage()[:33] for record in caplog.records] == (
-        ["Google Analytics takes items that"] if is_meant else []
+    assert [record.getMessage()[:35] for record in caplog.records] == (
+        ["Google Analytics accepts items only"] if is_list else []
     )
 
 
-def test_items_keep_to_the_limits():
-    """200 of them, and ten parameters of one's own in each."""
+def test_items_are_within_the_limits():
+    """200 items, with ten custom parameters in each."""
     custom = {f"own_{number}": number for number in range(20)}
     found = params({"items": [{**custom, "item_id": number} for number in range(1, 301)]})
 
@@ -356,50 +356,50 @@ def test_items_keep_to_the_limits():
     [(1749482504, "1749482504"), ("12", "12"), ("", None), ("a", None), (None, None)],
 )
 def test_the_session_is_digits_or_left_out(given, sent):
-    """Google takes nothing else."""
+    """Google accepts digits only."""
     assert params(ga_session_id=given).get("session_id") == sent
 
 
-@pytest.mark.parametrize(("said", "sent"), [(2500, 2500), (0, 1), (-1, 1), ("9", 1), (True, 1)])
-def test_an_event_counts_as_engagement(said, sent):
-    """Without a time above zero, Google counts no active user."""
-    _, one = written(event(data={"engagement_time_msec": said}))
+@pytest.mark.parametrize(("given", "sent"), [(2500, 2500), (0, 1), (-1, 1), ("9", 1), (True, 1)])
+def test_an_event_counts_as_engagement(given, sent):
+    """Google counts a user as active only if this time is above zero."""
+    _, one = encoded(event(data={"engagement_time_msec": given}))
 
     assert one["params"]["engagement_time_msec"] == sent
 
 
-def test_a_long_name_is_sent_in_full_but_not_in_more():
-    """Google takes a hundred characters of it."""
-    _, one = written(event("n" * 101))
+def test_the_full_name_of_an_event_is_sent():
+    """Up to a hundred characters of it."""
+    _, one = encoded(event("n" * 101))
 
     assert one["params"]["event_name_full"] == "n" * 100
 
 
 @pytest.mark.parametrize("client_id", [None, "", "with space", "x" * 101, 7, "line\nbreak"])
 def test_a_user_without_a_client_gets_a_pseudonym(client_id):
-    """Always the same one, marked, and not to be led back without the secret."""
-    (request, one), (again, _) = (written(event(client_id=client_id, user_id=7)) for _ in range(2))
+    """It is always the same, marked as one, and cannot be traced without the secret."""
+    (request, one), (again, _) = (encoded(event(client_id=client_id, user_id=7)) for _ in range(2))
 
     assert re.fullmatch(r"[0-9]+\.[0-9]+", request["client_id"])
     assert one["params"]["pseudonymous_client"] == "true"
     assert again["client_id"] == request["client_id"]
-    other_user, _ = written(event(client_id=client_id, user_id=8))
-    other_secret, _ = written(event(client_id=client_id, user_id=7), pseudonym_secret="other")
+    other_user, _ = encoded(event(client_id=client_id, user_id=8))
+    other_secret, _ = encoded(event(client_id=client_id, user_id=7), pseudonym_secret="other")
     assert len({each["client_id"] for each in (request, other_user, other_secret)}) == 3
 
 
-BY_THE_PAGE = {"page_context": {"eventtracking": {"anonymous_id": "7"}}}
+BROWSER_CLIENT = {"page_context": {"eventtracking": {"anonymous_id": "7"}}}
 
 
 @pytest.mark.parametrize(
-    "known", [BY_THE_PAGE, {"anonymous_id": "7"}, {"anonymous_id": UUID(int=7)}]
+    "known", [BROWSER_CLIENT, {"anonymous_id": "7"}, {"anonymous_id": UUID(int=7)}]
 )
-def test_a_visitor_whom_nobody_knows_is_told_apart_by_the_anonymous_id(known):
-    """Always the same pseudonym, marked, which is no user's; a user's comes first."""
-    (request, one), (again, _) = (written(event(client_id=None, **known)) for _ in range(2))
-    user, _ = written(event(client_id=None, user_id="7", **known))
-    same_user, _ = written(event(client_id=None, user_id="7"))
-    browser, _ = written(event(**known))
+def test_a_visitor_without_a_user_id_gets_a_pseudonym_from_the_anonymous_id(known):
+    """It is always the same, and differs from any user's. The user id has priority."""
+    (request, one), (again, _) = (encoded(event(client_id=None, **known)) for _ in range(2))
+    user, _ = encoded(event(client_id=None, user_id="7", **known))
+    same_user, _ = encoded(event(client_id=None, user_id="7"))
+    browser, _ = encoded(event(**known))
 
     assert re.fullmatch(r"[0-9]+\.[0-9]+", request["client_id"])
     assert one["params"]["pseudonymous_client"] == "true"
@@ -411,30 +411,30 @@ def test_a_visitor_whom_nobody_knows_is_told_apart_by_the_anonymous_id(known):
 @pytest.mark.parametrize(
     "page", [None, "text", {"eventtracking": 7}, {"eventtracking": {"anonymous_id": ["x"]}}]
 )
-def test_a_page_that_tells_nobody_apart_gives_no_identity(page):
-    """Whatever it says instead."""
+def test_a_page_context_without_an_anonymous_id_gives_no_identity(page):
+    """It can hold any other value."""
     with pytest.raises(EventLost, match="no identity"):
         destination().encode(event(client_id=None, page_context=page, anonymous_id=""))
 
 
 @pytest.mark.parametrize("user_id", [None, ""])
-def test_an_event_about_nobody_is_refused(user_id):
-    """Google needs somebody, and an invented one would be counted as a visitor."""
+def test_an_event_without_an_identity_is_rejected(user_id):
+    """A random identity would be counted as a visitor."""
     with pytest.raises(EventLost, match="no identity") as lost:
         destination().encode(event(client_id=None, user_id=user_id))
 
     assert lost.value.reason == "rejected"
 
 
-def test_the_user_is_not_named_unless_that_was_asked_for():
-    """Off; a pseudonym; or the id as it is, if it is short enough."""
+def test_the_id_of_the_user_is_sent_only_if_the_option_is_set():
+    """As a pseudonym or plain. An id that is too long becomes a pseudonym."""
     one = event(user_id=7)
-    plain, _ = written(one, user_id="plain")
-    pseudonym, _ = written(one, user_id="pseudonym")
-    long, _ = written(event(user_id="x" * 257), user_id="plain")
-    limit, _ = written(event(user_id="x" * 256), user_id="plain")
+    plain, _ = encoded(one, user_id="plain")
+    pseudonym, _ = encoded(one, user_id="pseudonym")
+    long, _ = encoded(event(user_id="x" * 257), user_id="plain")
+    limit, _ = encoded(event(user_id="x" * 256), user_id="plain")
 
-    assert "user_id" not in written(one)[0]
+    assert "user_id" not in encoded(one)[0]
     assert plain["user_id"] == "7"
     assert re.fullmatch("[0-9a-f]{32}", pseudonym["user_id"])
     assert re.fullmatch("[0-9a-f]{32}", long["user_id"])
@@ -442,9 +442,9 @@ def test_the_user_is_not_named_unless_that_was_asked_for():
 
 
 def test_user_properties_come_from_the_context():
-    """Named ones only, within Google's limits."""
+    """Only the named fields, within Google's limits."""
     options = {"user_properties": ["plan", "is_staff", "level", "gone"]}
-    request, _ = written(event(plan="p" * 37, is_staff=True, level=3, gone=None), **options)
+    request, _ = encoded(event(plan="p" * 37, is_staff=True, level=3, gone=None), **options)
 
     assert request["user_properties"] == {
         "plan": {"value": "p" * 36},
@@ -454,7 +454,7 @@ def test_user_properties_come_from_the_context():
 
 
 @pytest.mark.parametrize(
-    ("said", "sent"),
+    ("given", "sent"),
     [
         (None, {"ad_user_data": "DENIED"}),
         ({"ad_personalization": False}, {"ad_user_data": "DENIED", "ad_personalization": "DENIED"}),
@@ -463,15 +463,15 @@ def test_user_properties_come_from_the_context():
         ("GRANTED", {"ad_user_data": "DENIED"}),
     ],
 )
-def test_consent_is_what_the_visitor_said_or_else_the_option(said, sent):
-    """What is not an answer changes nothing."""
-    request, _ = written(event(consent=said), consent={"ad_user_data": "DENIED"})
+def test_the_consent_in_the_context_has_priority_over_the_option(given, sent):
+    """An invalid value has no effect."""
+    request, _ = encoded(event(consent=given), consent={"ad_user_data": "DENIED"})
 
     assert request["consent"] == sent
 
 
-def test_an_event_of_more_than_72_hours_ago_is_refused():
-    """Google would put it at another time."""
+def test_an_event_of_more_than_72_hours_ago_is_expired():
+    """Google would give it another time."""
     now = datetime.now(UTC)
     destination().encode(event(timestamp=now - timedelta(hours=71, minutes=59)))
 
@@ -485,25 +485,25 @@ def test_an_event_of_more_than_72_hours_ago_is_refused():
     "timestamp",
     [
         datetime.now(UTC) + timedelta(hours=3),
-        "no date",
+        "not a date",
         7,
-        datetime.max,  # noqa: DTZ901  # a naive one, off the end of every zone
+        datetime.max,  # noqa: DTZ901  # naive, and out of range in some time zones
     ],
 )
-def test_a_time_that_cannot_be_is_now(timestamp):
-    """A wrong clock does not cost the event more than its time."""
+def test_an_invalid_time_is_replaced_by_the_current_time(timestamp):
+    """An event with a wrong clock is not lost."""
     before = time.time()
-    micros = written(event(timestamp=timestamp))[1]["timestamp_micros"]
+    micros = encoded(event(timestamp=timestamp))[1]["timestamp_micros"]
 
     assert before * 1e6 - 1 <= micros <= time.time() * 1e6 + 1
 
 
-def test_a_time_as_text_or_in_another_zone_is_read():
-    """An event that was stored meanwhile has text there."""
+def test_a_time_may_be_text_or_in_another_time_zone():
+    """An event that was stored has text."""
     moment = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
     expected = round(moment.timestamp()) * 1_000_000
     for form in (moment, moment.isoformat(), moment.replace(tzinfo=None), moment.astimezone()):
-        assert written(event(timestamp=form))[1]["timestamp_micros"] == expected
+        assert encoded(event(timestamp=form))[1]["timestamp_micros"] == expected
 
 
 ANYTHING = st.recursive(
@@ -523,8 +523,8 @@ ANYTHING = st.recursive(
 
 
 @given(st.text(max_size=80), ANYTHING, ANYTHING)
-def test_whatever_an_event_holds_google_finds_no_fault_with_it(name, data, extra):
-    """By the word of the inspector, which checks each documented limit."""
+def test_an_event_with_data_of_any_kind_has_a_valid_payload(name, data, extra):
+    """The inspector checks every documented limit."""
     options = {"user_properties": ["extra"], "context_fields": ["extra"], "user_id": "plain"}
     payload = destination(**options).encode(event(name, data, extra=extra, user_id=7))
 
@@ -532,16 +532,16 @@ def test_whatever_an_event_holds_google_finds_no_fault_with_it(name, data, extra
 
 
 @given(ANYTHING, st.lists(st.dictionaries(st.text(max_size=60), ANYTHING, max_size=10), max_size=5))
-def test_whatever_items_hold_google_finds_no_fault_with_them(items, things):
-    """Either it is a list that Google takes, or it is not called so."""
+def test_an_event_with_items_of_any_kind_has_a_valid_payload(items, objects):
+    """Items that Google would not accept have another name."""
     one = destination()
-    for each in (items, [{"item_id": "i", **thing} for thing in things]):
+    for each in (items, [{"item_id": "i", **each} for each in objects]):
         assert faults(one.encode(event("purchase", {"items": each}))) == ()
 
 
 @pytest.mark.parametrize("name", UNUSUAL)
-def test_strange_data_becomes_what_google_takes(name):
-    """Locks, cycles, objects without a text: an event in front of them is sent all the same."""
+def test_an_event_with_objects_that_json_cannot_hold_has_a_valid_payload(name):
+    """Locks, cycles, objects whose `str()` raises."""
     data = unusual_values()[name]
     options = {"user_properties": ["extra"], "context_fields": ["extra"], "user_id": "plain"}
     payload = destination(**options).encode(event(data=data, extra=data, user_id=data))
@@ -551,8 +551,8 @@ def test_strange_data_becomes_what_google_takes(name):
 
 
 @pytest.mark.parametrize("context", [None, [], "text", MappingProxyType({"client_id": CLIENT})])
-def test_a_context_that_is_no_dict_is_read_if_it_can_be(context):
-    """Nothing but `EventLost` gets out."""
+def test_a_context_may_be_any_mapping(context):
+    """Without a mapping, the event is lost. No other exception is raised."""
     one = {**event(), "context": context}
     try:
         request = json.loads(destination().encode(one))
@@ -563,61 +563,76 @@ def test_a_context_that_is_no_dict_is_read_if_it_can_be(context):
 
 
 @pytest.mark.parametrize("name", [None, 7, ["a"]])
-def test_a_name_that_is_no_text_is_read_as_one(name):
-    """A tracker takes anything for a name."""
-    _, one = written(event(name))
+def test_a_name_that_is_not_text_becomes_text(name):
+    """A tracker accepts any object as a name."""
+    _, one = encoded(event(name))
 
     assert one["params"]["event_name_full"] == str(name)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "complaint"),
     [
-        ({"params": "course_id"}, "params must be a list of names, got 'course_id'"),
+        ({"params": "course_id"}, "params must be a list, got 'course_id'"),
         ({"params": ["a.b"]}, "got 'a.b'. Write 'a_b'"),
-        ({"context_fields": [7]}, "context_fields must be a list of names, got [7]"),
-        ({"user_properties": ["x" * 25]}, f"none of Google's own, got '{'x' * 25}'"),
+        ({"context_fields": [7]}, "context_fields[0] must be text that is not empty, got 7"),
+        ({"user_properties": ["x" * 25]}, f"not a reserved name, got '{'x' * 25}'"),
         ({"user_properties": ["user_id"]}, "got 'user_id'"),
         ({"user_properties": ["ga_x"]}, "got 'ga_x'"),
         (
             {"user_properties": [f"p{number}" for number in range(26)]},
-            "user_properties must be 25 at most, got 26",
+            "user_properties must be at most 25 names, got 26",
         ),
-        ({"user_id": "on"}, "user_id must be one of off, pseudonym, plain, got 'on'"),
-        ({"consent": {"ads": "GRANTED"}}, "consent must say GRANTED or DENIED for ad_user_data"),
+        ({"user_id": "on"}, "user_id must be one of 'off', 'pseudonym', 'plain', got 'on'"),
+        ({"consent": {"ads": "GRANTED"}}, "consent must be a mapping of ad_user_data or ad_"),
         ({"consent": {"ad_user_data": "yes"}}, "got {'ad_user_data': 'yes'}"),
-        ({"consent": ["GRANTED"]}, "consent must say"),
+        ({"consent": ["GRANTED"]}, "consent must be a mapping of"),
         ({"validate": "yes"}, "validate must be true or false, got 'yes'"),
         ({"endpoint": "google"}, "endpoint must be"),
-        ({"pseudonym_secret": ""}, "pseudonym_secret must be a text or None"),
+        ({"pseudonym_secret": ""}, "pseudonym_secret must be text that is not empty, or None"),
         ({"batch_events": 26}, "batch_events must be a whole number from 1 to 25, or None, got 26"),
         ({"batchevents": 2}, "GoogleAnalyticsBackend has no option 'batchevents'"),
     ],
 )
-def test_a_wrong_option_is_an_error_that_says_what_is_right(options, said):
-    """When the backend is built, not when the first event is lost."""
-    with pytest.raises(ImproperlyConfigured, match=re.escape(said)) as error:
+def test_a_wrong_option_is_an_error_that_says_what_is_right(options, complaint):
+    """When the backend is built, not for the first event."""
+    with pytest.raises(ImproperlyConfigured, match=re.escape(complaint)) as error:
         destination(**options)
 
     assert str(error.value).startswith("GoogleAnalyticsBackend")
 
 
-def test_25_user_properties_with_names_at_the_limit_are_taken():
+def test_every_wrong_option_is_reported_in_the_same_error():
+    """Its own and those of delivery, in the order of the signature."""
+    options = {
+        "timeout": 0, "validate": 1, "consent": 1, "pseudonym_secret": "", "user_id": "on",
+        "user_properties": 1, "context_fields": 1, "params": 1, "names": 1, "endpoint": "nowhere",
+    }  # fmt: skip
+    with pytest.raises(ImproperlyConfigured) as error:
+        GoogleAnalyticsBackend("", "", **options)
+
+    assert [line.split(" must ")[0] for line in str(error.value).splitlines()] == [
+        f"GoogleAnalyticsBackend: {option}"
+        for option in ("measurement_id", "api_secret", *reversed(options))
+    ]
+
+
+def test_25_user_properties_with_names_at_the_limit_are_accepted():
     """The limit itself is allowed."""
     assert destination(user_properties=[f"p{number:023d}" for number in range(25)])
 
 
 @pytest.mark.parametrize("measurement_id", ["", "UA-1234-5", "G-", "G-TEST&x=1", None, 7])
-def test_a_measurement_id_that_is_none_is_an_error(measurement_id):
-    """That of a website begins with G."""
-    with pytest.raises(ImproperlyConfigured, match="measurement_id must be that of a web stream"):
+def test_a_wrong_measurement_id_is_an_error(measurement_id):
+    """The id of a web stream begins with `G-`."""
+    with pytest.raises(ImproperlyConfigured, match="measurement_id must be the id of a web stream"):
         GoogleAnalyticsBackend(measurement_id, "s" * 12)
 
 
 @pytest.mark.parametrize("secret", ["", "  ", "two words", "a line\n", None, 7])
-def test_an_api_secret_that_is_none_is_an_error_that_does_not_show_it(secret):
-    """It says where to get one."""
+def test_the_error_of_a_wrong_api_secret_does_not_show_it(secret):
+    """It says where to create one."""
     with pytest.raises(ImproperlyConfigured, match="Measurement Protocol API secrets") as error:
         GoogleAnalyticsBackend("G-TEST", secret)
 
-    assert "got" not in str(error.value)
+    assert str(error.value).endswith(f", got a value of type {type(secret).__name__}")

@@ -1,4 +1,4 @@
-"""Events and what Segment is told of them, shared by the tests of both ways to tell it."""
+"""Events and their context in Segment, for the tests of the batch API and of the client."""
 
 from datetime import UTC, datetime
 
@@ -18,7 +18,7 @@ FACTS = {
     "client_id": "11.22",
 }
 
-SEGMENTS_WORDS = {
+SEGMENT_CONTEXT = {
     "Google Analytics": {"clientId": "11.22"},
     "ip": "203.0.113.9",
     "userAgent": "UA/1",
@@ -29,8 +29,8 @@ SEGMENTS_WORDS = {
     },
 }
 
-# What is known of the request by which a page tells the collector of an event.
-TOLD = {
+# The facts of the request with which a browser sends an event to the collector.
+BROWSER_FACTS = {
     "event_source": "browser",
     "host": "lms.example",
     "path": "/event",
@@ -38,10 +38,10 @@ TOLD = {
     "referer": "https://lms.example/courses/x?tab=2",
 }
 
-# The facts of a request, and Segment's context made of them.
-MAPPING = [
+# The facts of a request, and the context that Segment gets.
+CONTEXTS = [
     ({}, {}),
-    (FACTS, SEGMENTS_WORDS),
+    (FACTS, SEGMENT_CONTEXT),
     (
         {"host": "h", "path": "/p", "ip": "203.0.113.9", "client_id": "11.22"},
         {
@@ -61,31 +61,31 @@ MAPPING = [
     ({"referer": "https://r/"}, {"page": {"referrer": "https://r/"}}),
     ({"agent": "", "ip": ""}, {"userAgent": "", "ip": ""}),
     ({"agent": None, "ip": None, "client_id": None, "page": None}, {}),
-    ({**FACTS, "event_source": "server"}, SEGMENTS_WORDS),
+    ({**FACTS, "event_source": "server"}, SEGMENT_CONTEXT),
     (
-        {**TOLD, "ip": "i"},
-        {"ip": "i", "page": {"path": "/courses/x", "url": TOLD["page"]}},
+        {**BROWSER_FACTS, "ip": "i"},
+        {"ip": "i", "page": {"path": "/courses/x", "url": BROWSER_FACTS["page"]}},
     ),
-    ({**TOLD, "page": "https://h"}, {"page": {"path": "/", "url": "https://h"}}),
-    ({**TOLD, "page": ""}, {}),
-    ({**TOLD, "page": None}, {}),
-    ({**TOLD, "page": "x_module"}, {"page": {"url": "x_module"}}),
-    ({**TOLD, "page": "https://["}, {"page": {"url": "https://["}}),
-    ({**TOLD, "page": 5}, {"page": {"url": 5}}),
+    ({**BROWSER_FACTS, "page": "https://h"}, {"page": {"path": "/", "url": "https://h"}}),
+    ({**BROWSER_FACTS, "page": ""}, {}),
+    ({**BROWSER_FACTS, "page": None}, {}),
+    ({**BROWSER_FACTS, "page": "x_module"}, {"page": {"url": "x_module"}}),
+    ({**BROWSER_FACTS, "page": "https://["}, {"page": {"url": "https://["}}),
+    ({**BROWSER_FACTS, "page": 5}, {"page": {"url": 5}}),
 ]
 
-# The data of an event from a page, by its name, and the referrer that Segment is told of.
+# The name and the data of an event from a browser, and the page that Segment gets.
 REFERRERS = [
     ("page_view", {"title": "t", "referrer": "https://r/"}, {"referrer": "https://r/"}),
     ("page_view", {"title": "t", "referrer": ""}, {"referrer": ""}),
     ("page_view", {"title": "t"}, {}),
     ("page_view", {"referrer": 5}, {}),
     ("page_view", "text", {}),
-    # Whatever an application means by it.
+    # In other events, an application may use the field for anything.
     ("friend.invited", {"referrer": "ana"}, {}),
 ]
 
-NOBODY = [
+WITHOUT_IDENTITY = [
     {},
     {"user_id": None},
     {"user_id": "", "anonymous_id": None, "client_id": ""},
@@ -98,6 +98,6 @@ def event(name="a.b", context=None, **data):
     return {"name": name, "timestamp": STAMP, "data": data, "context": context}
 
 
-def books(**lost):
-    """Return the books of a backend that was given one event."""
+def statistics(**lost):
+    """Return the statistics of a backend that accepted one event."""
     return {"accepted": 1, "sent": 0 if lost else 1, "pending": 0, "lost": lost}

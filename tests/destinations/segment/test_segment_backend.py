@@ -1,4 +1,4 @@
-"""Events that go to Segment's batch API: what is sent, to whom, and what is refused."""
+"""Segment's batch API: messages, identities, limits and refusals."""
 
 import base64
 import json
@@ -16,21 +16,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from segment_cases import (
+    BROWSER_FACTS,
+    CONTEXTS,
     FACTS,
     LIBRARY,
-    MAPPING,
-    NOBODY,
     REFERRERS,
-    SEGMENTS_WORDS,
+    SEGMENT_CONTEXT,
     STAMP,
-    TOLD,
-    books,
+    WITHOUT_IDENTITY,
     event,
+    statistics,
 )
 from sink_server import reset, sink
 from unusual_values import UNUSUAL, Hostile, unusual_values
 
 from eventtracking.backends.segment import SegmentBackend
+from eventtracking.delivery import HttpClient
 from eventtracking.destinations.segment.destination import SegmentDestination
 from eventtracking.exceptions import EventLost
 from eventtracking.openedx import segment as openedx_segment
@@ -39,7 +40,7 @@ from eventtracking.testing import FakeDestinations
 from eventtracking.tracker import Tracker, register_tracker
 from eventtracking.web.collector import Collector
 
-SECONDS = 30
+TIMEOUT_SECONDS = 30
 
 
 @pytest.fixture
@@ -49,43 +50,43 @@ def key():
 
 @pytest.fixture
 def segment():
-    """A server in the place of Segment's."""
-    with sink() as there:
-        yield there
+    """A server in place of Segment's."""
+    with sink() as server:
+        yield server
 
 
 @pytest.fixture
-def keyed(key, segment):
-    """Return a function that builds a backend with a key; it is closed afterwards."""
+def build(key, segment):
+    """Return a function that builds a backend with a key, which is closed after the test."""
     built = []
 
-    def build(**options):
+    def build_backend(**options):
         backend = SegmentBackend(key, **{"host": segment.url, **options})
         built.append(backend)
         return backend
 
-    yield build
+    yield build_backend
     for backend in built:
         backend.close(0)
 
 
-def delivered(backend, there):
-    """Return all messages that *there* received."""
-    assert backend.flush(SECONDS)
-    return [message for request in there.requests for message in request.json()["batch"]]
+def delivered(backend, server):
+    """Return all messages that *server* received."""
+    assert backend.flush(TIMEOUT_SECONDS)
+    return [message for request in server.requests for message in request.json()["batch"]]
 
 
-def sent(backend, there, one):
+def sent(backend, server, one):
     """Send *one* event, and return its message."""
     backend.send(one)
-    [message] = delivered(backend, there)
+    [message] = delivered(backend, server)
     return message
 
 
-def test_a_request_is_what_segment_takes(keyed, segment, key):
-    """To the byte, but for the id and the time, which are new."""
+def test_a_request_has_the_form_that_segment_documents(build, segment, key):
+    """Every byte is compared, except for the new id and time."""
     before = datetime.now(UTC)
-    backend = keyed(integrations={"All": True, "Mixpanel": False})
+    backend = build(integrations={"All": True, "Mixpanel": False})
     backend.send(event("edx.course.enrollment.activated", {**FACTS}, course_id="a+b+c", n=1))
     [message] = delivered(backend, segment)
     [request] = segment.requests
@@ -113,40 +114,44 @@ def test_a_request_is_what_segment_takes(keyed, segment, key):
     )
 
 
-@pytest.mark.parametrize(("facts", "words"), MAPPING)
-def test_the_facts_of_a_request_become_segments_context(keyed, segment, facts, words):
-    """As event-tracking maps them, and with our name."""
-    message = sent(keyed(), segment, event(context={"user_id": 7, **facts}))
+@pytest.mark.parametrize(("facts", "context"), CONTEXTS)
+def test_the_facts_of_a_request_become_segments_context(build, segment, facts, context):
+    """The mapping is that of event-tracking, and the name of this library is added."""
+    message = sent(build(), segment, event(context={"user_id": 7, **facts}))
 
-    assert message["context"] == {**words, "library": LIBRARY}
+    assert message["context"] == {**context, "library": LIBRARY}
     assert message["properties"]["context"] == {"user_id": 7, **facts}
 
 
-def test_the_referrer_of_an_event_of_a_page_is_what_the_page_said(keyed, segment):
-    """That of the request is the page itself. One request brings many events."""
-    backend = keyed()
-    facts = {"user_id": 7, **TOLD}
+def test_the_referrer_of_a_browser_event_is_the_one_in_its_data(build, segment):
+    """The referrer of the request is the page itself. One request carries many events."""
+    backend = build()
+    facts = {"user_id": 7, **BROWSER_FACTS}
     for name, data, _ in REFERRERS:
         backend.send({**event(name, facts), "data": data})
     del facts["event_source"]
     backend.send(event("by the server", facts))
     *found, last = [message["context"]["page"] for message in delivered(backend, segment)]
 
-    shown = {"path": "/courses/x", "url": TOLD["page"]}
+    shown = {"path": "/courses/x", "url": BROWSER_FACTS["page"]}
     assert found == [{**shown, **referrer} for _, _, referrer in REFERRERS]
-    assert last == {"path": "/event", "url": TOLD["page"], "referrer": TOLD["referer"]}
+    assert last == {
+        "path": "/event",
+        "url": BROWSER_FACTS["page"],
+        "referrer": BROWSER_FACTS["referer"],
+    }
 
 
-def test_a_view_that_the_collector_takes_tells_segment_of_the_page(keyed, segment):
-    """From what the browser client posts: the page, not the collector that it was posted to."""
-    tracker = Tracker({"segment": keyed()}, processors=[RequestContext()])
+def test_a_page_view_from_the_collector_has_the_page_of_the_browser(build, segment):
+    """Not the path of the collector, which received the request."""
+    tracker = Tracker({"segment": build()}, processors=[RequestContext()])
     headers = {"host": "lms.example", "origin": "https://lms.example"}
     views = [
         {
             "id": f"view-{number}",
             "name": "page_view",
             "data": {"title": "Welcome", "referrer": referrer},
-            "page": TOLD["page"],
+            "page": BROWSER_FACTS["page"],
         }
         for number, referrer in enumerate(["", "https://search.example/"])
     ]
@@ -154,20 +159,20 @@ def test_a_view_that_the_collector_takes_tells_segment_of_the_page(keyed, segmen
         "POST",
         {**headers, "content-type": "application/json"},
         json.dumps({"sent_at": STAMP.isoformat(), "events": views}).encode(),
-        {**FACTS, "path": "/event", "referer": TOLD["referer"]},
+        {**FACTS, "path": "/event", "referer": BROWSER_FACTS["referer"]},
     )
     pages = [message["context"]["page"] for message in delivered(tracker, segment)]
 
     assert answer.status == 200
-    shown = {"path": "/courses/x", "url": TOLD["page"]}
-    assert pages == [{**shown, "referrer": ""}, {**shown, "referrer": "https://search.example/"}]
+    page = {"path": "/courses/x", "url": BROWSER_FACTS["page"]}
+    assert pages == [{**page, "referrer": ""}, {**page, "referrer": "https://search.example/"}]
 
 
-def test_events_of_several_requests_do_not_mix(keyed, segment):
-    """What is worked out for one request is not told of another, nor after a change."""
+def test_a_cached_identity_is_not_used_for_another_request(build, segment):
+    """Nor for the same request after a fact has changed."""
     changing = {"user_id": 1, "ip": ["a"], "path": "/1", "host": "h"}
     plain = {"user_id": 1, "ip": "a", "path": "/1", "host": "h"}
-    backend = keyed()
+    backend = build()
     for facts in (changing, plain):
         backend.send(event("first", facts))
         backend.send(event("same", facts))
@@ -175,7 +180,7 @@ def test_events_of_several_requests_do_not_mix(keyed, segment):
     plain["ip"] = "b"
     for facts in (changing, plain):
         backend.send(event("changed", facts))
-    backend.send(event("somebody else", {**plain, "user_id": True}))
+    backend.send(event("another user", {**plain, "user_id": True}))
     messages = delivered(backend, segment)
 
     assert [each["context"]["ip"] for each in messages] == [
@@ -193,26 +198,28 @@ SOURCES = st.sampled_from([{}, {"event_source": "browser"}, {"event_source": ["b
 
 
 @given(st.lists(st.builds(dict.__or__, SOME_FACTS, SOURCES), min_size=2, max_size=5))
-def test_what_is_written_depends_on_the_event_alone(many_facts):
-    """Never on what came before it."""
+def test_a_message_does_not_depend_on_the_events_before_it(many_facts):
+    """The cached identity of an earlier event changes nothing."""
 
-    def written(destination, facts):
+    def message(destination, facts):
         try:
             return destination.encode(event("page_view", facts, referrer="r"))
         except EventLost as refusal:
             return str(refusal)
 
-    def new():
-        host = "http://127.0.0.1:9"
-        return SegmentDestination("a-key", host, compress=False, integrations={})
+    def new_destination():
+        client = HttpClient("http://127.0.0.1:9", who="Test", option="url")
+        return SegmentDestination(client, "a-key", compress=False, integrations={})
 
-    one = new()
+    used = new_destination()
     for facts in many_facts:
-        assert written(one, facts) == written(one, {**facts}) == written(new(), facts)
+        expected = message(new_destination(), facts)
+
+        assert message(used, facts) == message(used, {**facts}) == expected
 
 
 @pytest.mark.parametrize(
-    ("facts", "who"),
+    ("facts", "identity"),
     [
         ({"user_id": 7}, {"userId": "7"}),
         ({"user_id": 0}, {"userId": "0"}),
@@ -225,20 +232,21 @@ def test_what_is_written_depends_on_the_event_alone(many_facts):
         ({"user_id": None, "anonymous_id": "", "client_id": "1.2"}, {"anonymousId": "1.2"}),
     ],
 )
-def test_an_event_is_about_the_user_or_else_an_anonymous_visitor(keyed, segment, facts, who):
-    """Ids are texts, for Segment refuses numbers."""
-    message = sent(keyed(), segment, event(context=facts))
+def test_an_event_has_the_id_of_the_user_or_else_of_the_visitor(build, segment, facts, identity):
+    """Ids are text, because Segment rejects numbers."""
+    message = sent(build(), segment, event(context=facts))
+    fields = {"userId", "anonymousId"} & {*message}
 
-    assert {field: message[field] for field in ("userId", "anonymousId") if field in message} == who
+    assert {field: message[field] for field in fields} == identity
 
 
-@pytest.mark.parametrize("facts", NOBODY)
-def test_an_event_about_nobody_is_refused_and_said_once(keyed, segment, caplog, facts):
-    """Segment would answer 200, and drop it."""
-    backend = keyed()
+@pytest.mark.parametrize("facts", WITHOUT_IDENTITY)
+def test_an_event_without_an_identity_is_rejected_and_logged_once(build, segment, caplog, facts):
+    """Segment would respond with 200 and drop it."""
+    backend = build()
     backend.send(event(context=facts))
     backend.send(event(context=facts))
-    backend.flush(SECONDS)
+    backend.flush(TIMEOUT_SECONDS)
     [record] = caplog.records
 
     assert backend.stats()["lost"] == {"rejected": 2}
@@ -247,27 +255,27 @@ def test_an_event_about_nobody_is_refused_and_said_once(keyed, segment, caplog, 
 
 
 @pytest.mark.parametrize("name", [None, ""])
-def test_an_event_without_a_name_is_refused(keyed, caplog, name):
+def test_an_event_without_a_name_is_rejected(build, caplog, name):
     """Segment would drop it as well."""
-    backend = keyed()
+    backend = build()
     backend.send(event(name))
 
-    assert backend.stats() == books(rejected=1)
+    assert backend.stats() == statistics(rejected=1)
     assert "rejected (no name)" in caplog.text
 
 
 @pytest.mark.parametrize("context", [None, "text", ["user_id"], 7])
-def test_a_context_that_is_none_names_nobody(keyed, context):
+def test_an_event_without_a_valid_context_is_rejected(build, context):
     """Nothing is raised."""
-    backend = keyed()
+    backend = build()
     backend.send({**event(), "context": context})
 
-    assert backend.stats() == books(rejected=1)
+    assert backend.stats() == statistics(rejected=1)
 
 
-def test_a_context_may_be_any_mapping(keyed, segment):
-    """It is read as JSON would show it."""
-    message = sent(keyed(), segment, event(context=MappingProxyType({"user_id": 7, "ip": "i"})))
+def test_a_context_may_be_any_mapping(build, segment):
+    """It is read in its JSON form."""
+    message = sent(build(), segment, event(context=MappingProxyType({"user_id": 7, "ip": "i"})))
 
     assert (message["userId"], message["context"]["ip"]) == ("7", "i")
 
@@ -281,53 +289,53 @@ def test_a_context_may_be_any_mapping(keyed, segment):
         ("2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z"),
     ],
 )
-def test_an_event_keeps_its_time(keyed, segment, stamp, written):
-    """It may wait for long before it arrives."""
-    message = sent(keyed(), segment, {**event(), "timestamp": stamp})
+def test_an_event_keeps_its_time(build, segment, stamp, written):
+    """It may wait for hours before it is delivered."""
+    message = sent(build(), segment, {**event(), "timestamp": stamp})
 
     assert message["timestamp"] == message["properties"]["timestamp"] == written
 
 
-def test_the_time_of_a_legacy_event_is_found(keyed, segment):
-    """It stands where legacy readers look for it."""
+def test_an_event_in_the_legacy_format_keeps_its_time(build, segment):
+    """The legacy processor moves the time to another field."""
     legacy = {"name": "a", "time": STAMP, "context": {"user_id": 7}}
 
-    assert sent(keyed(), segment, legacy)["timestamp"] == "2026-01-02T03:04:05.678000+00:00"
+    assert sent(build(), segment, legacy)["timestamp"] == "2026-01-02T03:04:05.678000+00:00"
 
 
 @pytest.mark.parametrize("stamp", [None, "yesterday", 1767323045, Hostile()])
-def test_an_event_without_a_time_gets_that_of_its_arrival_here(keyed, segment, stamp):
-    """Segment takes no other form than ISO 8601."""
+def test_an_event_without_a_time_gets_the_current_time(build, segment, stamp):
+    """Segment accepts ISO 8601 only."""
     before = datetime.now(UTC)
-    message = sent(keyed(), segment, {**event(), "timestamp": stamp})
+    message = sent(build(), segment, {**event(), "timestamp": stamp})
 
     assert before <= datetime.fromisoformat(message["timestamp"]) <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize("kind", UNUSUAL)
-def test_strange_data_arrives(keyed, segment, kind):
-    """Each as the form that JSON has for it; nothing is raised, and nothing changed."""
-    tracker = Tracker({"segment": keyed()})
+def test_data_of_any_kind_is_delivered(build, segment, kind):
+    """In its JSON form. Nothing is raised, and the next event is not affected."""
+    tracker = Tracker({"segment": build()})
     with tracker.context("request", FACTS):
         tracker.emit("a.b", unusual_values()[kind])
         tracker.emit("a.b", {"after": 1})
-    strange, after = delivered(tracker, segment)
+    unusual, after = delivered(tracker, segment)
 
-    assert strange["context"] == after["context"] == {**SEGMENTS_WORDS, "library": LIBRARY}
+    assert unusual["context"] == after["context"] == {**SEGMENT_CONTEXT, "library": LIBRARY}
     assert after["properties"]["data"] == {"after": 1}
 
 
 @pytest.mark.parametrize("name", ["a" * 300, "\u2028", 'a"b\\', "\ud800", " a ", "\n"])
-def test_any_text_may_be_a_name(keyed, segment, name):
-    """The same in both places."""
-    message = sent(keyed(), segment, event(name))
+def test_any_text_may_be_a_name(build, segment, name):
+    """It is the same in the message and in its properties."""
+    message = sent(build(), segment, event(name))
 
     assert message["event"] == message["properties"]["name"] == name.replace("\ud800", "\ufffd")
 
 
-def test_an_event_whose_name_is_no_text_arrives(keyed, segment):
-    """Under the form that JSON has for it, and the books are right."""
-    tracker = Tracker({"segment": keyed()})
+def test_an_event_whose_name_is_not_text_is_delivered(build, segment):
+    """Its name is the JSON form, and the event is counted."""
+    tracker = Tracker({"segment": build()})
     with tracker.context("request", FACTS):
         tracker.emit(Hostile())
         tracker.emit(7)
@@ -339,44 +347,44 @@ def test_an_event_whose_name_is_no_text_arrives(keyed, segment):
 
 @pytest.mark.parametrize("field", [*FACTS, "anonymous_id", "page", "event_source"])
 @pytest.mark.parametrize("kind", ["no text", "no truth", "surrogates", "huge number", "cycle"])
-def test_strange_facts_arrive(keyed, segment, field, kind):
-    """In whichever field, beside an event of the same request."""
+def test_facts_of_any_kind_are_delivered(build, segment, field, kind):
+    """In any field, and for another event of the same request as well."""
     value = next(iter(unusual_values()[kind].values()))
     facts = {**FACTS, field: value}
-    backend = keyed()
+    backend = build()
     backend.send(event("a", facts))
     backend.send(event("b", facts))
 
     assert [message["event"] for message in delivered(backend, segment)] == ["a", "b"]
 
 
-def test_an_event_stays_as_it_was(keyed, segment):
-    """It goes on to other backends."""
+def test_an_event_is_not_changed(build, segment):
+    """Other backends get it as well."""
     one = event(context={**FACTS}, n=[1])
-    sent(keyed(), segment, one)
+    sent(build(), segment, one)
 
     assert one == event(context={**FACTS}, n=[1])
 
 
-def test_an_event_that_is_sent_again_keeps_its_id(keyed, segment):
-    """Segment drops the repeat by it. `sentAt` is new: Segment corrects the times by it."""
+def test_an_event_that_is_sent_again_keeps_its_id(build, segment):
+    """Segment recognises the repeat by it. `sentAt` is new: Segment corrects times by it."""
     segment.script.extend([500, (429, {"Retry-After": "1"})])
-    backend = keyed(flush_interval=0)
+    backend = build(flush_interval=0)
     backend.send(event())
 
-    assert backend.flush(SECONDS)
+    assert backend.flush(TIMEOUT_SECONDS)
     bodies = [request.json() for request in segment.requests]
 
     assert len(bodies) == 3
     assert len({body["batch"][0]["messageId"] for body in bodies}) == 1
     assert len({body["sentAt"] for body in bodies}) == 3
-    assert backend.stats() == books()
+    assert backend.stats() == statistics()
 
 
-def test_integrations_are_those_of_the_beginning(keyed, segment):
-    """What becomes of the mapping afterwards changes nothing."""
+def test_a_later_change_of_integrations_has_no_effect(build, segment):
+    """The backend keeps a copy."""
     integrations = {"All": True, "Amplitude": {"session_id": 5}}
-    backend = keyed(integrations=integrations)
+    backend = build(integrations=integrations)
     integrations["Amplitude"]["session_id"] = 6
     integrations.clear()
 
@@ -386,9 +394,9 @@ def test_integrations_are_those_of_the_beginning(keyed, segment):
     }
 
 
-def test_ids_are_short_and_no_two_are_the_same(keyed, segment):
-    """Segment takes up to a hundred characters."""
-    backend = keyed()
+def test_ids_are_short_and_unique(build, segment):
+    """Segment accepts up to 100 characters."""
+    backend = build()
     for _ in range(300):
         backend.send(event())
     ids = [message["messageId"] for message in delivered(backend, segment)]
@@ -401,7 +409,7 @@ FORK = """
 import os, sys, warnings
 from eventtracking.destinations.segment.destination import SegmentDestination
 from eventtracking.backends.segment import SegmentBackend
-warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside a thread
+warnings.simplefilter("ignore", DeprecationWarning)  # about a fork with threads
 host, key = sys.argv[1:]
 backend = SegmentBackend(key, host=host)
 def send(name):
@@ -418,8 +426,8 @@ send("after")
 """
 
 
-def test_a_forked_child_sends_as_well(segment, key):
-    """On a connection of its own, and with ids of its own. Segment's client hangs there."""
+def test_a_forked_child_delivers_its_own_events(segment, key):
+    """On its own connection, and with its own ids. Segment's client hangs there."""
     command = [sys.executable, "-c", FORK, segment.url, key]
     subprocess.run(command, check=True, timeout=120)
     messages = [each for request in segment.requests for each in request.json()["batch"]]
@@ -429,85 +437,86 @@ def test_a_forked_child_sends_as_well(segment, key):
     assert len({message["messageId"] for message in messages}) == 8
 
 
-def test_a_server_that_fails_is_looked_up_again(keyed, segment):
-    """Segment asks for it, so a connection is not kept then."""
+def test_the_address_is_looked_up_again_after_a_server_error(build, segment):
+    """Segment asks clients to do so. The connection is closed."""
     segment.script.extend([200, 200, 503])
-    backend = keyed(flush_interval=0)
+    backend = build(flush_interval=0)
     for _ in range(3):
         backend.send(event())
-        assert backend.flush(SECONDS)
+        assert backend.flush(TIMEOUT_SECONDS)
 
     assert len(segment.requests) == 4
     assert segment.connections == 2
 
 
-def test_one_event_that_segment_refuses_does_not_take_its_neighbours_along(keyed, segment):
-    """A 400 is for the whole batch, and the batch is divided until the one stands alone."""
+def test_an_invalid_event_does_not_affect_the_rest_of_its_batch(build, segment):
+    """A 400 is for the whole batch, which is split until the invalid event is alone."""
 
     def picky(handler):
         body = segment.requests[-1].body
         handler.answer(400 if b"poison" in body else 200)
 
     segment.default = picky
-    backend = keyed()
+    backend = build()
     for number in range(7):
         backend.send(event(f"poison.{number}" if number == 3 else f"good.{number}"))
-    assert backend.flush(SECONDS)
+    assert backend.flush(TIMEOUT_SECONDS)
 
     assert backend.stats() == {"accepted": 7, "sent": 6, "pending": 0, "lost": {"rejected": 1}}
 
 
-def test_an_event_over_32_kb_is_refused_before_it_is_sent(keyed):
-    """The largest that is not arrives, and Segment finds nothing wrong with it."""
+def test_an_event_over_32_kb_is_not_sent(build):
+    """The largest event within the limit is valid for Segment."""
     with FakeDestinations() as fakes:
-        backend = keyed(host=fakes.segment_host)
+        backend = build(host=fakes.segment_host)
         backend.send(event(text=""))
-        [small] = _wait(backend, fakes)
-        room = 32 * 1024 - len(orjson.dumps(small["payload"]))
+        [small] = received(backend, fakes)
+        free = 32 * 1024 - len(orjson.dumps(small["payload"]))
         fakes.reset()
         # An id may be longer in another process.
-        longest = room - (40 - len(small["payload"]["messageId"]))
+        longest = free - (40 - len(small["payload"]["messageId"]))
         backend.send(event(text="x" * longest))
         backend.send(event(text="x" * (longest + 1)))
-        [large] = _wait(backend, fakes)
+        [large] = received(backend, fakes)
 
     assert large["good"]
     assert backend.stats() == {"accepted": 3, "sent": 2, "pending": 0, "lost": {"too_large": 1}}
 
 
-def _wait(backend, fakes):
-    assert backend.flush(SECONDS)
+def received(backend, fakes):
+    """Return what the fake of Segment received from *backend*."""
+    assert backend.flush(TIMEOUT_SECONDS)
     return fakes.events("segment")
 
 
 @pytest.mark.parametrize(("number", "size"), [(40, 32_000), (2600, 10)])
-def test_a_request_stays_below_segments_limits(keyed, number, size):
-    """In bytes, with all that is around the events, and in events."""
+def test_a_request_stays_within_segments_limits(build, number, size):
+    """The number of events, and the bytes of the whole request."""
     with FakeDestinations() as fakes:
-        backend = keyed(host=fakes.segment_host, batch_events=2500)
+        backend = build(host=fakes.segment_host, batch_events=2500)
         for _ in range(number):
             backend.send(event(text="x" * size))
-        events = _wait(backend, fakes)
+        events = received(backend, fakes)
 
     assert [each["reasons"] for each in events if not each["good"]] == []
     assert len(events) == number
 
 
-def test_requests_are_full(keyed, segment):
-    """A batch that would be too large with its ids is divided, and no other one is."""
-    backend = keyed(batch_events=2500, flush_interval=SECONDS)
+def test_a_batch_is_split_only_if_it_is_too_large_with_its_ids(build, segment):
+    """Large requests are efficient."""
+    backend = build(batch_events=2500, flush_interval=TIMEOUT_SECONDS)
     for _ in range(2500):
         backend.send(event())
-    assert backend.flush(SECONDS)
+    assert backend.flush(TIMEOUT_SECONDS)
     sizes = [len(request.body) for request in segment.requests]
 
     assert max(sizes) <= 500 * 1024
     assert min(sizes) > 200 * 1024
 
 
-def test_requests_are_compressed_if_asked_for(keyed, segment):
-    """The server sees the same."""
-    backend = keyed(compress=True)
+def test_requests_are_compressed_if_the_option_is_set(build, segment):
+    """The server receives the same message."""
+    backend = build(compress=True)
     message = sent(backend, segment, event())
     [request] = segment.requests
 
@@ -516,28 +525,28 @@ def test_requests_are_compressed_if_asked_for(keyed, segment):
 
 
 @pytest.mark.parametrize("tail", ["/", "/proxy", "/proxy/"])
-def test_the_host_may_end_with_a_slash_and_have_a_path(keyed, segment, tail):
-    """As a proxy of one's own may need it."""
-    sent(keyed(host=segment.url + tail), segment, event())
+def test_the_host_may_end_with_a_slash_and_have_a_path(build, segment, tail):
+    """The URL of a proxy may look like this."""
+    sent(build(host=segment.url + tail), segment, event())
 
     assert segment.requests[0].path == tail.rstrip("/") + "/v1/batch"
 
 
-def test_what_waits_in_files_reaches_segment_from_the_next_process(keyed, segment, tmp_path):
-    """It is the way that every network backend has."""
-    first = keyed(outbox=tmp_path / "outbox", host="http://127.0.0.1:9")
+def test_the_next_process_delivers_the_outbox(build, segment, tmp_path):
+    """As with every network backend."""
+    first = build(outbox=tmp_path / "outbox", host="http://127.0.0.1:9")
     first.send(event("left"))
     first.close(0)
-    second = keyed(outbox=tmp_path / "outbox")
+    second = build(outbox=tmp_path / "outbox")
     second.send(event("new"))
     messages = delivered(second, segment)
 
     assert {message["event"] for message in messages} == {"left", "new"}
 
 
-def test_identify_page_and_track_go_the_same_way(keyed, segment):
-    """With what they are given, and nothing else but our name and the time."""
-    backend = keyed(integrations={"All": False})
+def test_calls_of_identify_page_and_track_are_delivered(build, segment):
+    """With their arguments, and only the name of this library and the time added."""
+    backend = build(integrations={"All": False})
     backend.identify(7, {"plan": "gold"}, {"ip": "i"})
     backend.page(7, "Docs", "Start", {"url": "u"})
     backend.page(None, anonymous_id="visitor")
@@ -596,31 +605,31 @@ def test_identify_page_and_track_go_the_same_way(keyed, segment):
         lambda backend: backend.track(7, None),
     ],
 )
-def test_a_call_about_nobody_or_nothing_is_counted_not_raised(keyed, segment, call):
-    """As such an event is."""
-    backend = keyed()
+def test_a_call_without_an_identity_or_a_name_is_rejected(build, segment, call):
+    """It is counted like an event, and nothing is raised."""
+    backend = build()
     call(backend)
-    backend.flush(SECONDS)
+    backend.flush(TIMEOUT_SECONDS)
 
-    assert backend.stats() == books(rejected=1)
+    assert backend.stats() == statistics(rejected=1)
     assert segment.requests == []
 
 
 @pytest.mark.parametrize("kind", UNUSUAL)
-def test_calls_take_strange_values(keyed, segment, kind):
-    """Wherever they are."""
-    strange = unusual_values()[kind]
-    backend = keyed()
-    backend.identify(7, strange, strange)
-    backend.page(7, strange, strange, strange, strange)
-    backend.track(7, Hostile(), strange, strange)
+def test_calls_accept_values_of_any_kind(build, segment, kind):
+    """In every argument."""
+    value = unusual_values()[kind]
+    backend = build()
+    backend.identify(7, value, value)
+    backend.page(7, value, value, value, value)
+    backend.track(7, Hostile(), value, value)
 
     assert [each["type"] for each in delivered(backend, segment)] == ["identify", "page", "track"]
 
 
-def test_calls_of_the_open_edx_platform_take_this_way(keyed, segment):
+def test_calls_of_the_open_edx_platform_use_the_backend(build, segment):
     """Its module finds the backend at any depth of the tracker."""
-    tracker = Tracker({"segment": keyed()})
+    tracker = Tracker({"segment": build()})
     register_tracker(tracker)
     with tracker.context("edx.request", FACTS):
         openedx_segment.track(7, "a.b", {"n": 1}, traits={"plan": "gold"})
@@ -628,38 +637,38 @@ def test_calls_of_the_open_edx_platform_take_this_way(keyed, segment):
     track, identify = delivered(tracker, segment)
 
     assert track["context"] == {
-        **SEGMENTS_WORDS,
+        **SEGMENT_CONTEXT,
         "traits": {"plan": "gold"},
         "library": LIBRARY,
     }
     assert (identify["type"], identify["traits"]) == ("identify", {"plan": "gold"})
 
 
-def test_segment_finds_nothing_wrong_with_what_it_gets(keyed):
-    """Every kind of message, checked against its documented rules."""
+def test_every_kind_of_message_is_valid(build):
+    """The fake of Segment checks the documented rules."""
     with FakeDestinations() as fakes:
-        backend = keyed(host=fakes.segment_host, compress=True)
+        backend = build(host=fakes.segment_host, compress=True)
         backend.send(event(context=FACTS))
         backend.send(event(context={"client_id": "1.2"}))
         backend.identify(7, {"plan": "gold"})
         backend.page(7)
         backend.track(7, "a.b")
-        events = _wait(backend, fakes)
+        events = received(backend, fakes)
 
     assert [(each["good"], each["reasons"]) for each in events] == [(True, [])] * 5
 
 
 @pytest.mark.parametrize("answer", [401, 400, 500, reset])
-def test_the_key_is_in_no_log_and_no_repr(keyed, segment, caplog, key, answer):
-    """At any level, whatever goes wrong, and if the server repeats it."""
+def test_the_key_is_in_no_log_and_no_repr(build, segment, caplog, key, answer):
+    """At any level, after any failure, even if the server repeats the key."""
     caplog.set_level(logging.DEBUG)
     segment.default = answer if callable(answer) else (answer, {}, f"no {key} here".encode())
-    backend = keyed(flush_interval=0)
+    backend = build(flush_interval=0)
     backend.send(event())
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while "Segment" not in caplog.text and time.monotonic() < deadline:
         backend.flush(0.05)
-    shown = f"{caplog.text} {backend!r} {backend._calls!r} {vars(backend)!r}"
+    shown = f"{caplog.text} {backend!r} {vars(backend)!r}"
 
     assert "Segment" in caplog.text
     assert segment.requests

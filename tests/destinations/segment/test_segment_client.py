@@ -1,4 +1,4 @@
-"""Events that go to Segment through a client that the application has configured."""
+"""Segment's own client: events become calls of a client that the application configured."""
 
 import importlib
 import subprocess
@@ -7,15 +7,15 @@ from unittest import mock
 
 import pytest
 from segment_cases import (
+    BROWSER_FACTS,
+    CONTEXTS,
     FACTS,
-    MAPPING,
-    NOBODY,
     REFERRERS,
-    SEGMENTS_WORDS,
+    SEGMENT_CONTEXT,
     STAMP,
-    TOLD,
-    books,
+    WITHOUT_IDENTITY,
     event,
+    statistics,
 )
 from unusual_values import UNUSUAL, unusual_values
 
@@ -23,7 +23,7 @@ from eventtracking.backends import segment
 from eventtracking.backends.memory import MemoryBackend
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.backends.segment import SegmentBackend
-from eventtracking.destinations.segment import installed
+from eventtracking.destinations.segment import installed_client
 from eventtracking.event import copy_event
 from eventtracking.openedx import segment as openedx_segment
 from eventtracking.stats import LogThrottle
@@ -32,7 +32,7 @@ from eventtracking.tracker import Tracker, register_tracker
 
 
 class Client:
-    """Keeps what it is called with, as Segment's client does until it sends it."""
+    """A client that keeps its calls, as Segment's client does until it sends them."""
 
     def __init__(self):
         self.calls = []
@@ -52,29 +52,29 @@ def client():
     return Client()
 
 
-@pytest.mark.parametrize(("facts", "words"), MAPPING)
-def test_an_event_is_a_call_of_track(client, facts, words):
-    """To the letter as event-tracking calls it: the user as he is, the whole event."""
+@pytest.mark.parametrize(("facts", "context"), CONTEXTS)
+def test_an_event_is_a_call_of_track(client, facts, context):
+    """The arguments are those of event-tracking: the user's id unchanged, the whole event."""
     one = event(context={"user_id": 7, **facts}, n=1)
     backend = SegmentBackend(client=client)
     backend.send(one)
 
-    assert client.calls == [("track", (7, "a.b", one), {"context": words})]
-    assert backend.stats() == books()
+    assert client.calls == [("track", (7, "a.b", one), {"context": context})]
+    assert backend.stats() == statistics()
 
 
 @pytest.mark.parametrize(("name", "data", "referrer"), REFERRERS)
-def test_the_referrer_of_an_event_of_a_page_is_what_the_page_said(client, name, data, referrer):
-    """That of the request is the page itself."""
+def test_the_referrer_of_a_browser_event_is_the_one_in_its_data(client, name, data, referrer):
+    """The referrer of the request is the page itself."""
     backend = SegmentBackend(client=client)
-    backend.send({**event(name, {"user_id": 7, **TOLD}), "data": data})
-    page = {"path": "/courses/x", "url": TOLD["page"], **referrer}
+    backend.send({**event(name, {"user_id": 7, **BROWSER_FACTS}), "data": data})
+    page = {"path": "/courses/x", "url": BROWSER_FACTS["page"], **referrer}
 
     assert client.calls[0][2] == {"context": {"page": page}}
 
 
-def test_the_module_is_a_name_that_tests_replace():
-    """The tests of event-tracking do."""
+def test_tests_of_applications_can_replace_the_client_module():
+    """The tests of event-tracking do it like this."""
     with mock.patch("eventtracking.backends.segment.analytics") as analytics:
         backend = SegmentBackend()
         backend.send(event(mock.sentinel.name, {"user_id": mock.sentinel.user_id}))
@@ -92,8 +92,8 @@ def test_the_module_is_a_name_that_tests_replace():
     )
 
 
-def test_the_module_may_be_replaced_after_the_backend_was_built():
-    """It is looked for when an event needs it."""
+def test_the_client_module_may_be_replaced_after_the_backend_is_built():
+    """It is looked up for each event."""
     backend = SegmentBackend()
     with mock.patch("eventtracking.backends.segment.analytics") as analytics:
         backend.send(event())
@@ -109,8 +109,8 @@ def test_the_module_may_be_replaced_after_the_backend_was_built():
         ({"user_id": None, "anonymous_id": 5}, "5"),
     ],
 )
-def test_an_event_of_an_anonymous_visitor_names_him(client, facts, anonymous_id):
-    """Where event-tracking sent nothing, or failed."""
+def test_an_event_of_a_visitor_without_a_user_id_has_an_anonymous_id(client, facts, anonymous_id):
+    """event-tracking sent nothing for these, or failed."""
     backend = SegmentBackend(client=client)
     backend.send(event(context=facts))
     [(_, arguments, named)] = client.calls
@@ -119,30 +119,30 @@ def test_an_event_of_an_anonymous_visitor_names_him(client, facts, anonymous_id)
     assert named["anonymous_id"] == anonymous_id
 
 
-@pytest.mark.parametrize("facts", NOBODY)
-def test_an_event_about_nobody_is_counted(client, caplog, facts):
-    """The client would raise."""
+@pytest.mark.parametrize("facts", WITHOUT_IDENTITY)
+def test_an_event_without_an_identity_is_rejected(client, caplog, facts):
+    """The client would raise an exception."""
     backend = SegmentBackend(client=client)
     backend.send(event(context=facts))
     [record] = caplog.records
 
     assert client.calls == []
-    assert backend.stats() == books(rejected=1)
+    assert backend.stats() == statistics(rejected=1)
     assert record.getMessage().endswith("rejected (no identity)")
 
 
 @pytest.mark.parametrize("one", [event(None), event(""), {"context": {"user_id": 7}}])
-def test_an_event_without_a_name_is_counted(client, one):
-    """Likewise."""
+def test_an_event_without_a_name_is_rejected(client, one):
+    """Segment would drop it."""
     backend = SegmentBackend(client=client)
     backend.send(one)
 
     assert client.calls == []
-    assert backend.stats() == books(rejected=1)
+    assert backend.stats() == statistics(rejected=1)
 
 
-def test_what_the_client_does_with_an_event_concerns_nobody_else():
-    """It queues what it is given, and writes into it."""
+def test_the_client_gets_a_copy_of_the_event():
+    """It keeps its arguments in a queue, and changes them."""
     calls = []
 
     class Writer(Client):
@@ -162,31 +162,31 @@ def test_what_the_client_does_with_an_event_concerns_nobody_else():
     assert one == memory.events[0] == before
 
 
-def test_what_the_client_raises_is_counted_once(caplog):
-    """By the router, with a traceback, as for any backend."""
+def test_an_exception_of_the_client_is_counted_once(caplog):
+    """By the router, which logs a traceback, as for any backend."""
     broken = Client()
     broken.track = mock.Mock(side_effect=AssertionError("user_id must have (...)"))
     tracker = Tracker({"segment": SegmentBackend(client=broken)})
     with tracker.context("request", FACTS):
         tracker.emit("a.b")
 
-    assert tracker.stats()["backends"]["segment"] == books(backend_error=1)
+    assert tracker.stats()["backends"]["segment"] == statistics(backend_error=1)
     assert "user_id must have" in caplog.text
 
 
 @pytest.mark.parametrize("kind", UNUSUAL)
-def test_strange_data_reaches_the_client(client, kind):
-    """What it makes of it is its own affair."""
+def test_data_of_any_kind_reaches_the_client(client, kind):
+    """The client decides how to encode it."""
     tracker = Tracker({"segment": SegmentBackend(client=client)})
     with tracker.context("request", FACTS):
         tracker.emit("a.b", unusual_values()[kind])
 
-    assert tracker.stats()["backends"]["segment"] == books()
-    assert client.calls[0][2] == {"context": SEGMENTS_WORDS}
+    assert tracker.stats()["backends"]["segment"] == statistics()
+    assert client.calls[0][2] == {"context": SEGMENT_CONTEXT}
 
 
 def test_identify_page_and_track_are_calls_of_the_client(client):
-    """With copies, for it keeps them."""
+    """With copies of the arguments, because the client keeps them."""
     traits = {"plan": "gold", "list": []}
     backend = SegmentBackend(client=client)
     backend.identify(7, traits, {"ip": "i"})
@@ -212,17 +212,17 @@ def test_identify_page_and_track_are_calls_of_the_client(client):
         lambda backend: backend.track(7, ""),
     ],
 )
-def test_a_call_about_nobody_or_nothing_is_counted(client, call):
-    """As such an event is."""
+def test_a_call_without_an_identity_or_a_name_is_rejected(client, call):
+    """It is counted like an event."""
     backend = SegmentBackend(client=client)
     call(backend)
 
     assert client.calls == []
-    assert backend.stats() == books(rejected=1)
+    assert backend.stats() == statistics(rejected=1)
 
 
-def test_calls_of_the_open_edx_platform_take_this_way(client):
-    """Whatever `LMS_SEGMENT_KEY` says."""
+def test_calls_of_the_open_edx_platform_use_the_client(client):
+    """Regardless of `LMS_SEGMENT_KEY`."""
     inner = RoutingBackend({"segment": SegmentBackend(client=client)})
     register_tracker(Tracker({"segmentio": inner}))
     openedx_segment.identify(7, {"plan": "gold"})
@@ -231,8 +231,8 @@ def test_calls_of_the_open_edx_platform_take_this_way(client):
     assert [kind for kind, *_ in client.calls] == ["identify", "track"]
 
 
-def test_the_client_is_left_alone_at_the_end(client):
-    """Its owner flushes it: with the real one, that may take for ever."""
+def test_the_client_is_neither_flushed_nor_closed(client):
+    """That is up to its owner. A flush of the real client may never return."""
     client.flush = client.close = client.join = mock.Mock()
     backend = SegmentBackend(client=client)
     backend.send(event())
@@ -243,10 +243,8 @@ def test_the_client_is_left_alone_at_the_end(client):
     assert not client.flush.called
 
 
-def test_without_a_key_and_without_a_client_every_event_is_counted_and_the_cure_is_said(
-    monkeypatch, caplog
-):
-    """event-tracking said nothing, and counted nothing."""
+def test_events_are_lost_while_there_is_neither_a_key_nor_a_client(monkeypatch, caplog):
+    """The log says what to do. event-tracking neither counted nor logged them."""
     monkeypatch.setattr(segment, "analytics", None, raising=False)
     backend = SegmentBackend()
     backend.send(event())
@@ -258,10 +256,9 @@ def test_without_a_key_and_without_a_client_every_event_is_counted_and_the_cure_
     assert "Set write_key, or run: pip install 'eventtracking[segment]'" in record.getMessage()
 
 
-ALONE = """
+WITHOUT_CLIENT = """
 import sys
 sys.modules["segment"] = sys.modules["analytics"] = None
-from eventtracking.destinations.segment import installed
 from eventtracking.backends import segment
 assert segment.analytics is None
 backend = segment.SegmentBackend()
@@ -271,31 +268,31 @@ print(backend.stats()["lost"])
 
 
 def test_the_client_is_optional():
-    """Importing and building need none."""
-    command = [sys.executable, "-c", ALONE]
+    """The module can be imported, and the backend built, without it."""
+    command = [sys.executable, "-c", WITHOUT_CLIENT]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
 
     assert done.stdout == "{'backend_error': 1}\n"
     assert "neither a write_key nor a client" in done.stderr
 
 
-def test_a_client_that_is_not_there_is_not_looked_for_at_each_event(monkeypatch, tmp_path):
-    """That would make every emit of the application slow. One that appears is found."""
+def test_a_missing_client_is_searched_for_once_a_minute(monkeypatch, tmp_path):
+    """A search for every event would slow down the application."""
     now = [0.0]
-    monkeypatch.setattr(installed, "_MODULES", ("a_client_to_come",))
-    monkeypatch.setattr(installed, "LogThrottle", lambda: LogThrottle(clock=lambda: now[0]))
+    monkeypatch.setattr(installed_client, "_MODULES", ("a_new_client",))
+    monkeypatch.setattr(installed_client, "LogThrottle", lambda: LogThrottle(clock=lambda: now[0]))
     monkeypatch.syspath_prepend(tmp_path)
     backend = SegmentBackend()
     for _ in range(50):
         backend.send(event())
-    (tmp_path / "a_client_to_come.py").write_text(
+    (tmp_path / "a_new_client.py").write_text(
         "calls = []\ndef track(*a, **_): calls.append(a)\nidentify = track\n"
     )
     importlib.invalidate_caches()
     backend.send(event())
     now[0] = 61.0
     backend.send(event())
-    module = sys.modules.pop("a_client_to_come")
+    module = sys.modules.pop("a_new_client")
 
     assert len(module.calls) == 1
     assert backend.stats() == {
@@ -306,15 +303,15 @@ def test_a_client_that_is_not_there_is_not_looked_for_at_each_event(monkeypatch,
     }
 
 
-def test_no_other_name_is_made_up():
-    """A misspelt one is an error."""
+def test_the_module_has_no_other_dynamic_names():
+    """A misspelled name is an error."""
     with pytest.raises(AttributeError, match="has no attribute 'analytix'"):
         _ = segment.analytix
 
 
 @pytest.fixture
 def official(monkeypatch):
-    """Segment's own client, its module as the application configures it."""
+    """The module of Segment's client, configured as by an application."""
     module = pytest.importorskip("segment.analytics")
     with FakeDestinations() as fakes:
         monkeypatch.setattr(module, "write_key", "a" + "key")
@@ -327,10 +324,10 @@ def official(monkeypatch):
 
 @pytest.mark.parametrize("given", [True, False])
 @pytest.mark.parametrize("key", [None, ""])
-def test_the_official_client_may_get_its_key_after_the_backend_and_until_then_the_cure_is_said(
+def test_the_official_client_may_get_its_key_after_the_backend_is_built(
     official, given, key, monkeypatch, caplog
 ):
-    """Once, as of any client that is missing; the client itself would raise at each event."""
+    """Until then the log says once what to do. The client would raise for every event."""
     module, fakes = official
     configured = module.write_key
     monkeypatch.setattr(module, "write_key", key)
@@ -338,7 +335,7 @@ def test_the_official_client_may_get_its_key_after_the_backend_and_until_then_th
     with tracker.context("request", FACTS):
         tracker.emit("too.early")
         tracker.emit("too.early")
-        said = caplog.text
+        logged = caplog.text
         monkeypatch.setattr(module, "write_key", configured)
         tracker.emit("in.time")
     module.flush()
@@ -350,13 +347,13 @@ def test_the_official_client_may_get_its_key_after_the_backend_and_until_then_th
         "pending": 0,
         "lost": {"backend_error": 2},
     }
-    assert "Traceback" not in said
-    assert said.count("Set segment.analytics.write_key, or the option write_key") == 1
+    assert "Traceback" not in logged
+    assert logged.count("Set segment.analytics.write_key, or the option write_key") == 1
 
 
 @pytest.mark.parametrize("given", [True, False])
-def test_the_official_client_sends_what_segment_takes(official, given):
-    """Given as an option, or found."""
+def test_the_official_client_sends_valid_messages(official, given):
+    """Whether it is given as an option or found."""
     module, fakes = official
     backend = SegmentBackend(client=module) if given else SegmentBackend()
     backend.send(event(context=FACTS, n=1))
@@ -372,5 +369,5 @@ def test_the_official_client_sends_what_segment_takes(official, given):
     assert [(each["good"], each["reasons"]) for each in events] == [(True, [])] * 6
     assert (first["userId"], first["event"]) == ("7", "a.b")
     assert first["properties"]["data"] == {"n": 1}
-    assert first["context"] == {**SEGMENTS_WORDS, "library": mock.ANY}
+    assert first["context"] == {**SEGMENT_CONTEXT, "library": mock.ANY}
     assert (second["userId"], second["anonymousId"]) == (None, "1.2")

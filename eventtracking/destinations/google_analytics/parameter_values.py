@@ -1,4 +1,4 @@
-"""The values that Google Analytics takes: numbers, and short texts that name nobody."""
+"""The values of parameters: numbers, and short texts without personal data."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Value: TypeAlias = str | int | float
 
 _REDACTED = "[redacted]"
 
-# So much of a text is looked at before it is cut: a mail address may lie across the cut.
-_LOOK_BEYOND = 400
+# A text is searched this far beyond the limit, because an email address may extend across it.
+_LOOKAHEAD_CHARACTERS = 400
 
-_LONGEST_REMEMBERED = 100
+_MAX_CACHED_CHARACTERS = 100
 
 
-def written_value(value: Any, limit: int) -> Value | None:
-    """Return *value* as Google takes it, a text of at most *limit* characters; `None` for none."""
+def parameter_value(value: Any, max_characters: int) -> Value | None:
+    """Return *value* as a number or a text for Google; `None` for `None`, NaN and infinity."""
     kind = type(value)
     if kind is str:
-        return written_text(value, limit)
+        return parameter_text(value, max_characters)
     if kind is int and -(2**63) <= value < 2**63:
         return value  # type: ignore[no-any-return]
     if value is None:
@@ -35,17 +35,18 @@ def written_value(value: Any, limit: int) -> Value | None:
     if kind is float:
         return value if isfinite(value) else None
     if kind is int:
-        return str(plain(value))[:limit]
+        return str(plain(value))[:max_characters]
     if kind in (list, tuple, dict):
-        return written_text(_json(value), limit)
-    return written_value(plain(value), limit)
+        return parameter_text(_json(value), max_characters)
+    return parameter_value(plain(value), max_characters)
 
 
-def written_text(value: str, limit: int) -> str:
-    """Return the first *limit* characters of *value*, without what tells who somebody is."""
-    if len(value) <= _LONGEST_REMEMBERED:
-        return _anonymous(value)[:limit]
-    return _anonymous.__wrapped__(value[: limit + _LOOK_BEYOND])[:limit]
+def parameter_text(text: str, max_characters: int) -> str:
+    """Return the beginning of *text*, with email addresses and other personal data replaced."""
+    if len(text) <= _MAX_CACHED_CHARACTERS:
+        return _without_personal_data(text)[:max_characters]
+    searched = text[: max_characters + _LOOKAHEAD_CHARACTERS]
+    return _without_personal_data.__wrapped__(searched)[:max_characters]
 
 
 def _json(value: Any) -> str:
@@ -55,11 +56,10 @@ def _json(value: Any) -> str:
         return dumps(plain(value)).decode()
 
 
-# Most texts come again and again: names, courses, modes.
+# Most texts repeat: names, courses, modes.
 @lru_cache(2048)
-def _anonymous(text: str) -> str:
-    """Return *text* without mail addresses and whatever else names a person."""
-    # In a URL, `@` is written so.
+def _without_personal_data(text: str) -> str:
+    # A URL may encode the `@` of an email address.
     if "%40" in text:
         text = text.replace("%40", "@")
     for start, end in sorted(personal_data.find(text), reverse=True):

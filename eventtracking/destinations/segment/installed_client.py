@@ -1,4 +1,4 @@
-"""Find the client of Segment's that is installed, under the names it has had."""
+"""Find Segment's installed Python client."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ from typing import Any
 
 from eventtracking.stats import LogThrottle
 
-# Its name of today, then that of its first major version.
+# The name since version 2, then that of version 1.
 _MODULES = ("segment.analytics", "analytics")
 
 
-def speaks(client: Any) -> bool:
-    """Tell whether Segment's calls can go to *client*: any module may be called `analytics`."""
-    calls = (getattr(client, "track", None), getattr(client, "identify", None))
-    return all(callable(call) for call in calls)
+def is_client(value: Any) -> bool:
+    """Return whether *value* has the methods of Segment's client: any module may be `analytics`."""
+    methods = (getattr(value, "track", None), getattr(value, "identify", None))
+    return all(callable(method) for method in methods)
 
 
 def installed_client() -> Any:
     """Return the module of Segment's client, or `None` if it is not installed."""
-    return next((module for path in _MODULES if speaks(module := _imported(path))), None)
+    return next((module for path in _MODULES if is_client(module := _imported(path))), None)
 
 
 class InstalledClient:
     """
-    The module of Segment's client, for whoever asks at each event.
+    The module of Segment's client, looked up for each event.
 
-    To find nothing takes longer than all the rest of an `emit`, so while there is nothing
-    it is looked for once a minute.
+    A search that finds nothing takes longer than the rest of an `emit`. So while the
+    client is not installed, it is searched for once a minute.
 
     Args:
-        names: The names of a module. What tests of applications put there as `analytics`
-            stands in for the client.
+        names: The names of a module. Tests of applications put a replacement for the
+            client there, as `analytics`.
     """
 
     def __init__(self, names: Mapping[str, Any]) -> None:
         self._names = names
-        self._looks = LogThrottle()
+        self._searches = LogThrottle()
         self._is_missing = False
 
     def find(self) -> Any:
         """Return the module, or `None`."""
         if "analytics" in self._names:
             return self._names["analytics"]
-        if self._is_missing and self._looks.due("look") is None:
+        if self._is_missing and self._searches.due("search") is None:
             return None
         client = installed_client()
         self._is_missing = client is None

@@ -1,4 +1,4 @@
-"""The seconds that points are given: an hour of batches, in the eyes of what Datadog keeps."""
+"""Timestamps of points: Datadog keeps one point of a series for each second."""
 
 import json
 import random
@@ -7,8 +7,12 @@ import pytest
 
 from eventtracking.delivery import Answer, Ok, Record
 from eventtracking.destinations.datadog.intake import IntakeDestination
-from eventtracking.destinations.datadog.seconds import _MANY, MAX_LEAD_SECONDS, Seconds
-from eventtracking.destinations.datadog.table import Table
+from eventtracking.destinations.datadog.metric_encoder import MetricEncoder
+from eventtracking.destinations.datadog.timestamps import (
+    MAX_LEAD_SECONDS,
+    MAX_SERIES,
+    Timestamps,
+)
 
 START = 1_800_000_000.0
 
@@ -17,7 +21,9 @@ GAUGE = ("gauge", "shop.load", ())
 
 
 class Datadog:
-    """What is known of Datadog's intake: of two points of a second it keeps the later."""
+    """A fake of Datadog's intake: of two points in the same second it keeps the later one."""
+
+    identity = ""
 
     def __init__(self):
         self.kept = {}
@@ -25,7 +31,7 @@ class Datadog:
         self.latest = 0
 
     def post(self, path, body, **_):
-        """Take the points of *body*."""
+        """Keep the points in *body*."""
         assert path == "/api/v2/series"
         for series in json.loads(body)["series"]:
             for point in series["points"]:
@@ -54,8 +60,8 @@ def datadog():
 
 @pytest.fixture
 def destination(datadog, clock):
-    table = Table((), announced=lambda name: None, prefix="p", max_tag_values=10)
-    return IntakeDestination(table, datadog, clock=clock)
+    encoder = MetricEncoder((), is_datadog_event=lambda name: None, prefix="p", max_tag_values=10)
+    return IntakeDestination(encoder, datadog, clock=clock)
 
 
 def records(destination, moments, name="a.b"):
@@ -65,7 +71,7 @@ def records(destination, moments, name="a.b"):
 
 @pytest.mark.parametrize("interval", [1.05, 0.1])
 def test_an_hour_of_a_busy_counter_is_exact_and_never_ahead(interval, datadog, destination, clock):
-    """Twenty events a second, in batches as the worker makes them, or more often."""
+    """Twenty events a second, in batches once a second or more often."""
     waiting = START
     batches = 0
     while clock.now < START + 3600:
@@ -79,14 +85,14 @@ def test_an_hour_of_a_busy_counter_is_exact_and_never_ahead(interval, datadog, d
         assert destination.deliver(records(destination, moments), 10) == Ok()
         assert clock.now - 3 < datadog.latest <= clock.now
         if interval > 1:
-            # Each has a second of its own, whatever second it began in.
+            # No two batches share a second.
             assert datadog.written == len(datadog.kept)
     assert sum(datadog.kept.values()) == round((waiting - START) / 0.05)
     assert datadog.written <= 2 * batches
 
 
-def test_events_now_and_then_are_exact_however_they_fall(datadog, destination, clock):
-    """Batches of any length, with gaps, names that come and go, and records in disorder."""
+def test_counts_are_exact_for_any_sequence_of_batches(datadog, destination, clock):
+    """Batches of any length, with gaps, changing names and records in any order."""
     chance = random.Random(7)
     sent = 0
     for _ in range(3_000):
@@ -102,8 +108,8 @@ def test_events_now_and_then_are_exact_however_they_fall(datadog, destination, c
     assert sum(datadog.kept.values()) == sent
 
 
-def test_what_waited_through_an_outage_keeps_its_seconds(datadog, destination, clock):
-    """The curve has no spike when Datadog is back."""
+def test_events_that_waited_through_an_outage_keep_their_seconds(datadog, destination, clock):
+    """The graph has no spike when Datadog is back."""
     moments = [START + second for second in range(600) for _ in range(2)]
     clock.now = START + 600
 
@@ -115,7 +121,7 @@ def test_what_waited_through_an_outage_keeps_its_seconds(datadog, destination, c
 @pytest.mark.parametrize(
     ("values", "now", "expected"),
     [
-        # The last point was that of second 10, and told of 3.
+        # The last point is in second 10 and has the value 3.
         ({12: 1, 11: 2}, 13, {11: 2, 12: 1}),
         ({10: 1, 12: 2}, 12, {12: 3}),
         ({9: 1, 10: 1, 11: 2, 12: 5}, 12, {11: 4, 12: 5}),
@@ -124,45 +130,47 @@ def test_what_waited_through_an_outage_keeps_its_seconds(datadog, destination, c
         ({10: 1}, 9, {10: 4}),
     ],
 )
-def test_what_is_late_for_its_second_is_in_a_later_point(values, now, expected):
-    """In the next one that is sent, in a free second, or in the last point, in this order."""
-    seconds = Seconds()
-    seconds.arrived({COUNT: (10, 3)}, 10)
+def test_a_value_that_is_late_for_its_second_joins_a_later_point(values, now, expected):
+    """The next point to be sent, or a free second, or the last point, in this order."""
+    timestamps = Timestamps()
+    timestamps.delivered({COUNT: (10, 3)}, 10)
 
-    assert seconds.place(COUNT, values, now) == expected
-
-
-def test_of_a_gauge_the_last_value_counts():
-    """It is not added to the one before."""
-    seconds = Seconds()
-    seconds.arrived({GAUGE: (10, 3.0)}, 10)
-
-    assert seconds.place(GAUGE, {9: 1.0, 10: 7.0}, 10) == {10: 7.0}
-    assert seconds.place(GAUGE, {10: 7.0, 11: 8.0}, 11) == {11: 8.0}
+    assert timestamps.assign(COUNT, values, now) == expected
 
 
-def test_what_did_not_arrive_is_in_no_later_point():
-    """Only what Datadog took is added to."""
-    seconds = Seconds()
-    seconds.place(COUNT, {10: 3}, 10)
+def test_a_gauge_keeps_the_last_value():
+    """It is not added to the value before."""
+    timestamps = Timestamps()
+    timestamps.delivered({GAUGE: (10, 3.0)}, 10)
 
-    assert seconds.place(COUNT, {10: 1}, 10) == {10: 1}
-
-
-def test_a_clock_that_is_put_right_does_not_cost_an_hour_of_points():
-    """Datadog drops what is far ahead: nothing joins a point there."""
-    seconds = Seconds()
-    seconds.arrived({COUNT: (10_000, 3)}, 10_000)
-
-    assert seconds.place(COUNT, {5_000: 1}, 10_000 - MAX_LEAD_SECONDS) == {10_000: 4}
-    assert seconds.place(COUNT, {5_000: 1}, 10_000 - MAX_LEAD_SECONDS - 1) == {5_000: 1}
+    assert timestamps.assign(GAUGE, {9: 1.0, 10: 7.0}, 10) == {10: 7.0}
+    assert timestamps.assign(GAUGE, {10: 7.0, 11: 8.0}, 11) == {11: 8.0}
 
 
-def test_what_is_remembered_is_bounded():
-    """Tags that come once and never again do not fill the memory."""
-    seconds = Seconds()
-    seconds.arrived({("increment", str(number), ()): (10, 1) for number in range(_MANY)}, 10)
-    seconds.arrived({COUNT: (100, 3)}, 100)
+def test_a_value_that_was_not_delivered_is_not_added_to_a_later_point():
+    """Only delivered points are remembered."""
+    timestamps = Timestamps()
+    timestamps.assign(COUNT, {10: 3}, 10)
 
-    assert seconds.place(COUNT, {100: 1}, 100) == {100: 4}
-    assert len(seconds._last) == 1
+    assert timestamps.assign(COUNT, {10: 1}, 10) == {10: 1}
+
+
+def test_no_value_joins_a_point_far_in_the_future():
+    """After a clock that was ahead is corrected. Datadog drops such points."""
+    timestamps = Timestamps()
+    timestamps.delivered({COUNT: (10_000, 3)}, 10_000)
+
+    assert timestamps.assign(COUNT, {5_000: 1}, 10_000 - MAX_LEAD_SECONDS) == {10_000: 4}
+    assert timestamps.assign(COUNT, {5_000: 1}, 10_000 - MAX_LEAD_SECONDS - 1) == {5_000: 1}
+
+
+def test_the_memory_for_series_is_limited():
+    """A tag may have a new value in every event."""
+    timestamps = Timestamps()
+    timestamps.delivered(
+        {("increment", str(number), ()): (10, 1) for number in range(MAX_SERIES)}, 10
+    )
+    timestamps.delivered({COUNT: (100, 3)}, 100)
+
+    assert timestamps.assign(COUNT, {100: 1}, 100) == {100: 4}
+    assert len(timestamps._last_points) == 1
