@@ -39,7 +39,7 @@ class Options:
     def __init__(self, owner: str) -> None:
         self.owner = owner
         self._problems: list[tuple[str, str]] = []
-        self._cause: Exception | None = None
+        self._cause: BaseException | None = None
 
     def check(self, name: str, value: Any, rule: Rule, *, secret: bool = False) -> bool:
         """

@@ -48,11 +48,8 @@ class NetworkBackend:
     read_only = True
     sends_over_network = True
 
-    # The class that has the options, for errors, if a backend delegates to this one.
-    _owner = ""
-
     def __init__(self, destination: Destination, **delivery: Unpack[DeliveryOptions]) -> None:
-        owner = self._owner or type(self).__name__
+        owner = type(self).__name__
         checked = Options(owner)
         check_delivery_options(checked, delivery, destination.limits)
         checked.raise_problems()

@@ -89,10 +89,10 @@ def test_every_problem_is_reported_at_once_below_the_tree(command, settings):
     assert done.returncode == 1
     assert "└─ m: eventtracking.backends.memory.MemoryBackend" in done.stdout
     assert "No problems" not in done.stdout
-    ends = [line.partition(": ")[2] for line in done.stderr.splitlines()]
-    assert ends[0] == "it must be true or false"
-    assert ends[1].endswith("Did you mean 'NameFilter'?")
-    assert "Did you mean 'max_events'?" in ends[2]
+    causes = [line.partition(": ")[2] for line in done.stderr.splitlines()]
+    assert causes[0] == "it must be true or false"
+    assert causes[1].endswith("Did you mean 'NameFilter'?")
+    assert "Did you mean 'max_events'?" in causes[2]
 
 
 @pytest.mark.parametrize("wrong", [{}, {"TIME_ZONE": "Mars"}])

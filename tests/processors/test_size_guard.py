@@ -65,9 +65,9 @@ def marked(path, value):
         return {path} if MARKER.search(value) else set()
     children = items(value)
     found = set().union(*(marked(f"{path}/{escaped(key)}", child) for key, child in children))
-    ends = [child for _, child in children][-1:]
+    last_items = [child for _, child in children][-1:]
     return found | (
-        {path} if any(isinstance(end, str) and MARKER.search(end) for end in ends) else set()
+        {path} if any(isinstance(end, str) and MARKER.search(end) for end in last_items) else set()
     )
 
 

@@ -661,8 +661,8 @@ def test_a_proxy_for_tls_is_a_tunnel(monkeypatch, tls, trusted):
             handler.wfile.flush()
             with socket.create_connection(("127.0.0.1", server.port)) as far:
                 copies = [
-                    threading.Thread(target=copy, args=ends, daemon=True)
-                    for ends in ((handler.connection, far), (far, handler.connection))
+                    threading.Thread(target=copy, args=pair, daemon=True)
+                    for pair in ((handler.connection, far), (far, handler.connection))
                 ]
                 for each in copies:
                     each.start()

@@ -55,10 +55,10 @@ def test_a_file_that_is_cut_off_keeps_the_records_before_the_cut(records, data):
         size = data.draw(st.integers(segment_header.HEADER_BYTES, path.stat().st_size))
         os.truncate(path, size)
         left = size - segment_header.HEADER_BYTES
-        ends = [sum(map(len, lines[: number + 1])) for number in range(len(lines))]
+        line_ends = [sum(map(len, lines[: number + 1])) for number in range(len(lines))]
         # A line without its newline is complete.
-        complete = sum(end - 1 <= left for end in ends)
-        is_torn = left not in (0, *ends, *(end - 1 for end in ends))
+        complete = sum(end - 1 <= left for end in line_ends)
+        is_torn = left not in (0, *line_ends, *(end - 1 for end in line_ends))
 
         expected = [record(0), *map(as_stored, records)][:complete] + [None] * is_torn
         assert read(path) == expected

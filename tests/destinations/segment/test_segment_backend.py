@@ -146,7 +146,7 @@ def test_a_page_view_from_the_collector_has_the_page_of_the_browser(build, segme
     """Not the path of the collector, which received the request."""
     tracker = Tracker({"segment": build()}, processors=[RequestContext()])
     headers = {"host": "lms.example", "origin": "https://lms.example"}
-    views = [
+    page_views = [
         {
             "id": f"view-{number}",
             "name": "page_view",
@@ -158,7 +158,7 @@ def test_a_page_view_from_the_collector_has_the_page_of_the_browser(build, segme
     answer = Collector(tracker=tracker, rate=None)(
         "POST",
         {**headers, "content-type": "application/json"},
-        json.dumps({"sent_at": STAMP.isoformat(), "events": views}).encode(),
+        json.dumps({"sent_at": STAMP.isoformat(), "events": page_views}).encode(),
         {**FACTS, "path": "/event", "referer": BROWSER_FACTS["referer"]},
     )
     pages = [message["context"]["page"] for message in delivered(tracker, segment)]
@@ -208,7 +208,7 @@ def test_a_message_does_not_depend_on_the_events_before_it(many_facts):
             return str(refusal)
 
     def new_destination():
-        client = HttpClient("http://127.0.0.1:9", who="Test", option="url")
+        client = HttpClient("http://127.0.0.1:9", owner="Test", option="url")
         return SegmentDestination(client, "a-key", compress=False, integrations={})
 
     used = new_destination()
