@@ -16,6 +16,7 @@ from eventtracking._imports import import_string
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.event import copy_value
 from eventtracking.locator import ContextVarLocator, TaskContexts, merge
+from eventtracking.locks import held
 from eventtracking.stats import Counters, LogThrottle, log_safely
 from eventtracking.types import (
     Backend,
@@ -318,15 +319,13 @@ class _FirstUse:
     def tracker(self) -> Tracker | None:
         """Return the default tracker, after one attempt to configure it, or `None`."""
         path = os.environ.get("EVENT_TRACKING_CONFIG") or None
-        if path != self._tried and self._lock.acquire(timeout=_CONFIGURE_SECONDS):
-            try:
+        if path != self._tried:
+            with held(self._lock, _CONFIGURE_SECONDS) as is_held:
                 # Another thread may have configured a tracker while this one waited.
-                if path != self._trying and DEFAULT_TRACKER_NAME not in TRACKERS:
+                if is_held and path != self._trying and DEFAULT_TRACKER_NAME not in TRACKERS:
                     self._trying = path
                     self._configure(path)
                     self._tried = path
-            finally:
-                self._lock.release()
         return TRACKERS.get(DEFAULT_TRACKER_NAME)
 
     def _configure(self, path: str | None) -> None:

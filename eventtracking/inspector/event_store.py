@@ -13,9 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from eventtracking.inspector.endpoint import ReceivedEvent
-
-# Nothing that holds the lock takes so long, unless its thread is stuck.
-_LOCK_SECONDS = 10.0
+from eventtracking.locks import held
 
 
 class StoredEvent(NamedTuple):
@@ -123,12 +121,10 @@ class EventStore:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        if not self._lock.acquire(timeout=_LOCK_SECONDS):
-            raise TimeoutError("another thread does not release the lock of the inspector's events")
-        try:
+        with held(self._lock) as is_held:
+            if not is_held:
+                raise TimeoutError("another thread holds the lock of the inspector's events")
             yield
-        finally:
-            self._lock.release()
 
 
 def event_list(counts: dict[str, int], events: Sequence[StoredEvent]) -> bytes:

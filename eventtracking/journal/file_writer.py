@@ -13,12 +13,10 @@ from typing import Literal
 
 from eventtracking.journal.open_file import NO_FILE, OpenFile, sync_folder
 from eventtracking.journal.rotation import Rotation
+from eventtracking.locks import held
 from eventtracking.stats import LogThrottle, log_safely
 
 logger = logging.getLogger(__name__)
-
-# The longest wait for another thread that holds the lock.
-LOCK_SECONDS = 5.0
 
 Fsync = Literal["never", "interval", "always"]
 
@@ -204,17 +202,15 @@ class FileWriter:
 
     def _rotate(self, file: OpenFile, rotation: Rotation) -> OpenFile:
         """Rotate *file* unless another thread has done it, and return the file to write to."""
-        lock = self.lock
-        if not lock.acquire(timeout=LOCK_SECONDS):
-            return file
-        try:
-            if file is self.file:
-                rotation.rotate(file, self._mode)
-                if not file.is_at(self.path):
-                    self.replace()
-        except OSError as error:
-            # An oversized file is better than a lost event.
-            self.fail(error)
-        finally:
-            lock.release()
+        with held(self.lock) as is_held:
+            if not is_held:
+                return file
+            try:
+                if file is self.file:
+                    rotation.rotate(file, self._mode)
+                    if not file.is_at(self.path):
+                        self.replace()
+            except OSError as error:
+                # An oversized file is better than a lost event.
+                self.fail(error)
         return self.file

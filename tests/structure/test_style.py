@@ -16,6 +16,10 @@ from package_source import (
 
 MOST_LINES = 50
 MEDIAN_BELOW = 8
+MOST_METHODS = 20
+
+# Every other option is refused by _options, which reports all wrong ones at once.
+MOST_HAND_WRITTEN_ERRORS = 25
 
 MEANINGLESS = {"utils", "util", "helpers", "helper", "common", "base", "misc", "tools"}
 
@@ -51,6 +55,31 @@ def test_most_functions_are_short():
     print(f"median length of a function: {found:g} lines")  # noqa: T201  # printed so that growth is noticed
 
     assert found < MEDIAN_BELOW
+
+
+def test_no_class_has_two_jobs():
+    """A class with more methods than this has a second job, which deserves a class of its own."""
+    methods = {
+        f"{module}.{name}": sum(isinstance(child, FUNCTIONS) for child in node.body)
+        for module, tree in modules().items()
+        for name, node in definitions(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+
+    assert {name: count for name, count in methods.items() if count > MOST_METHODS} == {}
+
+
+def test_options_are_refused_in_one_place():
+    """So that all wrong options of a class are one error, in one form."""
+    raised = [
+        module
+        for module, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "ImproperlyConfigured"
+        if module != "eventtracking._options"
+    ]
+
+    assert len(raised) <= MOST_HAND_WRITTEN_ERRORS, raised
 
 
 def test_no_module_has_a_meaningless_name():

@@ -8,6 +8,7 @@ from ipaddress import IPv6Address
 from threading import Lock
 from weakref import WeakSet
 
+from eventtracking.locks import held
 from eventtracking.request.client_address import parse_address
 from eventtracking.web.collector.bounded_cache import BoundedCache
 
@@ -46,13 +47,9 @@ class RateLimit:
 
     def seconds_to_wait(self, ip: str) -> float:
         """Return 0 if the client at *ip* may make a request now, and count it; else the wait."""
-        client, lock = _client(ip), self._lock
-        if not lock.acquire(timeout=_LOCK_SECONDS):
-            return 0.0
-        try:
-            return self._take_token(client)
-        finally:
-            lock.release()
+        client = _client(ip)
+        with held(self._lock, _LOCK_SECONDS) as is_held:
+            return self._take_token(client) if is_held else 0.0
 
     def _take_token(self, client: str) -> float:
         now = self._clock()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
+
+from eventtracking.locks import lock_file
 
 _DIGEST_BYTES = 16
 _BUCKET_IDS = 8
@@ -18,7 +19,6 @@ _SPACE_FACTOR = 4
 
 # Another process holds the lock while it emits the events of one request.
 _LOCK_SECONDS = 1.0
-_POLL_SECONDS = 0.001
 
 
 class SharedIds:
@@ -51,7 +51,7 @@ class SharedIds:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         file = os.open(self._path, flags, 0o600)
         try:
-            _lock(file)
+            lock_file(file, _LOCK_SECONDS)
             try:
                 yield LockedIds(file, self._buckets)
             finally:
@@ -88,16 +88,3 @@ class LockedIds:
     def _locate(self, event_id: str) -> tuple[bytes, int]:
         digest = blake2b(event_id.encode(), digest_size=_DIGEST_BYTES).digest()
         return digest, int.from_bytes(digest[:8]) % self._buckets * _BUCKET_BYTES
-
-
-def _lock(file: int) -> None:
-    end = time.monotonic() + _LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(_POLL_SECONDS)
-        else:
-            return

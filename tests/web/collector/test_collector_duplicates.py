@@ -133,11 +133,11 @@ def test_a_request_waits_for_the_file_only_once(tmp_path, monkeypatch):
     """A process that holds the lock must not block the site for each event."""
     attempts = []
 
-    def busy(file):
+    def busy(file, seconds):
         attempts.append(file)
         raise BlockingIOError("busy")
 
-    monkeypatch.setattr(shared_ids, "_lock", busy)
+    monkeypatch.setattr(shared_ids, "lock_file", busy)
     site = Site(duplicates_path=str(tmp_path / "ids"))
 
     assert site.results(*(an_event() for _ in range(5))) == ["accepted"] * 5
