@@ -140,8 +140,12 @@ class LineFile:
         file.recent.append(line)
         next(self._counters.sent)
         now = self._clock()
-        is_current = file is writer.file and not writer.is_changed
-        if now >= self._verify_at or now >= self._pause_at or not is_current:
+        if (
+            now >= self._verify_at
+            or now >= self._pause_at
+            or file is not writer.file
+            or writer.is_changed
+        ):
             try:
                 self._verify(file, now)
             except RecursionError:
