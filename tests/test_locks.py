@@ -21,7 +21,7 @@ def in_thread(function):
 
 
 def is_free(lock):
-    """Tell whether another thread can take *lock*."""
+    """Return whether another thread can take *lock*."""
 
     def attempt():
         with held(lock, 0) as is_held:

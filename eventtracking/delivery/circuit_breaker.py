@@ -38,7 +38,7 @@ class CircuitBreaker:
         self._flushes = 0
 
     def claim_probe(self) -> bool:
-        """Make this thread the one that probes, unless another does; tell whether it is."""
+        """Make this thread the one that probes, unless another does; return whether it is."""
         with held(self._lock):
             return self._claim()
 
@@ -61,7 +61,7 @@ class CircuitBreaker:
             self.is_open = True
 
     def close(self) -> bool:
-        """Let all threads send, if this one probed; tell whether they could not before."""
+        """Let all threads send, if this one probed; return whether they could not before."""
         if not self.is_open:
             return False
         with held(self._lock):

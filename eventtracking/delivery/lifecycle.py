@@ -27,7 +27,7 @@ class ManagedBackend(Protocol):
         """Start to deliver waiting events, for up to *timeout* seconds, and return at once."""
 
     def flush(self, timeout: float) -> bool:
-        """Deliver waiting events, for up to *timeout* seconds; tell whether nothing is left."""
+        """Deliver waiting events, for up to *timeout* seconds; return whether nothing is left."""
 
     def shut_down(self, timeout: float) -> None:
         """Deliver waiting events for the last time, for up to *timeout* seconds."""

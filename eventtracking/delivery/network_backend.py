@@ -108,7 +108,7 @@ class NetworkBackend:
 
     def flush(self, timeout: float | None = None) -> bool:
         """
-        Deliver waiting events, for up to *timeout* seconds; tell whether nothing is left.
+        Deliver waiting events, for up to *timeout* seconds; return whether nothing is left.
 
         With an outbox on disk, this includes the events that ended processes left, and those
         that `eventtracking outbox retry` made wait again.

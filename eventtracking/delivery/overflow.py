@@ -35,7 +35,7 @@ class Overflow:
         self._block_timeout = options["block_timeout"]
 
     def put(self, record: Record) -> bool:
-        """Add *record*, for which there was no room; tell whether that succeeded."""
+        """Add *record*, for which there was no room; return whether that succeeded."""
         if self._on_full == "drop_oldest":
             return self._replace_oldest(record)
         return self._on_full == "block" and self._wait_for_room(record)

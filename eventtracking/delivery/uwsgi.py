@@ -13,13 +13,13 @@ from typing import Any
 
 
 def hides_forks() -> bool:
-    """Tell whether this process may be forked without a call of Python's hooks."""
+    """Return whether this process may be forked without a call of Python's hooks."""
     return "uwsgi" in sys.modules
 
 
 def is_before_fork() -> bool:
     """
-    Tell whether this is the master process, which imports the application before it forks.
+    Return whether this is the master process, which imports the application before it forks.
 
     It forks without holding the global interpreter lock. If a thread has the lock at that
     moment, it is never released in the children. So no thread may be started before.

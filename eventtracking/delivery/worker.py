@@ -100,7 +100,7 @@ class Worker:
             self.wake()
 
     def flush(self, timeout: float) -> bool:
-        """Deliver waiting events, for up to *timeout* seconds; tell whether nothing is left."""
+        """Deliver waiting events, for up to *timeout* seconds; return whether nothing is left."""
         if self.is_current():
             # The worker itself waits for the callback of the application that called this.
             return not self._outbox.pending
@@ -116,7 +116,7 @@ class Worker:
         return not self._outbox.pending
 
     def close(self, timeout: float) -> bool:
-        """Flush and end the thread, within *timeout* seconds; tell whether nothing is left."""
+        """Flush and end the thread, within *timeout* seconds; return whether nothing is left."""
         deadline = time.monotonic() + timeout
         is_empty = self.flush(timeout)
         self._schedule.stop_at = 0.0
@@ -126,7 +126,7 @@ class Worker:
         return is_empty
 
     def is_current(self) -> bool:
-        """Tell whether the caller runs in the thread of the worker, as a callback does."""
+        """Return whether the caller runs in the thread of the worker, as a callback does."""
         return self.is_running and self._thread == threading.get_ident()
 
     def forget(self) -> None:

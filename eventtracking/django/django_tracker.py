@@ -51,7 +51,7 @@ class DjangoTracker(Tracker):
         super().__init__(assembly.backends, ContextVarLocator(), assembly.processors)
 
     def is_built_from(self, values: Mapping[str, Any]) -> bool:
-        """Tell whether this tracker was built from the same objects as *values*, by setting."""
+        """Return whether this tracker was built from the same objects as *values*, by setting."""
         # By identity, because values in settings may have any comparison.
         built_from = {name: id(value) for name, value in self._built_from.items()}
         return built_from == {name: id(value) for name, value in values.items()}

@@ -70,7 +70,7 @@ def _headers(request: Any) -> dict[str, str]:
 
 
 def _has_token(request: Any) -> bool:
-    """Tell whether *request* has a valid CSRF token, in a header or in a form."""
+    """Return whether *request* has a valid CSRF token, in a header or in a form."""
     is_in_header, is_form = (
         bool(request.META.get(settings.CSRF_HEADER_NAME)),
         _is_small_form(request),
@@ -92,14 +92,14 @@ def _has_token(request: Any) -> bool:
 
 
 def _is_small_form(request: Any) -> bool:
-    """Tell whether *request* is a form that may be read before its sender is checked."""
+    """Return whether *request* is a form that may be read before its sender is checked."""
     length = declared_length({"content-length": request.META.get("CONTENT_LENGTH") or ""})
     is_small = length is not None and length <= current_collector().max_body_bytes
     return is_small and request.content_type in (FORM, MULTIPART)
 
 
 def _is_parsed(request: Any) -> bool:
-    """Tell whether a middleware has parsed a multipart form, whose body Django does not keep."""
+    """Return whether a middleware has parsed a multipart form, whose body Django does not keep."""
     is_read = hasattr(request, "_post") and not hasattr(request, "_body")
     return is_read and request.content_type == MULTIPART
 

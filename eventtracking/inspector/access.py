@@ -46,7 +46,7 @@ class Access:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a server on *host* can be reached from this machine only."""
+    """Return whether a server on *host* can be reached from this machine only."""
     try:
         return host.lower() == "localhost" or ip_address(host).is_loopback
     except ValueError:

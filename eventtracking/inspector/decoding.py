@@ -53,7 +53,7 @@ def encode_json(value: Any) -> bytes:
 
 
 def is_iso_time(text: Any) -> bool:
-    """Tell whether *text* is a date and a time in ISO 8601."""
+    """Return whether *text* is a date and a time in ISO 8601."""
     try:
         # A date without a time has ten characters.
         return len(text) > 10 and bool(datetime.fromisoformat(text))  # noqa: PLR2004
@@ -62,12 +62,12 @@ def is_iso_time(text: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether *value* is a JSON number."""
+    """Return whether *value* is a JSON number."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def is_filled_string(value: Any) -> TypeGuard[str]:
-    """Tell whether *value* is a string that is not empty."""
+    """Return whether *value* is a string that is not empty."""
     return isinstance(value, str) and bool(value)
 
 

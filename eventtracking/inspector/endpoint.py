@@ -84,5 +84,5 @@ def with_reasons(events: Iterable[ReceivedEvent], *reasons: str) -> list[Receive
 
 
 def is_json_request(headers: Mapping[str, str]) -> bool:
-    """Tell whether the `Content-Type` is JSON."""
+    """Return whether the `Content-Type` is JSON."""
     return headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"

@@ -85,7 +85,7 @@ class CollectorEndpoint:
         self._files = {path: "", **{f"{path}/{name}": name for name in MEDIA_TYPES}}
 
     def serves(self, path: str) -> bool:
-        """Tell whether *path* is one of the URLs."""
+        """Return whether *path* is one of the URLs."""
         return path in self._files
 
     def response_without_body(

@@ -205,7 +205,7 @@ class _StreamedBody:
 
 
 def _is_finished(body: Any, environ: Environ) -> bool:
-    """Tell whether no code of the application runs while the server sends *body*."""
+    """Return whether no code of the application runs while the server sends *body*."""
     if isinstance(body, list | tuple):
         return True
     # The server sends files efficiently, provided that it gets its own wrapper.

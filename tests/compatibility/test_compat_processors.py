@@ -11,7 +11,7 @@ from eventtracking.processors.whitelist import NameWhitelistProcessor
 
 
 def passes(processor, name):
-    """Tell whether *processor* lets an event called *name* through, unchanged."""
+    """Return whether *processor* lets an event called *name* through, unchanged."""
     event = {"name": name}
     try:
         assert processor(event) is event

@@ -171,7 +171,7 @@ def request_each(port, requests):
 
 
 def all_arrived(receiver, first=0):
-    """Tell whether each event from number *first* on has arrived, and none twice."""
+    """Return whether each event from number *first* on has arrived, and none twice."""
     found = arrived(receiver)
     missing = [number for number in range(first, REQUESTS + 1) if number not in found]
     twice = [number for number, times in found.items() if times > 1 and number]

@@ -85,7 +85,7 @@ def test_on_a_full_disk_every_event_is_written_or_counted(small_disk, bound):
 
 
 def warned(stderr):
-    """Tell whether a program warned only that it cannot write and that events are lost."""
+    """Return whether a program warned only that it cannot write and that events are lost."""
     lines = stderr.splitlines()
     return 1 <= len(lines) <= 3 and all(
         line.startswith(("Writing to ", "Lost 1 event(s)")) for line in lines

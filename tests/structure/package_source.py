@@ -54,7 +54,7 @@ def is_public(name):
 
 
 def is_for_users(module):
-    """Tell whether users may import from *module*."""
+    """Return whether users may import from *module*."""
     is_hidden = module.startswith(tuple(f"{name}." for name in (*FACES, *INTERNAL)))
     return is_public(module) and not is_hidden and module not in INTERNAL
 

@@ -72,7 +72,7 @@ class Connection(HTTPConnection):
         self.response_class = partial(_Answer, self.deadline)  # type: ignore[assignment]
 
     def is_fresh(self) -> bool:
-        """Tell whether the connection may be used for another request."""
+        """Return whether the connection may be used for another request."""
         now = time.monotonic()
         is_young = now < self.opened_at + _MAX_AGE_SECONDS
         return is_young and now < self.idle_since + _MAX_IDLE_SECONDS and self.is_connected

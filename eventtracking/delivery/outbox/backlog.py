@@ -27,7 +27,7 @@ class Backlog:
         return self._items[0]
 
     def ends_with(self, record: Record) -> bool:
-        """Tell whether *record* is the newest one."""
+        """Return whether *record* is the newest one."""
         return bool(self._items) and self._items[-1][0] is record
 
     def append(self, record: Record, line: bytes) -> None:

@@ -63,7 +63,7 @@ class DiskOutbox:
     is_durable = True
 
     put: Callable[[Record], bool]
-    """Add a record; tell whether there was room."""
+    """Add a record; return whether there was room."""
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ class Outbox(Protocol):
         """The number of events that were accepted and are not settled yet."""
 
     def put(self, record: Record, /) -> bool:
-        """Add *record*; tell whether there was room."""
+        """Add *record*; return whether there was room."""
 
     def scan(self) -> None:
         """Look at once for events that ended processes left, so that `pending` counts them."""

@@ -35,7 +35,7 @@ class MemoryOutbox:
         return len(self._waiting) + len(self._window)
 
     def put(self, record: Record, /) -> bool:
-        """Add *record*; tell whether there was room."""
+        """Add *record*; return whether there was room."""
         size = len(record.payload)
         # `held`, written out: every event comes here.
         lock = self._lock

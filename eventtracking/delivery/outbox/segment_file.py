@@ -287,7 +287,7 @@ def total_bytes(folder: str) -> int:
 
 
 def is_locked(path: str) -> bool:
-    """Tell whether a process delivers from the segment file at *path*."""
+    """Return whether a process delivers from the segment file at *path*."""
     file = OpenFile(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK))
     try:
         fcntl.flock(file.descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

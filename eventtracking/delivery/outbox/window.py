@@ -133,7 +133,7 @@ class Window:
         return self._idempotent and stored.state == SENDING
 
     def _has_free_mark(self, segment: SegmentFile) -> bool:
-        """Tell whether the header of *segment* has room for the state of one more record."""
+        """Return whether the header of *segment* has room for the state of one more record."""
         if len(segment.unsettled) >= MAX_MARKS:
             # The first of them may be settled, because they were damaged or discarded.
             self._segments.advance_cursors([segment])

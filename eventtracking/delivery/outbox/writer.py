@@ -57,7 +57,7 @@ class OutboxWriter:
         return self._is_closed
 
     def put(self, record: Record, /) -> bool:
-        """Add *record*; tell whether there was room."""
+        """Add *record*; return whether there was room."""
         line = line_of(record)
         appender = self._appender
         try:
@@ -110,7 +110,7 @@ class OutboxWriter:
         return unwritten
 
     def _put_in_backlog(self, record: Record, line: bytes) -> bool:
-        """Add *record* to the backlog, and write the backlog; tell whether there was room."""
+        """Add *record* to the backlog, and write the backlog; return whether there was room."""
         with held(self._lock) as is_held:
             is_kept = is_held and self._write_or_keep(record, line)
         self._reports.publish()

@@ -132,7 +132,7 @@ def _add_fields(payload: dict[str, Any], fields: list[str]) -> list[str]:
 
 
 def _add_origin(payload: dict[str, Any], field: str) -> bool:
-    """Add a field about the sender of a line to *payload*; tell whether *field* is a valid one."""
+    """Add a field about the sender of a line to *payload*; return whether *field* is valid."""
     prefix, _, text = field.partition(":")
     name = _ORIGIN_FIELDS.get(prefix)
     if not name or not text or (prefix == "card" and text not in _CARDINALITIES):

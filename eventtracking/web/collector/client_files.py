@@ -81,6 +81,6 @@ CLIENT_FILES = ClientFiles()
 
 
 def _matches(header: str, etag: str) -> bool:
-    """Tell whether *header* has the tag *etag*, which a compressing proxy may have made weak."""
+    """Return whether *header* has the tag *etag*, which a compressing proxy may have made weak."""
     tags = (tag.strip().removeprefix("W/") for tag in header.split(","))
     return any(tag in ("*", etag) for tag in tags)

@@ -78,7 +78,7 @@ class Claims:
         self._claimed: str | None = None
 
     def claim(self, event_id: str) -> bool:
-        """Tell whether *event_id* is new, and remember it in this process."""
+        """Return whether *event_id* is new, and remember it in this process."""
         claim = object()
         if self._own.get(event_id, lambda: claim) is not claim:
             return False

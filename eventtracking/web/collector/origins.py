@@ -29,11 +29,11 @@ class Origins:
         self._allowed = frozenset(checked)
 
     def is_listed(self, headers: Mapping[str, str]) -> bool:
-        """Tell whether the page is of an origin in the list."""
+        """Return whether the page is of an origin in the list."""
         return headers.get("origin") in self._allowed
 
     def may_send(self, headers: Mapping[str, str]) -> bool:
-        """Tell whether the page behind a request with these *headers* may send events."""
+        """Return whether the page behind a request with these *headers* may send events."""
         if self.is_listed(headers):
             return True
         origin, site = headers.get("origin", ""), headers.get("sec-fetch-site", "")
@@ -69,7 +69,7 @@ class Origins:
 
 
 def _is_own(url: str, headers: Mapping[str, str]) -> bool:
-    """Tell whether *url* has the host that the request was sent to."""
+    """Return whether *url* has the host that the request was sent to."""
     # The scheme is not compared: behind a proxy, it is not known.
     scheme = url.partition(":")[0].lower()
     own = _host_and_port(f"{scheme}://{headers.get('host', '')}")
