@@ -63,7 +63,9 @@ def files(*suffixes):
 
 
 def shown(path):
-    return str(path.relative_to(REPOSITORY))
+    """Return *path* as in the repository, also where the tests import an installed package."""
+    root = PACKAGE.parent if PACKAGE in path.parents else REPOSITORY
+    return str(path.relative_to(root))
 
 
 def identifiers(tree):
@@ -94,7 +96,7 @@ def retired(name, package=""):
 
 def package_of(path):
     """Return the name of the package that *path* belongs to, or tests."""
-    parts = path.relative_to(REPOSITORY).parts
+    parts = shown(path).split("/")
     return parts[1] if len(parts) > 2 and parts[0] in ("eventtracking", "tests") else ""
 
 
