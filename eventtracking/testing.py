@@ -48,7 +48,7 @@ class CapturedEvents(list[Event]):
             count: The exact number of such events. Default: one or more.
 
         Raises:
-            AssertionError: If the number is another one. It shows the events of that name,
+            AssertionError: If the number differs. It shows the events of that name,
                 or, if there are none, the names that were emitted.
         """
         __tracebackhide__ = True

@@ -70,6 +70,11 @@ class NetworkBackend:
         lifecycle.register(self)
 
     @property
+    def destination(self) -> Destination:
+        """The destination that this backend sends to."""
+        return self._destination
+
+    @property
     def outbox(self) -> str | os.PathLike[str] | None:
         """The folder in which events wait; `None` if they wait in memory."""
         return self._options["outbox"]

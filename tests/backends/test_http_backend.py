@@ -210,7 +210,7 @@ def test_no_key_is_shown(caplog):
         assert server.requests[0].path == f"/hook?token={key}"
         assert server.requests[0].headers["x-api-key"] == other
 
-    shown = f"{backend!r} {backend._destination!r} {backend._destination.label} {caplog.text}"
+    shown = f"{backend!r} {backend.destination!r} {backend.destination.label} {caplog.text}"
     assert "refuses events (HTTP 401: unknown: ********, ********)" in shown
     assert key not in shown
     assert other not in shown

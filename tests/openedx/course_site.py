@@ -37,7 +37,7 @@ settings.configure(
     ROOT_URLCONF=__name__,
     SECRET_KEY="only for tests",
     TRACKING_SEGMENTIO_WEBHOOK_SECRET=os.environ.get("SITE_WEBHOOK_SECRET"),
-    TRACKING_SEGMENTIO_DISALLOWED_SUBSTRING_NAMES=[".Bi."],
+    TRACKING_SEGMENTIO_DISALLOWED_SUBSTRING_NAMES=[".Bi.Excluded."],
 )
 django.setup()
 

@@ -165,7 +165,7 @@ def test_a_log_has_at_most_a_million_bytes(extra, lost, build, caplog):
     with sink(default=202) as server:
         backend = build(endpoint=server.url)
         given = event(data={"text": ""})
-        destination = backend._destination
+        destination = backend.destination
         free = destination.limits.event_bytes - len(destination.encode(given))
         given["data"]["text"] = "x" * (free + extra)
         backend.send(given)

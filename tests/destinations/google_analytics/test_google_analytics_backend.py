@@ -95,8 +95,8 @@ def test_an_event_is_posted_to_the_web_stream(build):
 
 def records(*clients, data=""):
     backend = GoogleAnalyticsBackend(STREAM, SECRET, endpoint="http://127.0.0.1:9")
-    encode = backend._destination.encode
-    return backend._destination, [
+    encode = backend.destination.encode
+    return backend.destination, [
         Record(f"id-{number}", time.time(), "n", encode(event(client=client, data=data)))
         for number, client in enumerate(clients)
     ]
@@ -303,7 +303,7 @@ def test_an_event_that_became_too_old_while_it_waited_is_rejected(build, caplog,
     with sink(default=answer) as server:
         backend = build(server.url, flush_interval=HANG_SECONDS, validate=validate)
         for number, age in enumerate(hours):
-            payload = backend._destination.encode(event(f"n{number}"))
+            payload = backend.destination.encode(event(f"n{number}"))
             [fresh] = [each["timestamp_micros"] for each in json.loads(payload)["events"]]
             waited = str(fresh - age * 3_600_000_000).encode()
             backend.put("n", payload.replace(str(fresh).encode(), waited))
@@ -413,7 +413,7 @@ def test_the_inspector_stands_in_for_the_validation_server(build, caplog):
         backend = build(fake.google_endpoint, validate=True)
         backend.send(event("good"))
         # Without the checks of the backend.
-        payload = backend._destination.encode(event("bad")).replace(b'"bad"', b'"9 bad"', 1)
+        payload = backend.destination.encode(event("bad")).replace(b'"bad"', b'"9 bad"', 1)
         backend.put("bad", payload)
         assert backend.flush(HANG_SECONDS)
 
@@ -439,7 +439,7 @@ def test_the_secret_is_in_no_log_repr_or_exception(build, caplog):
     with pytest.raises(ImproperlyConfigured) as error:
         build(server.url, names={"a": "b c"})
 
-    shown = [caplog.text, repr(gone), repr(gone._destination), repr(gone._destination._client)]
+    shown = [caplog.text, repr(gone), repr(gone.destination)]
     shown += traceback.format_exception(error.value)
     assert not [text for text in shown if SECRET in text]
     # The failures were logged.

@@ -24,7 +24,7 @@ CLIENT = "1162820436.1749482504"
 
 def destination(**options):
     backend = GoogleAnalyticsBackend("G-TEST", "s" * 12, **{"endpoint": ENDPOINT, **options})
-    return backend._destination
+    return backend.destination
 
 
 def event(name="shop.order.paid", data=None, *, timestamp=None, **context):
