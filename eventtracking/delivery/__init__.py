@@ -16,22 +16,21 @@ from eventtracking.delivery.destination import (
     Retry,
     Split,
 )
-from eventtracking.delivery.failures import NoAnswer, NotSent, failure
+from eventtracking.delivery.failures import NoResponse, NotSent, failure
 from eventtracking.delivery.http.client import HttpClient
-from eventtracking.delivery.http.outcomes import Answer, at_most_once, meaning
+from eventtracking.delivery.http.outcomes import Response, at_most_once, outcome_of
 from eventtracking.delivery.losses import OnLoss
 from eventtracking.delivery.network_backend import NetworkBackend
 from eventtracking.delivery.options import DeliveryOptions
 from eventtracking.delivery.signals import install_signal_handlers
 
 __all__ = [
-    "Answer",
     "DeliveryOptions",
     "Destination",
     "HttpClient",
     "Limits",
     "NetworkBackend",
-    "NoAnswer",
+    "NoResponse",
     "NotSent",
     "Ok",
     "OnLoss",
@@ -39,10 +38,11 @@ __all__ = [
     "Pause",
     "Record",
     "Reject",
+    "Response",
     "Retry",
     "Split",
     "at_most_once",
     "failure",
     "install_signal_handlers",
-    "meaning",
+    "outcome_of",
 ]

@@ -11,8 +11,8 @@ class NotSent(OSError):
     """Not a byte of the request went out: the host has no address, refused, or failed at TLS."""
 
 
-class NoAnswer(OSError):
-    """Some of the request may have gone out, and no complete answer came back."""
+class NoResponse(OSError):
+    """Some of the request may have gone out, and no complete response came back."""
 
 
 def failure(error: Exception, batch: Sequence[Record], *, idempotent: bool) -> Outcome:
@@ -32,7 +32,7 @@ def failure(error: Exception, batch: Sequence[Record], *, idempotent: bool) -> O
         batch: The events that were to be sent.
         idempotent: Whether the destination drops repeats.
     """
-    is_ours = isinstance(error, NotSent | NoAnswer)
+    is_ours = isinstance(error, NotSent | NoResponse)
     reason = str(error) if is_ours else f"{type(error).__name__}: {error}"
     if isinstance(error, NotSent):
         return Retry(reason=reason)

@@ -14,7 +14,7 @@ from eventtracking.delivery import (
     Record,
     at_most_once,
     failure,
-    meaning,
+    outcome_of,
 )
 from eventtracking.exceptions import EventLost
 from eventtracking.serialization import encode, plain
@@ -79,10 +79,10 @@ class WebhookDestination(Destination):
         if self._is_batched:
             body = b"[" + body + b"]"
         try:
-            answer = self._client.post("", body, timeout=timeout, compress=self._compress)
+            response = self._client.post("", body, timeout=timeout, compress=self._compress)
         except OSError as error:
             return failure(error, batch, idempotent=self.idempotent)
-        return meaning(answer) if self.idempotent else at_most_once(answer, batch)
+        return outcome_of(response) if self.idempotent else at_most_once(response, batch)
 
     def batches(self, records: Sequence[Record], /) -> Iterable[Sequence[Record]]:
         """Divide *records* into requests."""

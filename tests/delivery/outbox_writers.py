@@ -29,14 +29,14 @@ class SinkDestination(Destination):
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=0.5) as connection:
                 connection.sendall(b"%d\n%b" % (len(body), body))
-                answer = connection.recv(3)
+                response = connection.recv(3)
         except TimeoutError:
-            answer = b"late"
-        if answer == b"200":
+            response = b"late"
+        if response == b"200":
             return Ok()
-        if not self.idempotent and answer not in (b"500", b"429"):
-            return Reject([each.id for each in batch], "no answer")
-        return Retry(after=0.01 if answer == b"429" else None, reason=answer.decode())
+        if not self.idempotent and response not in (b"500", b"429"):
+            return Reject([each.id for each in batch], "no response")
+        return Retry(after=0.01 if response == b"429" else None, reason=response.decode())
 
 
 def write_until_killed(folder, port, acknowledged, name):

@@ -116,7 +116,7 @@ def test_no_thread_probes_before_the_time_that_the_server_named_to_one(
 
 
 def test_the_longer_of_two_times_counts(breaker, clock, in_other_thread):
-    """The server named them in two answers."""
+    """The server named them in two responses."""
     breaker.open(60.0)
     clock.now += 10.0
     in_other_thread(lambda: breaker.open(5.0))

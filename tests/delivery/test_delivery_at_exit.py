@@ -81,13 +81,13 @@ def test_events_in_memory_do_not_arrive_twice_if_the_process_ends_abruptly(serve
     assert arrived(server) <= each_once(0, 100)
 
 
-@pytest.mark.parametrize("answer", ["hangs", "refuses", "is down"])
+@pytest.mark.parametrize("response", ["hangs", "refuses", "is down"])
 @pytest.mark.parametrize("outbox", ["outbox", ""])
-def test_a_failing_destination_does_not_delay_the_exit(server, tmp_path, answer, outbox):
+def test_a_failing_destination_does_not_delay_the_exit(server, tmp_path, response, outbox):
     """Lost events in memory are logged with their number; a folder keeps all events."""
-    server.default = {"hangs": lambda handler: handler.rfile.read(1), "refuses": 500}.get(answer)
+    server.default = {"hangs": lambda handler: handler.rfile.read(1), "refuses": 500}.get(response)
     folder = outbox and tmp_path / outbox
-    if answer == "is down":
+    if response == "is down":
         server.url = "http://127.0.0.1:1"
 
     _, err = run("emit(0, 100)", server, folder, EXIT_TIMEOUT="0.3")

@@ -104,11 +104,11 @@ def test_a_browser_event_is_read_from_the_query_or_the_form(captured_events, met
     """Name, JSON and page. The course of the page replaces that of the request."""
     fields = {"event_type": "play_video", "event": '{"id": "v1"}', "page": PAGE}
     with tracker.context("edx.request", {"course_id": "the request's", "session": "s"}):
-        answer = track("user_track", requested(User(username="ana"), method, **fields))
+        response = track("user_track", requested(User(username="ana"), method, **fields))
 
     event = only(captured_events)
 
-    assert (answer.status_code, answer.content) == (200, b"success")
+    assert (response.status_code, response.content) == (200, b"success")
     assert (event["name"], event["data"]) == ("play_video", {"id": "v1"})
     assert event["context"] == {
         "session": "s",
@@ -168,9 +168,9 @@ def test_a_browser_may_send_the_course(captured_events):
 )
 def test_any_data_is_an_event_even_if_it_is_not_json(captured_events, sent, data):
     """The response is always the same."""
-    answer = track("user_track", requested(method="post", event=sent))
+    response = track("user_track", requested(method="post", event=sent))
 
-    assert (answer.status_code, answer.content) == (200, b"success")
+    assert (response.status_code, response.content) == (200, b"success")
     assert only(captured_events)["data"] == data
 
 

@@ -28,9 +28,9 @@ class Browser:
         for header in response.msg.get_all("Set-Cookie", []):
             name, _, value = header.partition(";")[0].partition("=")
             self.cookies[name] = value
-        answer = response.status, response.read().decode()
+        status, content = response.status, response.read().decode()
         connection.close()
-        return answer
+        return status, content
 
     def post(self, fields, token=None):
         kind = "application/x-www-form-urlencoded"
@@ -63,10 +63,10 @@ def test_a_browsers_event_reaches_the_log(browser):
         "page": "https://h/courses/a/b/c/x",
     }
 
-    answer = browser.post(fields, token)
+    response = browser.post(fields, token)
     [event] = browser.events()
 
-    assert answer == (200, "success")
+    assert response == (200, "success")
     assert event["name"] == "play_video"
     assert event["data"] == {"id": "v1", "currentTime": 3, "username": "ana", "user_id": 7}
     assert event["context"] == {
@@ -82,10 +82,10 @@ def test_a_browsers_event_reaches_the_log(browser):
 def test_post_requires_the_csrf_token_and_get_does_not(browser):
     """The CSRF protection of the site applies. A page can send an event while it closes."""
     refused, _ = browser.post({"event_type": "forged"})
-    answer = browser.request("GET", "/event?event_type=page_close&event=&page=https%3A%2F%2Fh%2F")
+    response = browser.request("GET", "/event?event_type=page_close&event=&page=https%3A%2F%2Fh%2F")
 
     assert refused == 403
-    assert answer == (200, "success")
+    assert response == (200, "success")
     assert [(event["name"], event["data"]) for event in browser.events()] == [("page_close", {})]
     assert browser.events()[0]["context"]["username"] == ""
 

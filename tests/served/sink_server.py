@@ -64,11 +64,11 @@ class Handler(BaseHTTPRequestHandler):
             body = gzip.decompress(body)
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.sink.requests.append(Request(self.command, self.path, headers, body))
-        self.answer(self.server.sink.next_step())
+        self.respond(self.server.sink.next_step())
 
     do_CONNECT = do_POST  # noqa: N815  # the name is the standard library's
 
-    def answer(self, step):
+    def respond(self, step):
         """
         Respond as a step of the script says.
 
@@ -138,7 +138,7 @@ def sink(script=(), *, default=200, tls=None):
     Run a server, and yield its `Sink`.
 
     Args:
-        script: A step for each request, in order; see `Handler.answer`.
+        script: A step for each request, in order; see `Handler.respond`.
         default: The step for all later requests.
         tls: An `ssl.SSLContext` with a certificate, for https.
     """

@@ -1,1 +1,1 @@
-"""Send batches over HTTP: a client, its connections, and the meaning of an answer."""
+"""Send batches over HTTP: a client, its connections, and the meaning of a response."""

@@ -15,10 +15,10 @@ from urllib.parse import urljoin
 from eventtracking import __version__
 from eventtracking._imports import require
 from eventtracking._options import Options
-from eventtracking.delivery.failures import NoAnswer, NotSent
+from eventtracking.delivery.failures import NoResponse, NotSent
 from eventtracking.delivery.http.headers import check_headers, lower_names
 from eventtracking.delivery.http.key_masking import KeyMask
-from eventtracking.delivery.http.outcomes import Answer, printable
+from eventtracking.delivery.http.outcomes import Response, printable
 from eventtracking.delivery.http.routes import check_url, find_route
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from eventtracking.delivery.http.connections import Connection
 
-# No useful answer is longer.
-_MAX_ANSWER_BYTES = 64 * 1024
+# No useful response is longer.
+_MAX_RESPONSE_BYTES = 64 * 1024
 
 _MAX_REDIRECTS = 3
 
@@ -37,14 +37,14 @@ _MAX_IDLE_CONNECTIONS = 32
 # The fastest level. The next one costs more processor time than it saves on the network.
 _COMPRESSION_LEVEL = 1
 
-# A server that answers with a lower status claims to have taken the request.
+# A server that responds with a lower status claims to have taken the request.
 _NOT_TAKEN = 300
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 
 _HEADERS = {
     "user-agent": f"eventtracking/{__version__}",
-    # An answer that is not compressed cannot be a decompression bomb.
+    # A response that is not compressed cannot be a decompression bomb.
     "accept-encoding": "identity",
 }
 
@@ -115,23 +115,23 @@ class HttpClient:
         timeout: float,
         headers: Mapping[str, str] = _EMPTY,
         compress: bool = False,
-    ) -> Answer:
+    ) -> Response:
         """
-        Post *body*, and return the answer, whatever its status.
+        Post *body*, and return the response, whatever its status.
 
         A redirect is followed if it leads to the same server and keeps the method.
 
         Args:
             path: The path after the URL of this client.
             body: The content of the request.
-            timeout: Seconds from connecting to the last byte of the answer. The lookup of the
+            timeout: Seconds from connecting to the last byte of the response. The lookup of the
                 host's address is limited only by the system's resolver.
             headers: Headers of this request, in addition to those of the client.
             compress: Whether to compress *body* with gzip.
 
         Raises:
             NotSent: If not a byte of the request went out.
-            NoAnswer: If some of it may have gone out, and no complete answer came back.
+            NoResponse: If some of it may have gone out, and no complete response came back.
         """
         deadline = time.monotonic() + timeout
         headers = self._headers | lower_names(headers)
@@ -142,11 +142,11 @@ class HttpClient:
         target: str | None = start.removesuffix("/") + path if path else start or "/"
         for _ in range(_MAX_REDIRECTS + 1):
             address = f"{self._prefix}{target}"
-            answer = self._request(address, body, headers, deadline)
-            target = self._redirect_target(answer, address)
+            response = self._request(address, body, headers, deadline)
+            target = self._redirect_target(response, address)
             if target is None:
                 break
-        return self._masked(answer)
+        return self._masked(response)
 
     @property
     def origin(self) -> str:
@@ -179,7 +179,7 @@ class HttpClient:
 
     def _request(
         self, target: str, body: bytes, headers: Mapping[str, str], deadline: float
-    ) -> Answer:
+    ) -> Response:
         while (connection := self._take_idle()) is not None:
             if not connection.is_fresh():
                 connection.close()
@@ -211,18 +211,18 @@ class HttpClient:
         body: bytes,
         headers: Mapping[str, str],
         deadline: float,
-    ) -> Answer:
-        """Send a request over *connection*, and return the answer."""
+    ) -> Response:
+        """Send a request over *connection*, and return the response."""
         closings = self._closings
         self._busy.add(connection)
         connection.deadline, connection.has_sent = deadline, False
         is_reusable = False
         try:
-            answer, is_reusable = _exchange(connection, target, body, headers)
+            response, is_reusable = _exchange(connection, target, body, headers)
         except self._failures as error:
             explanation = self._explain(error)
         else:
-            return answer
+            return response
         finally:
             self._busy.discard(connection)
             has_room = len(self._idle) < _MAX_IDLE_CONNECTIONS
@@ -232,21 +232,21 @@ class HttpClient:
             else:
                 connection.close()
         # Raised here for the same reason as in `_connect`.
-        raise (NoAnswer if connection.has_sent else NotSent)(explanation)
+        raise (NoResponse if connection.has_sent else NotSent)(explanation)
 
-    def _redirect_target(self, answer: Answer, target: str) -> str | None:
-        """Return the path to repeat the request at, if *answer* is a redirect on this server."""
-        if answer.status not in (307, 308) or "location" not in answer.headers:
+    def _redirect_target(self, response: Response, target: str) -> str | None:
+        """Return the path to repeat the request at, if *response* is a redirect on this server."""
+        if response.status not in (307, 308) or "location" not in response.headers:
             return None
         here = target if self._prefix else f"{self._route.origin}{target}"
         try:
-            return self._route.target(urljoin(here, answer.headers["location"]))
+            return self._route.target(urljoin(here, response.headers["location"]))
         except ValueError:
             return None
 
-    def _masked(self, answer: Answer) -> Answer:
-        headers = {name: self._mask.mask_text(value) for name, value in answer.headers.items()}
-        return Answer(answer.status, headers, self._mask.mask(answer.body))
+    def _masked(self, response: Response) -> Response:
+        headers = {name: self._mask.mask_text(value) for name, value in response.headers.items()}
+        return Response(response.status, headers, self._mask.mask(response.body))
 
     def _explain(self, error: Exception) -> str:
         text = str(error) or type(error).__name__
@@ -255,17 +255,17 @@ class HttpClient:
 
 def _exchange(
     connection: Connection, target: str, body: bytes, headers: Mapping[str, str]
-) -> tuple[Answer, bool]:
-    """Return the answer, and whether the connection can be used again."""
+) -> tuple[Response, bool]:
+    """Return the response, and whether the connection can be used again."""
     is_sent = True
     try:
         connection.request("POST", target, body, headers, preload_content=False)
     except ConnectionError:
-        # A server that refuses a large body may answer and close before it has read all.
+        # A server that refuses a large body may respond and close before it has read all.
         is_sent = False
         if not connection.has_sent:
             raise
-    response = connection.answer()
+    response = connection.read_response()
     try:
         if not is_sent and response.status < _NOT_TAKEN:
             raise ConnectionResetError("the server accepted a request that it had not read")
@@ -273,12 +273,12 @@ def _exchange(
         is_reusable = is_sent and response.isclosed() and not connection.is_closed
     finally:
         response.close()
-    answer_headers = {name.lower(): value for name, value in response.getheaders()}
-    return Answer(response.status, answer_headers, content), is_reusable
+    response_headers = {name.lower(): value for name, value in response.getheaders()}
+    return Response(response.status, response_headers, content), is_reusable
 
 
 def _read(response: HTTPResponse) -> bytes:
-    content = response.read(_MAX_ANSWER_BYTES)
-    if len(content) < _MAX_ANSWER_BYTES and response.length:
-        raise ConnectionResetError(f"the answer ended {response.length} bytes too soon")
+    content = response.read(_MAX_RESPONSE_BYTES)
+    if len(content) < _MAX_RESPONSE_BYTES and response.length:
+        raise ConnectionResetError(f"the response ended {response.length} bytes too soon")
     return content

@@ -61,15 +61,15 @@ class Connection(HTTPConnection):
             self.has_sent = True
             left = left[count:]
 
-    def answer(self) -> http.client.HTTPResponse:
-        """Return the answer once its headers have arrived."""
-        self.limit_answers()
+    def read_response(self) -> http.client.HTTPResponse:
+        """Return the response once its headers have arrived."""
+        self.limit_responses()
         # urllib3's own method logs headers that it cannot parse.
         return http.client.HTTPConnection.getresponse(self)
 
-    def limit_answers(self) -> None:
+    def limit_responses(self) -> None:
         """Make all reads end at the deadline."""
-        self.response_class = partial(_Answer, self.deadline)  # type: ignore[assignment]
+        self.response_class = partial(_Response, self.deadline)  # type: ignore[assignment]
 
     def is_fresh(self) -> bool:
         """Return whether the connection may be used for another request."""
@@ -111,8 +111,8 @@ class SecureConnection(Connection, HTTPSConnection):
     """A connection over TLS, verified against the certificates of the system."""
 
 
-class _Answer(http.client.HTTPResponse):
-    """An answer that must be complete before the deadline."""
+class _Response(http.client.HTTPResponse):
+    """A response that must be complete before the deadline."""
 
     def __init__(self, deadline: float, sock: Any, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)
@@ -123,7 +123,7 @@ class _Answer(http.client.HTTPResponse):
         """Read the headers. The standard library accepts headers that are cut off."""
         super().begin()
         if self._reader.is_at_end:
-            raise ConnectionResetError("the answer ended within its headers")
+            raise ConnectionResetError("the response ended within its headers")
 
 
 class _DeadlineReader(io.RawIOBase):
@@ -169,13 +169,13 @@ class Connector:
 
         Raises:
             OSError: If none can be opened before the *deadline*, on the monotonic clock.
-            HTTPException: If the answer of a proxy is invalid.
+            HTTPException: If the response of a proxy is invalid.
         """
         connection = self._unconnected()
         connection.deadline = deadline
         connection.opened_at = connection.idle_since = time.monotonic()
         connection.secret_query = self._route.secret_query
-        connection.limit_answers()
+        connection.limit_responses()
         # The certificates are loaded again after a failure: they may have been corrected.
         tls, self._tls = self._tls, None
         with ExitStack() as on_failure:

@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl, quote, quote_plus
 
 _MASK = b"********"
 
-# The values of these headers are not secret, and appear in many answers.
+# The values of these headers are not secret, and appear in many responses.
 _PLAIN_HEADERS = {"accept", "accept-encoding", "content-encoding", "content-type", "user-agent"}
 
-# Shorter values may appear in an answer by chance.
+# Shorter values may appear in a response by chance.
 _MIN_LENGTH = 4
 _MIN_LENGTH_IN_PATH = 16
 

@@ -1,4 +1,4 @@
-"""The meaning of an HTTP answer for the batch that was sent."""
+"""The meaning of an HTTP response for the batch that was sent."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _MAX_CHARACTERS = 200
 _EPOCH = 1_000_000_000.0
 
 
-class Answer(NamedTuple):
-    """The answer of a server. Secrets of the request that it repeats are masked."""
+class Response(NamedTuple):
+    """The response of a server. Secrets of the request that it repeats are masked."""
 
     status: int
     headers: Mapping[str, str]
@@ -38,38 +38,40 @@ class Answer(NamedTuple):
     """The first 64 KiB."""
 
 
-def meaning(answer: Answer, *, now: float | None = None) -> Outcome:
+def outcome_of(response: Response, *, now: float | None = None) -> Outcome:
     """
-    Return the outcome that *answer* means for a destination that drops repeats.
+    Return the outcome that *response* means for a destination that drops repeats.
 
     2xx is `Ok`. 408, 421, 425, 429 and 5xx are `Retry`, after the time that `Retry-After` or
     `X-RateLimit-Reset` asks for. 3xx and the statuses of wrong settings, such as 401, 403
     and 404, are `Pause`. All other 4xx, such as 400, 413 and 422, are `Split`.
 
     Args:
-        answer: The server's answer.
+        response: The server's response.
         now: Seconds since the epoch, to compare dates with. `None`: the system clock.
     """
-    status, kind = answer.status, answer.status // 100
+    status, kind = response.status, response.status // 100
     if kind == _SUCCESS:
         return Ok()
     if kind == _REDIRECTION or status in _WRONG_SETTINGS:
-        return Pause(_reason(answer), status)
+        return Pause(_reason(response), status)
     if kind == _CLIENT_ERROR and status not in _TRY_LATER:
-        return Split(_reason(answer), status)
-    return Retry(_requested_delay(answer, time.time() if now is None else now), _reason(answer))
+        return Split(_reason(response), status)
+    return Retry(_requested_delay(response, time.time() if now is None else now), _reason(response))
 
 
-def at_most_once(answer: Answer, batch: Sequence[Record], *, now: float | None = None) -> Outcome:
+def at_most_once(
+    response: Response, batch: Sequence[Record], *, now: float | None = None
+) -> Outcome:
     """
-    Return the outcome that *answer* to *batch* means for a destination that keeps repeats.
+    Return the outcome that *response* to *batch* means for a destination that keeps repeats.
 
     Like `meaning`, but if the server may have taken the events before it failed, as with a
     5xx, they are rejected and not sent again.
     """
-    outcome = meaning(answer, now=now)
-    if isinstance(outcome, Retry) and answer.status not in _TRY_LATER:
-        return may_have_arrived(batch, outcome.reason, answer.status)
+    outcome = outcome_of(response, now=now)
+    if isinstance(outcome, Retry) and response.status not in _TRY_LATER:
+        return may_have_arrived(batch, outcome.reason, response.status)
     return outcome
 
 
@@ -79,17 +81,17 @@ def printable(text: str) -> str:
     return " ".join(shown.split())
 
 
-def _reason(answer: Answer) -> str:
+def _reason(response: Response) -> str:
     """Return the status, and for a 4xx the beginning of the server's explanation."""
     explanation = ""
-    if answer.status // 100 == _CLIENT_ERROR:
-        explanation = printable(answer.body[: 4 * _MAX_CHARACTERS].decode("utf-8", "replace"))
-    return f"HTTP {answer.status}{': ' if explanation else ''}{explanation}"
+    if response.status // 100 == _CLIENT_ERROR:
+        explanation = printable(response.body[: 4 * _MAX_CHARACTERS].decode("utf-8", "replace"))
+    return f"HTTP {response.status}{': ' if explanation else ''}{explanation}"
 
 
-def _requested_delay(answer: Answer, now: float) -> float | None:
+def _requested_delay(response: Response, now: float) -> float | None:
     """Return the seconds that the server asks to wait; `None` if it does not say."""
-    headers = answer.headers
+    headers = response.headers
     text = headers.get("retry-after", headers.get("x-ratelimit-reset", "")).strip()
     if re.fullmatch(r"\d{1,12}(\.\d{1,9})?", text, re.ASCII):
         seconds = float(text)

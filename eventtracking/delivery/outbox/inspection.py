@@ -207,5 +207,5 @@ def _as_json(record: Record, reason: str | None, status: int | None) -> str:
 
 
 def _one_line(text: str) -> str:
-    # The answer of a server may contain control sequences for a terminal.
+    # The response of a server may contain control sequences for a terminal.
     return text if text.isprintable() else text.encode("unicode_escape").decode()

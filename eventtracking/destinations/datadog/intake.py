@@ -18,7 +18,7 @@ from eventtracking.delivery import (
     Record,
     Reject,
     Split,
-    meaning,
+    outcome_of,
 )
 from eventtracking.destinations.datadog.aggregation import (
     Aggregates,
@@ -144,8 +144,8 @@ class IntakeDestination(Destination):
 
     def _post(self, request: Request, deadline: float) -> Outcome:
         seconds = max(_MIN_REQUEST_SECONDS, deadline - time.monotonic())
-        answer = self._client.post(request.path, request.body, timeout=seconds, compress=True)
-        return meaning(answer)
+        response = self._client.post(request.path, request.body, timeout=seconds, compress=True)
+        return outcome_of(response)
 
     def _result(self) -> Outcome:
         if not self._refusals:

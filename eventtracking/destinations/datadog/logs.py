@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from eventtracking.delivery import Destination, HttpClient, Limits, Outcome, Record, meaning
+from eventtracking.delivery import Destination, HttpClient, Limits, Outcome, Record, outcome_of
 from eventtracking.destinations.datadog.event_values import as_text, value_at
 from eventtracking.destinations.datadog.naming import tag
 from eventtracking.serialization import encode
@@ -90,7 +90,7 @@ class LogsDestination(Destination):
         now = datetime.fromtimestamp(time.time(), UTC)
         logs = [b'{"event_id":"%b",%b' % (r.id.encode(), _with_time(r, now)[1:]) for r in batch]
         body = b"[%b]" % b",".join(logs)
-        return meaning(self._client.post(_PATH, body, timeout=timeout, compress=True))
+        return outcome_of(self._client.post(_PATH, body, timeout=timeout, compress=True))
 
     def forget(self) -> None:
         """Drop connections without closing them, in a forked child."""

@@ -9,20 +9,20 @@ from contextlib import suppress
 from typing import Any
 
 from eventtracking.delivery import (
-    Answer,
     Destination,
     HttpClient,
     Limits,
-    NoAnswer,
+    NoResponse,
     NotSent,
     Ok,
     Outcome,
     Record,
     Reject,
+    Response,
     Split,
     at_most_once,
     failure,
-    meaning,
+    outcome_of,
 )
 from eventtracking.destinations.google_analytics.payloads import (
     TOO_OLD,
@@ -112,10 +112,10 @@ class MeasurementProtocol(Destination):
         if self._validates:
             return self._validate(batch, payload, timeout)
         try:
-            answer = self._client.post(_PATH, payload, timeout=timeout)
-        except (NotSent, NoAnswer) as error:
+            response = self._client.post(_PATH, payload, timeout=timeout)
+        except (NotSent, NoResponse) as error:
             return failure(error, batch, idempotent=False)
-        return at_most_once(answer, batch)
+        return at_most_once(response, batch)
 
     def forget(self) -> None:
         """Drop connections without closing them."""
@@ -129,9 +129,9 @@ class MeasurementProtocol(Destination):
         """Have *batch* validated, and log what is wrong with it."""
         # An `OSError` here becomes a `Retry`.
         strict = b'{"validation_behavior":"ENFORCE_RECOMMENDATIONS",' + payload[1:]
-        answer = self._client.post(_VALIDATION_PATH, strict, timeout=timeout)
-        outcome = meaning(answer)
-        messages = _messages(answer) if isinstance(outcome, Ok) else []
+        response = self._client.post(_VALIDATION_PATH, strict, timeout=timeout)
+        outcome = outcome_of(response)
+        messages = _messages(response) if isinstance(outcome, Ok) else []
         if not messages:
             return outcome
         if len(batch) > 1:
@@ -150,8 +150,8 @@ class MeasurementProtocol(Destination):
             log_safely(logger.warning, 'Google Analytics rejects "%s": %s', name, text)
 
 
-def _messages(answer: Answer) -> list[dict[str, Any]]:
+def _messages(response: Response) -> list[dict[str, Any]]:
     with suppress(ValueError, TypeError, KeyError):
-        messages = json.loads(answer.body)["validationMessages"]
+        messages = json.loads(response.body)["validationMessages"]
         return [message for message in messages if isinstance(message, dict)]
     return []

@@ -10,7 +10,7 @@ from typing import Any
 from orjson import Fragment, dumps
 
 from eventtracking import __version__
-from eventtracking.delivery import Destination, HttpClient, Limits, Outcome, Record, meaning
+from eventtracking.delivery import Destination, HttpClient, Limits, Outcome, Record, outcome_of
 from eventtracking.destinations.segment.identity import RequestIdentity
 from eventtracking.destinations.segment.values import as_dict, event_time, required_name
 from eventtracking.serialization import encode
@@ -123,11 +123,11 @@ class SegmentDestination(Destination):
         # Written at each attempt, because Segment corrects the timestamps by it.
         sent_at = datetime.now(UTC).isoformat().encode()
         body = b'{"batch":[%b],"sentAt":"%b","writeKey":%b}' % (messages, sent_at, self._write_key)
-        answer = self._client.post(_PATH, body, timeout=timeout, compress=self._compress)
-        if answer.status >= _SERVER_ERRORS:
+        response = self._client.post(_PATH, body, timeout=timeout, compress=self._compress)
+        if response.status >= _SERVER_ERRORS:
             # Segment asks clients to look up its address again after a server error.
             self._client.close()
-        return meaning(answer)
+        return outcome_of(response)
 
     def forget(self) -> None:
         """Drop connections without closing them."""

@@ -16,7 +16,7 @@ import pytest
 import trustme
 from sink_server import drip, reset, sink
 
-from eventtracking.delivery import HttpClient, NoAnswer, NotSent
+from eventtracking.delivery import HttpClient, NoResponse, NotSent
 from eventtracking.exceptions import ImproperlyConfigured
 
 # Nothing here takes that long, even on a busy machine.
@@ -72,16 +72,16 @@ def post(http_client, body=b"{}", timeout=PATIENCE, **options):
 
 
 @contextmanager
-def listener(answer=None):
-    """Listen, call *answer* with the first connection, and yield the URL."""
+def listener(respond=None):
+    """Listen, call *respond* with the first connection, and yield the URL."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = None
-        if answer:
+        if respond:
 
             def serve():
                 connection, _ = server.accept()
                 with connection:
-                    answer(connection)
+                    respond(connection)
 
             thread = threading.Thread(target=serve, daemon=True)
             thread.start()
@@ -96,15 +96,15 @@ def closed_port():
         return server.getsockname()[1]
 
 
-def test_a_request_is_sent_and_its_answer_returned():
+def test_a_request_is_sent_and_its_response_returned():
     """Path, headers and body arrive as they were given."""
     with (
         sink([(202, {"X-Left": "7"}, b"taken")]) as server,
         client(f"{server.url}/v1/") as http_client,
     ):
-        answer = post(http_client, b'{"a":1}', headers={"Content-Type": "application/json"})
+        response = post(http_client, b'{"a":1}', headers={"Content-Type": "application/json"})
 
-        assert (answer.status, answer.headers["x-left"], answer.body) == (202, "7", b"taken")
+        assert (response.status, response.headers["x-left"], response.body) == (202, "7", b"taken")
         [request] = server.requests
         assert (request.method, request.path) == ("POST", "/v1/events")
         assert request.body == b'{"a":1}'
@@ -153,22 +153,22 @@ def test_requests_share_a_connection_until_it_is_closed():
 
 
 def test_a_connection_that_the_server_closed_meanwhile_is_not_used_again():
-    """A request over it would fail without an answer."""
+    """A request over it would fail without a response."""
     closed = threading.Event()
 
-    def answer_and_close(handler):
+    def respond_and_close(handler):
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         handler.wfile.flush()
         handler.connection.shutdown(socket.SHUT_RDWR)
         closed.set()
         handler.close_connection = True
 
-    with sink([answer_and_close, 200]) as server, client(server.url) as http_client:
+    with sink([respond_and_close, 200]) as server, client(server.url) as http_client:
         post(http_client)
         closed.wait(PATIENCE)
-        answer = post(http_client)
+        response = post(http_client)
 
-        assert answer.status == 200
+        assert response.status == 200
         assert server.connections == 2
 
 
@@ -225,13 +225,13 @@ def test_a_redirect_that_changes_the_method_is_not_followed(status):
 
 
 def test_endless_redirects_are_followed_three_times():
-    """The fourth one is the answer."""
+    """The fourth one is the response."""
     with sink(default=(307, {"Location": "/"})) as server, client(server.url) as http_client:
         assert post(http_client).status == 307
         assert len(server.requests) == 4
 
 
-def test_only_the_beginning_of_a_large_answer_is_read():
+def test_only_the_beginning_of_a_large_response_is_read():
     """The connection is closed, because the rest is not read."""
     with sink([(200, {}, b"x" * 10_000_000), 200]) as server, client(server.url) as http_client:
         assert post(http_client).body == b"x" * 65_536
@@ -239,7 +239,7 @@ def test_only_the_beginning_of_a_large_answer_is_read():
         assert server.connections == 2
 
 
-def test_a_chunked_answer_is_read():
+def test_a_chunked_response_is_read():
     """The connection is used again."""
     chunked = (200, {"Transfer-Encoding": "chunked"}, b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
     with sink([chunked, 200]) as server, client(server.url) as http_client:
@@ -265,12 +265,12 @@ def test_a_chunked_answer_is_read():
     ],
     ids=lambda raw: f"{raw[:40]!r} {len(raw)}",
 )
-def test_an_invalid_answer_counts_as_no_answer(raw):
-    """Incomplete answers, other protocols, and headers without an end."""
+def test_an_invalid_response_counts_as_no_response(raw):
+    """Incomplete responses, other protocols, and headers without an end."""
     with (
         sink(default=raw) as server,
         client(server.url) as http_client,
-        pytest.raises(NoAnswer) as caught,
+        pytest.raises(NoResponse) as caught,
     ):
         post(http_client)
 
@@ -278,9 +278,13 @@ def test_an_invalid_answer_counts_as_no_answer(raw):
     assert str(caught.value).isprintable()
 
 
-def test_a_reset_connection_counts_as_no_answer():
+def test_a_reset_connection_counts_as_no_response():
     """The server may have accepted the events before."""
-    with sink(default=reset) as server, client(server.url) as http_client, pytest.raises(NoAnswer):
+    with (
+        sink(default=reset) as server,
+        client(server.url) as http_client,
+        pytest.raises(NoResponse),
+    ):
         post(http_client)
 
 
@@ -298,13 +302,13 @@ def test_a_server_that_sends_single_bytes_cannot_exceed_the_timeout(beginning):
     """The timeout is for the whole request, which would take hours."""
     over = threading.Event()
     with sink(default=drip(beginning, stop=over)) as server, client(server.url) as http_client:
-        with pytest.raises(NoAnswer, match="timed out"):
+        with pytest.raises(NoResponse, match="timed out"):
             post(http_client, timeout=SHORT)
         over.set()
 
 
 def test_a_server_that_sends_continue_for_ever_cannot_exceed_the_timeout():
-    """The standard library reads on after each of these answers."""
+    """The standard library reads on after each of these responses."""
 
     def send_continue(handler):
         try:
@@ -317,14 +321,18 @@ def test_a_server_that_sends_continue_for_ever_cannot_exceed_the_timeout():
     with (
         sink(default=send_continue) as server,
         client(server.url) as http_client,
-        pytest.raises(NoAnswer),
+        pytest.raises(NoResponse),
     ):
         post(http_client, timeout=SHORT)
 
 
 def test_a_server_that_reads_nothing_cannot_exceed_the_timeout():
     """The request is larger than the buffers of the system."""
-    with listener() as url, client(url) as http_client, pytest.raises(NoAnswer, match="timed out"):
+    with (
+        listener() as url,
+        client(url) as http_client,
+        pytest.raises(NoResponse, match="timed out"),
+    ):
         post(http_client, b"x" * 50_000_000, timeout=SHORT)
 
 
@@ -333,48 +341,48 @@ def test_a_redirect_cannot_exceed_the_timeout():
     over = threading.Event()
     script = [(307, {"Location": "/a"}), (307, {"Location": "/b"}), drip(b"", stop=over)]
     with sink(script) as server, client(server.url) as http_client:
-        with pytest.raises(NoAnswer, match="timed out"):
+        with pytest.raises(NoResponse, match="timed out"):
             post(http_client, timeout=SHORT)
         over.set()
 
 
-def answer_and_reset(status):
-    """Answer with *status* after the first bytes, and close the connection."""
+def respond_and_reset(status):
+    """Respond with *status* after the first bytes, and close the connection."""
 
-    def answer(connection):
+    def respond(connection):
         connection.recv(1000)
         connection.sendall(b"HTTP/1.1 %d Early\r\nContent-Length: 0\r\n\r\n" % status)
 
-    return answer
+    return respond
 
 
 def test_a_refusal_before_a_reset_is_read():
     """A server that refuses a large body may close the connection before it has read all."""
-    with listener(answer_and_reset(413)) as url, client(url) as http_client:
+    with listener(respond_and_reset(413)) as url, client(url) as http_client:
         assert post(http_client, b"x" * 20_000_000).status == 413
 
 
 def test_a_server_that_closes_before_it_has_read_the_request_has_not_accepted_it():
-    """Whatever it answers."""
+    """Whatever it responds."""
     body = b"x" * 20_000_000
     with (
-        listener(answer_and_reset(200)) as url,
+        listener(respond_and_reset(200)) as url,
         client(url) as http_client,
-        pytest.raises(NoAnswer) as caught,
+        pytest.raises(NoResponse) as caught,
     ):
         post(http_client, body)
 
     assert "accepted a request that it had not read" in str(caught.value)
 
 
-def test_an_answer_before_the_end_of_the_request_is_read():
+def test_a_response_before_the_end_of_the_request_is_read():
     """The request is too large for the server."""
 
     def refuse(connection):
         connection.recv(1000)
         connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
         connection.shutdown(socket.SHUT_WR)
-        # A reset, which an unread request causes, would discard the answer.
+        # A reset, which an unread request causes, would discard the response.
         while connection.recv(1_000_000):
             pass
 
@@ -466,7 +474,7 @@ def test_nothing_is_sent_to_a_server_with_the_certificate_of_another_host(author
 
 
 def test_nothing_is_sent_to_a_server_without_tls():
-    """It answers in plain text, or never."""
+    """It responds in plain text, or never."""
     with sink() as server:
         url = server.url.replace("http", "https")
         with client(url) as http_client, pytest.raises(NotSent):
@@ -477,14 +485,14 @@ def test_nothing_is_sent_to_a_server_without_tls():
             post(http_client, timeout=SHORT)
 
 
-def test_a_slow_answer_over_tls_cannot_exceed_the_timeout(tls, trusted):
+def test_a_slow_response_over_tls_cannot_exceed_the_timeout(tls, trusted):
     """As without TLS."""
     over = threading.Event()
     beginning = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
     script = [200, drip(beginning, stop=over)]
     with sink(script, tls=tls) as server, client(server.url) as http_client:
         post(http_client)
-        with pytest.raises(NoAnswer):
+        with pytest.raises(NoResponse):
             post(http_client, timeout=SHORT)
         over.set()
 
@@ -739,7 +747,7 @@ def test_a_forked_child_leaves_the_connection_to_its_parent(tls, trusted, secure
 
 
 def post_in_vain(http_client):
-    with suppress(NoAnswer):
+    with suppress(NoResponse):
         post(http_client)
 
 
@@ -775,7 +783,7 @@ def test_a_child_forked_during_a_request_is_not_blocked_by_it():
 def test_closing_does_not_wait_for_requests():
     """A request under way is completed, and its connection is closed."""
     over, asked = threading.Event(), threading.Event()
-    answers = []
+    responses = []
 
     def hang(handler):
         asked.set()
@@ -785,15 +793,15 @@ def test_closing_does_not_wait_for_requests():
         handler.end_headers()
 
     with sink([hang, 200]) as server, client(server.url) as http_client:
-        thread = threading.Thread(target=lambda: answers.append(post(http_client).status))
+        thread = threading.Thread(target=lambda: responses.append(post(http_client).status))
         thread.start()
         asked.wait(PATIENCE)
         http_client.close()
-        assert answers == []
+        assert responses == []
 
         over.set()
         thread.join(PATIENCE)
-        assert answers == [200]
+        assert responses == [200]
 
         post(http_client)
         assert server.connections == 2

@@ -1,4 +1,4 @@
-"""The outcomes that HTTP answers and exceptions mean for a batch."""
+"""The outcomes that HTTP responses and exceptions mean for a batch."""
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -8,18 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventtracking.delivery import (
-    Answer,
-    NoAnswer,
+    NoResponse,
     NotSent,
     Ok,
     Pause,
     Record,
     Reject,
+    Response,
     Retry,
     Split,
     at_most_once,
     failure,
-    meaning,
+    outcome_of,
 )
 from eventtracking.delivery.http.outcomes import printable
 
@@ -35,8 +35,8 @@ OUTCOMES = {
 }
 
 
-def answer(status, body=b"", **headers):
-    return Answer(status, {name.replace("_", "-"): text for name, text in headers.items()}, body)
+def response(status, body=b"", **headers):
+    return Response(status, {name.replace("_", "-"): text for name, text in headers.items()}, body)
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def answer(status, body=b"", **headers):
 )
 def test_a_status_has_one_meaning(status, kind):
     """As in the table of the documentation."""
-    assert isinstance(meaning(answer(status)), kind)
+    assert isinstance(outcome_of(response(status)), kind)
 
 
 @given(st.integers(0, 10_000), st.binary(max_size=300), st.text(max_size=30))
-def test_every_answer_has_a_meaning(status, body, requested):
+def test_every_response_has_a_meaning(status, body, requested):
     """Whatever a server sends, no exception is raised."""
-    outcome = meaning(answer(status, body, retry_after=requested), now=NOW)
+    outcome = outcome_of(response(status, body, retry_after=requested), now=NOW)
 
     assert isinstance(outcome, Ok | Pause | Split | Retry)
     assert isinstance(outcome, Ok) == (200 <= status <= 299)
@@ -77,7 +77,7 @@ def test_every_answer_has_a_meaning(status, body, requested):
 )
 def test_retry_after_is_read_in_seconds_or_as_a_date(text, seconds):
     """Any other value is ignored."""
-    outcome = meaning(answer(429, retry_after=text), now=NOW)
+    outcome = outcome_of(response(429, retry_after=text), now=NOW)
 
     assert outcome == Retry(seconds, "HTTP 429")
 
@@ -85,14 +85,14 @@ def test_retry_after_is_read_in_seconds_or_as_a_date(text, seconds):
 @pytest.mark.parametrize(("text", "seconds"), [("30", 30.0), (str(int(NOW) + 40), 40.0)])
 def test_the_end_of_a_rate_limit_is_read(text, seconds):
     """In seconds, as Datadog sends it, or as a time since the epoch."""
-    outcome = meaning(answer(429, x_ratelimit_reset=text), now=NOW)
+    outcome = outcome_of(response(429, x_ratelimit_reset=text), now=NOW)
 
     assert outcome == Retry(seconds, "HTTP 429")
 
 
 def test_retry_after_has_precedence_over_the_rate_limit():
     """It is the header that HTTP defines."""
-    outcome = meaning(answer(503, retry_after="3", x_ratelimit_reset="30"))
+    outcome = outcome_of(response(503, retry_after="3", x_ratelimit_reset="30"))
 
     assert outcome == Retry(3.0, "HTTP 503")
 
@@ -100,7 +100,7 @@ def test_retry_after_has_precedence_over_the_rate_limit():
 def test_the_explanation_of_a_refusal_is_shortened_to_one_harmless_line():
     """It is shown in logs, and must not control a terminal."""
     body = b'{"message":\x1b[31m\r\n"not\x00valid \xc3\xa9\xff"}' + b"x" * 5000
-    outcome = meaning(answer(400, body))
+    outcome = outcome_of(response(400, body))
 
     assert outcome.reason.startswith('HTTP 400: {"message": [31m "not valid é\ufffd"}xxx')
     assert outcome.reason.isprintable()
@@ -109,7 +109,7 @@ def test_the_explanation_of_a_refusal_is_shortened_to_one_harmless_line():
 
 def test_the_error_page_of_a_failing_server_is_not_shown():
     """A 5xx says nothing about the events."""
-    assert meaning(answer(503, b"<html>")).reason == "HTTP 503"
+    assert outcome_of(response(503, b"<html>")).reason == "HTTP 503"
 
 
 @given(st.text())
@@ -124,7 +124,7 @@ def test_printable_text_is_one_short_line(text):
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 599, 101])
 def test_at_most_once_events_that_may_have_been_accepted_are_not_sent_twice(status):
     """A loss is counted here. A repeat would be counted twice at the destination."""
-    outcome = at_most_once(answer(status), BATCH)
+    outcome = at_most_once(response(status), BATCH)
 
     assert isinstance(outcome, Reject)
     assert [*outcome.ids] == ["id-0", "id-1", "id-2"]
@@ -133,9 +133,9 @@ def test_at_most_once_events_that_may_have_been_accepted_are_not_sent_twice(stat
 
 
 @pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 403, 408, 413, 425, 429])
-def test_at_most_once_a_clear_answer_has_its_usual_meaning(status):
+def test_at_most_once_a_clear_response_has_its_usual_meaning(status):
     """Either all events were accepted, or none."""
-    assert at_most_once(answer(status), BATCH) == meaning(answer(status))
+    assert at_most_once(response(status), BATCH) == outcome_of(response(status))
 
 
 def test_a_request_that_was_not_sent_is_repeated_for_every_destination():
@@ -146,10 +146,10 @@ def test_a_request_that_was_not_sent_is_repeated_for_every_destination():
         assert outcome == Retry(reason="refused")
 
 
-def test_a_request_without_an_answer_is_repeated_only_if_repeats_are_dropped():
+def test_a_request_without_a_response_is_repeated_only_if_repeats_are_dropped():
     """It may have arrived."""
-    again = failure(NoAnswer("reset"), BATCH, idempotent=True)
-    never = failure(NoAnswer("reset"), BATCH, idempotent=False)
+    again = failure(NoResponse("reset"), BATCH, idempotent=True)
+    never = failure(NoResponse("reset"), BATCH, idempotent=False)
 
     assert again == Retry(reason="reset")
     assert isinstance(never, Reject)

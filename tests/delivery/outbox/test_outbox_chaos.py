@@ -52,22 +52,22 @@ class Sink(socketserver.ThreadingTCPServer):
     request_queue_size = 100
 
     def __init__(self, seed):
-        super().__init__(("127.0.0.1", 0), Answer)
+        super().__init__(("127.0.0.1", 0), Handler)
         self.is_faulty = True
         self.chance = random.Random(seed)
         self.stored = []
         self.unconfirmed = 0
 
 
-class Answer(socketserver.StreamRequestHandler):
+class Handler(socketserver.StreamRequestHandler):
     """One batch: its length in a line, then one payload a line."""
 
     def handle(self):
         with contextlib.suppress(OSError, ValueError):
             body = self.rfile.read(int(self.rfile.readline()))
-            self.wfile.write(self.answer(body.splitlines()))
+            self.wfile.write(self.respond(body.splitlines()))
 
-    def answer(self, payloads):
+    def respond(self, payloads):
         number = self.server.chance.random() if self.server.is_faulty else 1.0
         if number < 0.20:
             return b"500"

@@ -310,7 +310,7 @@ def test_root_leaves_the_files_to_their_owner(outbox, folder):
     assert (folder / "dead.jsonl").stat().st_uid == 12345
 
 
-def test_the_answer_of_a_server_cannot_control_the_terminal(outbox, folder):
+def test_the_response_of_a_server_cannot_control_the_terminal(outbox, folder):
     """Control sequences in it are escaped."""
     CountedOutbox(folder).outbox.store_dead_letter(record(7, "dead"), "\x1b[31mred", 400)
 

@@ -534,7 +534,7 @@ def test_a_rejected_value_is_not_part_of_a_later_point(build, key):
 
     def picky(handler):
         refused = b"poison" in handler.server.sink.requests[-1].body
-        handler.answer(400 if refused else 202)
+        handler.respond(400 if refused else 202)
 
     row = {"event": "*", "metric": "m", "type": "increment", "tags": {"t": "data.t"}}
     with sink(default=picky) as server:
@@ -578,7 +578,7 @@ def test_an_invalid_event_does_not_affect_the_rest_of_its_batch(build, key):
 
     def picky(handler):
         refused = b"poison" in handler.server.sink.requests[-1].body
-        handler.answer(400 if refused else 202)
+        handler.respond(400 if refused else 202)
 
     with sink(default=picky) as server:
         backend = build(api_key=key, endpoint=server.url, flush_interval=60.0)

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from eventtracking.delivery import Answer, Ok, Record
+from eventtracking.delivery import Ok, Record, Response
 from eventtracking.destinations.datadog.intake import IntakeDestination
 from eventtracking.destinations.datadog.metric_encoder import MetricEncoder
 from eventtracking.destinations.datadog.timestamps import (
@@ -38,7 +38,7 @@ class Datadog:
                 self.kept[series["metric"], *series["tags"], point["timestamp"]] = point["value"]
                 self.written += 1
                 self.latest = max(self.latest, point["timestamp"])
-        return Answer(202, {}, b"")
+        return Response(202, {}, b"")
 
 
 class Clock:

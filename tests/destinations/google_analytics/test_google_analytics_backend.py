@@ -241,7 +241,7 @@ def test_an_invalid_event_does_not_affect_the_rest_of_its_batch(build):
 
     def respond(handler):
         body = handler.server.sink.requests[-1].body
-        handler.answer(400 if b"poison" in body else 204)
+        handler.respond(400 if b"poison" in body else 204)
 
     with sink(default=respond) as server:
         backend = build(server.url, flush_interval=HANG_SECONDS)
@@ -298,9 +298,9 @@ def test_an_event_waits_for_72_hours_or_for_the_max_age(build, options, lost, mo
 @pytest.mark.parametrize("validate", [False, True])
 def test_an_event_that_became_too_old_while_it_waited_is_rejected(build, caplog, validate):
     """Google would drop it without an error. The rest of its batch arrives."""
-    answer = (200, {}, b'{"validationMessages":[]}')
+    response = (200, {}, b'{"validationMessages":[]}')
     hours = (73, 0, 73, 71, 73, 73)
-    with sink(default=answer) as server:
+    with sink(default=response) as server:
         backend = build(server.url, flush_interval=HANG_SECONDS, validate=validate)
         for number, age in enumerate(hours):
             payload = backend.destination.encode(event(f"n{number}"))
@@ -345,8 +345,8 @@ def test_an_event_that_the_validation_server_rejects_is_logged_once(build, caplo
             "description": "Event at index: [0] has invalid name [poison].",
             "validationCode": "NAME_INVALID",
         }
-        answer = {"validationMessages": [message] if is_invalid else []}
-        handler.answer((200, {}, json.dumps(answer).encode()))
+        response = {"validationMessages": [message] if is_invalid else []}
+        handler.respond((200, {}, json.dumps(response).encode()))
 
     with sink(default=respond) as server:
         backend = build(server.url, validate=True, flush_interval=0.05)
@@ -371,7 +371,7 @@ def test_the_messages_of_the_validation_server_are_limited(build, caplog):
 
     def respond(handler):
         message = {"description": f"{next(numbers)} " + "x" * 1000}
-        handler.answer((200, {}, json.dumps({"validationMessages": [message]}).encode()))
+        handler.respond((200, {}, json.dumps({"validationMessages": [message]}).encode()))
 
     with sink(default=respond) as server:
         backend = build(server.url, validate=True, batch_events=1)

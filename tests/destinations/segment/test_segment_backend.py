@@ -155,7 +155,7 @@ def test_a_page_view_from_the_collector_has_the_page_of_the_browser(build, segme
         }
         for number, referrer in enumerate(["", "https://search.example/"])
     ]
-    answer = Collector(tracker=tracker, rate=None)(
+    response = Collector(tracker=tracker, rate=None)(
         "POST",
         {**headers, "content-type": "application/json"},
         json.dumps({"sent_at": STAMP.isoformat(), "events": page_views}).encode(),
@@ -163,7 +163,7 @@ def test_a_page_view_from_the_collector_has_the_page_of_the_browser(build, segme
     )
     pages = [message["context"]["page"] for message in delivered(tracker, segment)]
 
-    assert answer.status == 200
+    assert response.status == 200
     page = {"path": "/courses/x", "url": BROWSER_FACTS["page"]}
     assert pages == [{**page, "referrer": ""}, {**page, "referrer": "https://search.example/"}]
 
@@ -454,7 +454,7 @@ def test_an_invalid_event_does_not_affect_the_rest_of_its_batch(build, segment):
 
     def picky(handler):
         body = segment.requests[-1].body
-        handler.answer(400 if b"poison" in body else 200)
+        handler.respond(400 if b"poison" in body else 200)
 
     segment.default = picky
     backend = build()
@@ -658,11 +658,11 @@ def test_every_kind_of_message_is_valid(build):
     assert [(each["good"], each["reasons"]) for each in events] == [(True, [])] * 5
 
 
-@pytest.mark.parametrize("answer", [401, 400, 500, reset])
-def test_the_key_is_in_no_log_and_no_repr(build, segment, caplog, key, answer):
+@pytest.mark.parametrize("response", [401, 400, 500, reset])
+def test_the_key_is_in_no_log_and_no_repr(build, segment, caplog, key, response):
     """At any level, after any failure, even if the server repeats the key."""
     caplog.set_level(logging.DEBUG)
-    segment.default = answer if callable(answer) else (answer, {}, f"no {key} here".encode())
+    segment.default = response if callable(response) else (response, {}, f"no {key} here".encode())
     backend = build(flush_interval=0)
     backend.send(event())
     deadline = time.monotonic() + TIMEOUT_SECONDS

@@ -1,4 +1,4 @@
-"""The answers of real servers: retries, splits, dead letters and pauses."""
+"""The responses of real servers: retries, splits, dead letters and pauses."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ import trustme
 from fake_destination import HANG_SECONDS, LIMITS, checked_stats, event, wait_until
 from sink_server import drip, reset, sink
 
-from eventtracking.delivery import Destination, HttpClient, at_most_once, failure, meaning
+from eventtracking.delivery import Destination, HttpClient, at_most_once, failure, outcome_of
 from eventtracking.delivery import sender as sender_module
 from eventtracking.delivery.backoff import Backoff
 from eventtracking.serialization import encode
@@ -38,10 +38,10 @@ class Hook(Destination):
             b'{"id":"' + record.id.encode() + b'",' + record.payload[1:] for record in batch
         )
         try:
-            answer = self.client.post("/", b"[" + body + b"]", timeout=timeout)
+            response = self.client.post("/", b"[" + body + b"]", timeout=timeout)
         except OSError as error:
             return failure(error, batch, idempotent=self.idempotent)
-        return meaning(answer) if self.idempotent else at_most_once(answer, batch)
+        return outcome_of(response) if self.idempotent else at_most_once(response, batch)
 
     def close(self):
         self.client.close()
@@ -86,18 +86,18 @@ def ids(server):
     return [[each["id"] for each in request.json()] for request in server.requests]
 
 
-def shown(answer):
-    return getattr(answer, "__name__", repr(answer))[:50]
+def shown(response):
+    return getattr(response, "__name__", repr(response))[:50]
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [200, 201, 202, 204, (200, {}, b"x" * 1_000_000), (200, {"Connection": "close"}, b"ok")],
     ids=shown,
 )
-def test_accepted_events_are_sent_once(sender, answer):
-    """Whatever the headers and the body of the answer are."""
-    with sink([answer]) as server:
+def test_accepted_events_are_sent_once(sender, response):
+    """Whatever the headers and the body of the response are."""
+    with sink([response]) as server:
         backend = sender(server.url)
 
         assert backend.flush(HANG_SECONDS)
@@ -110,10 +110,10 @@ TEMPORARY += [b"", b"garbage\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\
 TEMPORARY += [b"HTTP/1.1 200 OK\r\nContent-", b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000]
 
 
-@pytest.mark.parametrize("answer", TEMPORARY, ids=shown)
-def test_after_a_temporary_failure_the_same_request_is_sent_again(sender, answer):
+@pytest.mark.parametrize("response", TEMPORARY, ids=shown)
+def test_after_a_temporary_failure_the_same_request_is_sent_again(sender, response):
     """With the same ids, so that a destination that drops repeats counts each event once."""
-    with sink([answer, answer]) as server:
+    with sink([response, response]) as server:
         backend = sender(server.url)
 
         assert backend.flush(HANG_SECONDS)
@@ -125,7 +125,7 @@ def test_after_a_temporary_failure_the_same_request_is_sent_again(sender, answer
 @pytest.mark.parametrize(
     "beginning", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"]
 )
-def test_a_server_that_never_completes_its_answer_gets_the_events_again(sender, beginning):
+def test_a_server_that_never_completes_its_response_gets_the_events_again(sender, beginning):
     """After the timeout, even if bytes of the headers or the body keep coming."""
     with sink([drip(beginning)]) as server:
         backend = sender(server.url, timeout=1.0)
@@ -154,7 +154,7 @@ def test_a_flush_during_a_failing_attempt_causes_another_attempt_at_once(sender,
     def fail_late(handler):
         arrived.set()
         released.wait(HANG_SECONDS)
-        handler.answer(503)
+        handler.respond(503)
 
     with sink([fail_late]) as server:
         backend = sender(server.url, timeout=HANG_SECONDS)
@@ -170,7 +170,7 @@ def test_a_flush_during_a_failing_attempt_causes_another_attempt_at_once(sender,
 def too_large(handler):
     """Accept one event at a time."""
     number = len(handler.server.sink.requests[-1].json())
-    handler.answer(413 if number > 1 else 200)
+    handler.respond(413 if number > 1 else 200)
 
 
 def test_a_batch_that_is_too_large_is_halved_until_it_is_accepted(sender):
@@ -189,7 +189,7 @@ def test_a_refused_event_becomes_a_dead_letter(sender, tmp_path, status):
 
     def picky(handler):
         names = [each["name"] for each in handler.server.sink.requests[-1].json()]
-        handler.answer((status, {}, b"c is not valid") if "c" in names else 200)
+        handler.respond((status, {}, b"c is not valid") if "c" in names else 200)
 
     with sink(default=picky) as server:
         backend = sender(server.url, outbox=tmp_path / "outbox")
@@ -204,12 +204,12 @@ def test_a_refused_event_becomes_a_dead_letter(sender, tmp_path, status):
     assert letter["reason"] == f"HTTP {status}: c is not valid"
 
 
-@pytest.mark.parametrize("answer", [301, 302, 303, 307, 401, 403, 404, 405, 407, 410, 415])
-def test_wrong_settings_pause_delivery_until_they_are_corrected(sender, caplog, answer):
+@pytest.mark.parametrize("response", [301, 302, 303, 307, 401, 403, 404, 405, 407, 410, 415])
+def test_wrong_settings_pause_delivery_until_they_are_corrected(sender, caplog, response):
     """One event probes the server, and one warning gives the reason."""
     caplog.set_level(logging.WARNING)
     redirection = {"Location": "http://elsewhere.invalid/"}
-    with sink([(answer, redirection)] * 3) as server:
+    with sink([(response, redirection)] * 3) as server:
         backend = sender(server.url)
 
         assert backend.flush(HANG_SECONDS)
@@ -217,7 +217,7 @@ def test_wrong_settings_pause_delivery_until_they_are_corrected(sender, caplog, 
         assert sorted(chain.from_iterable(batches(server)[3:])) == NAMES
         assert checked_stats(backend) == {"accepted": 4, "sent": 4, "pending": 0, "lost": {}}
     [warning] = [record.getMessage() for record in caplog.records]
-    assert f"Hook refuses events (HTTP {answer}): 4 event(s) wait until" in warning
+    assert f"Hook refuses events (HTTP {response}): 4 event(s) wait until" in warning
 
 
 def test_a_server_gets_no_event_until_its_certificate_is_trusted(
@@ -251,10 +251,10 @@ def test_a_host_without_an_address_loses_no_event(sender, caplog):
     assert checked_stats(backend) == {"accepted": 4, "sent": 0, "pending": 4, "lost": {}}
 
 
-@pytest.mark.parametrize("answer", [500, 503, reset, b"", b"garbage\r\n"], ids=shown)
-def test_a_destination_that_keeps_repeats_gets_no_event_twice(sender, answer):
+@pytest.mark.parametrize("response", [500, 503, reset, b"", b"garbage\r\n"], ids=shown)
+def test_a_destination_that_keeps_repeats_gets_no_event_twice(sender, response):
     """Events that may have arrived are counted as lost."""
-    with sink([answer]) as server:
+    with sink([response]) as server:
         backend = sender(server.url, idempotent=False)
 
         assert backend.flush(HANG_SECONDS)
@@ -262,10 +262,12 @@ def test_a_destination_that_keeps_repeats_gets_no_event_twice(sender, answer):
         assert checked_stats(backend)["lost"] == {"rejected": 4}
 
 
-@pytest.mark.parametrize("answer", [429, 408, 401, 403, 302, 413])
-def test_a_destination_that_keeps_repeats_gets_events_again_that_it_did_not_accept(sender, answer):
-    """These answers say that nothing was accepted."""
-    with sink([answer]) as server:
+@pytest.mark.parametrize("response", [429, 408, 401, 403, 302, 413])
+def test_a_destination_that_keeps_repeats_gets_events_again_that_it_did_not_accept(
+    sender, response
+):
+    """These responses say that nothing was accepted."""
+    with sink([response]) as server:
         backend = sender(server.url, idempotent=False)
 
         assert backend.flush(HANG_SECONDS)
