@@ -38,6 +38,7 @@ class Options:
 
     def __init__(self, owner: str) -> None:
         self.owner = owner
+        self._names: list[str] = []
         self._problems: list[tuple[str, str]] = []
         self._cause: BaseException | None = None
 
@@ -51,6 +52,7 @@ class Options:
             rule: The values that it may have.
             secret: Keep the value out of the message.
         """
+        self._names.append(name)
         if rule.accepts(value):
             return True
         self.refuse(name, rule.expected, value, secret=secret)
@@ -77,9 +79,10 @@ class Options:
     def check_known(self, given: Iterable[str], known: Iterable[str]) -> None:
         """Note a problem for each of the names *given* that is not a *known* option."""
         names = [*known]
+        similar = [*names, *self._names]
         for name in given:
             if name not in names:
-                line = f"{self.owner} has no option {name!r}.{did_you_mean(str(name), names)}"
+                line = f"{self.owner} has no option {name!r}.{did_you_mean(str(name), similar)}"
                 self._problems.append((str(name), line))
 
     def parse(
@@ -145,17 +148,16 @@ class Options:
         prefix = f"{self.owner}: " if self.owner else ""
         self._problems.append((name, f"{prefix}{text}"))
 
-    def raise_problems(self) -> None:
+    def raise_problems(self, error: type[ImproperlyConfigured] = ImproperlyConfigured) -> None:
         """
-        Raise if any option is wrong.
+        Raise *error* if any option is wrong.
 
         Raises:
             ImproperlyConfigured: With a line for each wrong option.
         """
         if self._problems:
-            raise ImproperlyConfigured(
-                "\n".join(line for _, line in self._problems), options=self._problems
-            ) from self._cause
+            lines = "\n".join(line for _, line in self._problems)
+            raise error(lines, options=self._problems) from self._cause
 
     def _listed(self, name: str, values: Any) -> list[Any]:
         if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):

@@ -52,8 +52,7 @@ class HttpBackend(NetworkBackend):
         client = options.build(lambda: _client(options.owner, url, headers, body))
         options.check("headers", headers, optional(MAPPING), secret=True)
         options.check("body", body, one_of(*get_args(Body)))
-        if is_cloudevents(body):
-            options.check("source", source, _SOURCE)
+        options.check("source", source, _SOURCE if is_cloudevents(body) else optional(_SOURCE))
         options.check("compress", compress, BOOLEAN)
         options.check("idempotent", idempotent, BOOLEAN)
         check_delivery_options(options, delivery, WebhookDestination.limits)

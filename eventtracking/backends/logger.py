@@ -6,7 +6,8 @@ import json
 import logging
 from typing import Any
 
-from eventtracking.exceptions import Unserializable
+from eventtracking._options import TEXT, Options, Rule, number, optional
+from eventtracking.exceptions import ImproperlyConfigured, Unserializable
 from eventtracking.serialization import DateTimeJSONEncoder as DateTimeJSONEncoder  # noqa: PLC0414
 from eventtracking.stats import Counters, LogThrottle, log_safely
 from eventtracking.types import BackendStats, Event
@@ -15,6 +16,14 @@ logger = logging.getLogger(__name__)
 
 MAX_EVENT_SIZE = 1024
 """The default limit of an event, in characters of JSON."""
+
+
+_MAX_EVENT_SIZE = optional(number(0, unit="characters"))
+
+_LEVEL = Rule(
+    "the name of a method of a logger, such as 'info'",
+    lambda level: isinstance(level, str) and callable(getattr(logger, level.lower(), None)),
+)
 
 
 class LoggerBackend:
@@ -32,7 +41,8 @@ class LoggerBackend:
         ignored: Other options are accepted, as event-tracking does, with a warning.
 
     Raises:
-        AttributeError: If the logger has no method called *level*.
+        ImproperlyConfigured: If an option is wrong. If the logger has no method called
+            *level*, the exception is an `AttributeError` as well, as in event-tracking.
     """
 
     read_only = True
@@ -47,6 +57,11 @@ class LoggerBackend:
     ) -> None:
         if ignored:
             logger.warning("LoggerBackend has no options %s: ignored", sorted(ignored))
+        options = Options("LoggerBackend")
+        options.check("name", name, optional(TEXT))
+        options.check("max_event_size", max_event_size, _MAX_EVENT_SIZE)
+        is_level = options.check("level", level, _LEVEL)
+        options.raise_problems(ImproperlyConfigured if is_level else _UnknownLevelError)
         self.max_event_size = max_event_size
         self.event_logger = logging.getLogger(name)
         self.log = getattr(self.event_logger, level.lower())
@@ -89,3 +104,7 @@ class LoggerBackend:
                 event.get("name"),
                 size,
             )
+
+
+class _UnknownLevelError(ImproperlyConfigured, AttributeError):
+    """The logger has no method of that name."""

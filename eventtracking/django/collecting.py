@@ -11,7 +11,6 @@ from eventtracking.settings import ENABLED
 from eventtracking.tracker import DEFAULT_TRACKER_NAME, TRACKERS, Tracker, default_tracker
 from eventtracking.web.collector import Collector
 from eventtracking.web.middleware import build_collector
-from eventtracking.web.options import CollectorOptions
 
 COLLECTOR = "EVENT_TRACKING_COLLECTOR"
 """The setting with the options of the collector."""
@@ -50,12 +49,8 @@ def new_collector() -> Collector:
     setting = Options("")
     setting.check(COLLECTOR, given, _OPTIONS)
     setting.raise_problems()
-    checks = Options(COLLECTOR)
-    known = CollectorOptions.__annotations__
-    checks.check_known(given, known)
-    options: Any = {name: value for name, value in given.items() if name in known}
-    options.setdefault("tracker", _tracker)
-    return build_collector(options, checks)
+    options: Any = {"tracker": _tracker, **given}
+    return build_collector(options, Options(COLLECTOR))
 
 
 def _tracker() -> Tracker | None:

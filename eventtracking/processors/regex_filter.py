@@ -31,8 +31,8 @@ class RegexFilter:
         full_match: Whether an expression must match the whole name.
 
     Raises:
-        ImproperlyConfigured: If an option is wrong.
-        TypeError: If an expression is not text.
+        ImproperlyConfigured: If an option is wrong. If an expression is not text, the
+            exception is a `TypeError` as well, as in event-tracking.
     """
 
     def __init__(
@@ -44,10 +44,15 @@ class RegexFilter:
     ) -> None:
         options = Options("RegexFilter")
         options.check("filter_type", filter_type, one_of(ALLOWLIST, BLOCKLIST))
-        self._expressions = _compile(options, regular_expressions or ())
+        expressions = _without_duplicates(regular_expressions or ())
+        self._expressions = options.parse_list(
+            "regular_expressions", expressions, regular_expression, "a regular expression"
+        )
         options.check("full_match", full_match, BOOLEAN)
         try:
-            options.raise_problems()
+            options.raise_problems(
+                ImproperlyConfigured if _are_texts(expressions) else _NotTextError
+            )
         except ImproperlyConfigured as error:
             # event-tracking logs such an error, so operators look for it in the log.
             logger.error("%s", error)  # noqa: TRY400  # its traceback is raised
@@ -74,11 +79,19 @@ class RegexFilter:
         return matches == (self.filter_type == ALLOWLIST)
 
 
-def _compile(options: Options, expressions: Iterable[str]) -> list[re.Pattern[str]]:
-    texts = [*dict.fromkeys(expressions)]
-    for text in texts:
-        if not isinstance(text, str | re.Pattern):
-            raise TypeError(f"RegexFilter: regular_expressions must be text, got {text!r}")
-    return options.parse_list(
-        "regular_expressions", texts, regular_expression, "a regular expression"
+class _NotTextError(ImproperlyConfigured, TypeError):
+    """An expression is not text."""
+
+
+def _without_duplicates(expressions: Any) -> Any:
+    try:
+        return [*dict.fromkeys(expressions)]
+    except TypeError:
+        # Not a list, or with an item that is not text.
+        return expressions
+
+
+def _are_texts(expressions: Any) -> bool:
+    return isinstance(expressions, Iterable) and all(
+        isinstance(each, str | re.Pattern) for each in expressions
     )

@@ -6,6 +6,7 @@ from eventtracking.request.facts import (
     FACTS,
     LIVE_FACTS,
     EnvironFacts,
+    FactsMapping,
     RequestFacts,
 )
 from eventtracking.request.scope import RequestScope, current_request
@@ -17,6 +18,7 @@ __all__ = [
     "LIVE_FACTS",
     "CallbackVisitor",
     "EnvironFacts",
+    "FactsMapping",
     "RequestFacts",
     "RequestScope",
     "TrustedProxies",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, KeysView, Mapping
+from typing import Any, Protocol, overload
 from urllib.parse import parse_qsl
 
 import six
@@ -51,7 +51,7 @@ _throttle = LogThrottle()
 
 
 class RequestFacts(Protocol):
-    """The facts about one request, by their names in `FACTS`."""
+    """The facts about one request: a mapping with the names in `FACTS`, and a cache."""
 
     cache: dict[object, dict[str, Any]]
     """Results that processors keep for the next event of the request, by a key of their own."""
@@ -59,8 +59,38 @@ class RequestFacts(Protocol):
     def __getitem__(self, name: str, /) -> Any:
         """Return the fact *name*. Raise `KeyError` if there is no such fact."""
 
+    def __contains__(self, name: object, /) -> bool:
+        """Return whether there is a fact *name*."""
 
-class EnvironFacts(Mapping[str, Any]):
+    def __iter__(self) -> Iterator[str]:
+        """Return the names of the facts."""
+
+    def __len__(self) -> int:
+        """Return the number of facts."""
+
+    @overload
+    def get(self, name: str, /) -> Any | None: ...
+    @overload
+    def get(self, name: str, default: Any, /) -> Any: ...
+
+    def keys(self) -> KeysView[str]:
+        """Return the names of the facts."""
+
+
+class FactsMapping(Mapping[str, Any]):
+    """The names of all facts, as the keys of a mapping. A subclass has the values."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(FACTS)
+
+    def __len__(self) -> int:
+        return len(FACTS)
+
+    def __contains__(self, name: object) -> bool:
+        return name in FACTS
+
+
+class EnvironFacts(FactsMapping):
     """
     The facts about the request in a WSGI environ.
 
@@ -96,15 +126,6 @@ class EnvironFacts(Mapping[str, Any]):
         known = self._known[name]
         # A processor may change the mapping, which must not affect the next event.
         return dict(known) if type(known) is dict else known
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(FACTS)
-
-    def __len__(self) -> int:
-        return len(FACTS)
-
-    def __contains__(self, name: object) -> bool:
-        return name in FACTS
 
     def __repr__(self) -> str:
         return f"<EnvironFacts {self['method']} {self['path']}>"

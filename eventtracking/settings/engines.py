@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from inspect import Parameter, Signature, signature
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from inspect import Parameter, Signature
 from typing import Any
 
 from eventtracking._imports import did_you_mean, import_string
@@ -31,33 +32,33 @@ def import_engine(value: Any, path: SettingPath, problems: Problems) -> Callable
     return None
 
 
-def accepts_options(
+def known_options(
     engine: Callable[..., Any],
     options: Mapping[Any, Any],
     path: SettingPath,
     problems: Problems,
-) -> bool:
+) -> Iterable[Any] | None:
     """
-    Return whether *engine* can be called with *options*.
+    Return the names of the *options* that *engine* has; `None` if it needs others too.
 
     Each unknown option, and each missing one, is added to *problems*.
     """
     try:
-        taken = signature(engine)
+        parameters = inspect.signature(engine)
     except (TypeError, ValueError):
         # Some classes written in C have no signature.
-        return True
-    known, missing = _parameter_names(taken, options)
+        return options
+    known, missing = _parameter_names(parameters, options)
     unknown = [name for name in options if known is not None and name not in known]
     name_of_engine = engine_name(engine)
-    usage = f" It takes {name_of_engine}{_without_annotations(taken)}"
+    usage = f" It takes {name_of_engine}{_without_annotations(parameters)}"
     for name in unknown:
         text = f"{name_of_engine} has no option {name!r}.{did_you_mean(str(name), known or [])}"
         problems.add("options", (*path, name), options[name], text + usage)
     for name in missing:
         text = f"{name_of_engine} needs the option {name!r}.{usage}"
         problems.add("options", path, options, text)
-    return not unknown and not missing
+    return None if missing else [name for name in options if name not in unknown]
 
 
 def engine_name(engine: Callable[..., Any]) -> str:
@@ -72,18 +73,18 @@ def _suggested_path(value: Any) -> str:
 
 
 def _parameter_names(
-    taken: Signature, options: Mapping[Any, Any]
+    signature: Signature, options: Mapping[Any, Any]
 ) -> tuple[list[str] | None, list[str]]:
     """Return the known options (`None` if any name is allowed), and those missing in *options*."""
-    named = [p for p in taken.parameters.values() if p.kind not in _VARIADIC]
+    named = [p for p in signature.parameters.values() if p.kind not in _VARIADIC]
     known = [p.name for p in named if p.kind is not Parameter.POSITIONAL_ONLY]
     given = options.keys() & set(known)
     missing = [p.name for p in named if p.default is Parameter.empty and p.name not in given]
-    allows_any = any(p.kind is Parameter.VAR_KEYWORD for p in taken.parameters.values())
+    allows_any = any(p.kind is Parameter.VAR_KEYWORD for p in signature.parameters.values())
     return None if allows_any else known, missing
 
 
-def _without_annotations(taken: Signature) -> Signature:
-    """Return the signature without annotations, which are of little use to an operator."""
-    parameters = [p.replace(annotation=Parameter.empty) for p in taken.parameters.values()]
-    return taken.replace(parameters=parameters, return_annotation=Signature.empty)
+def _without_annotations(signature: Signature) -> Signature:
+    """Return *signature* without annotations, which are of little use to an operator."""
+    parameters = [p.replace(annotation=Parameter.empty) for p in signature.parameters.values()]
+    return signature.replace(parameters=parameters, return_annotation=Signature.empty)

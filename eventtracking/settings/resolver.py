@@ -9,7 +9,7 @@ from eventtracking._imports import did_you_mean
 from eventtracking.backends.routing import RoutingBackend
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.settings.construction import FAILED, Constructor
-from eventtracking.settings.engines import accepts_options, import_engine
+from eventtracking.settings.engines import import_engine, known_options
 from eventtracking.settings.names import MAX_DEPTH
 from eventtracking.settings.problems import HIDDEN, Problems, SettingPath
 from eventtracking.settings.secrets import Reference, parse_reference
@@ -116,21 +116,25 @@ class Resolver:
                 text = f"is ignored: an entry has only ENGINE and OPTIONS.{hint}"
                 self._problems.warn((*path, key), text)
         engine = import_engine(entry["ENGINE"], (*path, "ENGINE"), self._problems)
-        options = self._options(engine, entry.get("OPTIONS"), (*path, "OPTIONS"))
+        given = {} if entry.get("OPTIONS") is None else entry["OPTIONS"]
+        options = self._options(engine, given, (*path, "OPTIONS"))
         if engine is None or options is FAILED:
             return FAILED
-        return self._constructor.construct(engine, options, entry, path)
+        # Without the unknown options, which are reported already, so that the engine checks
+        # the values of the others.
+        constructed = self._constructor.construct(engine, options, entry, path)
+        return constructed if len(options) == len(given) else FAILED
 
     def _options(self, engine: Callable[..., Any] | None, value: Any, path: SettingPath) -> Any:
-        """Return the resolved options of *engine*, or `FAILED`."""
-        if value is None:
-            value = {}
+        """Return the resolved options that *engine* has, or `FAILED`."""
         if not isinstance(value, Mapping):
             self._refuse_type(path, value, "a mapping of option names to values")
             return FAILED
-        fits = engine is None or accepts_options(engine, value, path, self._problems)
+        known = value if engine is None else known_options(engine, value, path, self._problems)
         resolved = {name: self._option(engine, name, value[name], path) for name in value}
-        return _unless_failed(resolved, resolved.values()) if fits else FAILED
+        if known is None:
+            return FAILED
+        return _unless_failed({name: resolved[name] for name in known}, resolved.values())
 
     def _option(self, engine: Any, name: Any, value: Any, path: SettingPath) -> Any:
         # Checked here and not by the router, which does not know the path.

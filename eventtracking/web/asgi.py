@@ -35,7 +35,7 @@ class TrackMiddleware:
         user: Given the scope, returns `(user_id, username)`.
 
     Raises:
-        ImproperlyConfigured: If *trusted_proxies* is not a list of addresses and networks.
+        ImproperlyConfigured: If an option is wrong.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from eventtracking._options import Options, Rule
+from eventtracking._options import Options, Rule, optional
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.request import CallbackVisitor, EnvironFacts, RequestFacts, TrustedProxies
 from eventtracking.web.options import CollectorOptions
@@ -24,6 +24,9 @@ _URL_PATH = Rule(
 )
 
 
+_FUNCTION = Rule("a function", callable)
+
+
 class FactsFactory:
     """
     Makes the facts about each connection.
@@ -35,7 +38,7 @@ class FactsFactory:
         user: As for `TrackMiddleware`.
 
     Raises:
-        ImproperlyConfigured: If *trusted_proxies* is wrong.
+        ImproperlyConfigured: If an option is wrong.
     """
 
     def __init__(
@@ -46,10 +49,14 @@ class FactsFactory:
         session: Callable[[Connection], str] | None = None,
         user: Callable[[Connection], tuple[Any, str]] | None = None,
     ) -> None:
+        options = Options("TrackMiddleware")
         self._to_environ = to_environ
-        self._trusted_proxies = TrustedProxies(
-            trusted_proxies, owner="TrackMiddleware", option="trusted_proxies"
+        self._trusted_proxies = options.build(
+            lambda: TrustedProxies(trusted_proxies, owner=options.owner, option="trusted_proxies")
         )
+        options.check("session", session, optional(_FUNCTION))
+        options.check("user", user, optional(_FUNCTION))
+        options.raise_problems()
         self._session = session
         self._user = user
 
@@ -107,8 +114,11 @@ def build_collector(options: CollectorOptions, checks: Options) -> Collector:
     """
     from eventtracking.web.collector import Collector
 
+    known = CollectorOptions.__annotations__
+    checks.check_known(options, known)
+    valid: Any = {name: value for name, value in options.items() if name in known}
     try:
-        collector = Collector(**options)
+        collector = Collector(**valid)
     except ImproperlyConfigured as error:
         for name, line in error.options:
             checks.problem(name, line.removeprefix("Collector: "))

@@ -32,7 +32,7 @@ class TrackMiddleware:
             `REMOTE_USER`.
 
     Raises:
-        ImproperlyConfigured: If *trusted_proxies* is not a list of addresses and networks.
+        ImproperlyConfigured: If an option is wrong.
     """
 
     def __init__(

@@ -257,6 +257,19 @@ def test_every_wrong_option_is_reported_in_the_same_error():
     ]
 
 
+@pytest.mark.parametrize(("given", "meant"), [("heders", "headers"), ("timout", "timeout")])
+def test_an_unknown_option_is_reported_with_the_one_that_was_meant(given, meant):
+    """One of its own, or of delivery."""
+    with pytest.raises(ImproperlyConfigured, match=f"'{given}'. Did you mean '{meant}'?"):
+        HttpBackend("http://127.0.0.1:9", **{given: 5})
+
+
+def test_a_source_is_checked_for_every_form_of_body():
+    """Although only CloudEvents has one."""
+    with pytest.raises(ImproperlyConfigured, match="source must be"):
+        HttpBackend("http://127.0.0.1:9", source=3)
+
+
 def test_headers_may_be_the_second_positional_argument():
     """Most servers need a URL and a key."""
     with sink() as server:

@@ -8,6 +8,7 @@ from core_fakes import Clock, balance, new_event
 
 from eventtracking.backends.logger import LoggerBackend
 from eventtracking.backends.routing import RoutingBackend
+from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.stats import LogThrottle
 from eventtracking.tracker import Tracker
 
@@ -57,6 +58,25 @@ def test_the_warning_is_logged_once_a_minute(monkeypatch, log):
         "Lost 10 event(s)",
     ]
     assert backend.stats()["lost"] == {"too_large": 11}
+
+
+def test_every_wrong_option_is_reported_in_the_same_error():
+    """It is an `AttributeError` as well if the level is wrong, as in event-tracking."""
+    with pytest.raises(AttributeError) as raised:
+        LoggerBackend(name=3, max_event_size="1 KB", level="loud")
+
+    assert isinstance(raised.value, ImproperlyConfigured)
+    assert [line.split(" must ")[0] for line in str(raised.value).splitlines()] == [
+        "LoggerBackend: name",
+        "LoggerBackend: max_event_size",
+        "LoggerBackend: level",
+    ]
+
+
+def test_a_size_that_is_not_a_number_is_refused():
+    """Each event would be lost."""
+    with pytest.raises(ImproperlyConfigured, match=r"got '1 KB'$"):
+        LoggerBackend(max_event_size="1 KB")
 
 
 def test_the_backend_declares_itself_read_only():

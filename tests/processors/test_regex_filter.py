@@ -27,6 +27,27 @@ def test_an_invalid_expression_is_shown_with_the_reason():
     assert raised.value.__cause__ is not None
 
 
+def test_every_wrong_option_is_reported_in_the_same_error():
+    """It is a `TypeError` as well if an expression is not text, as in event-tracking."""
+    with pytest.raises(TypeError) as raised:
+        RegexFilter("deny", ["(", 3], full_match="yes")
+
+    assert isinstance(raised.value, ImproperlyConfigured)
+    assert [line.split(" must ")[0] for line in str(raised.value).splitlines()] == [
+        "RegexFilter: filter_type",
+        "RegexFilter: regular_expressions[0]",
+        "RegexFilter: regular_expressions[1]",
+        "RegexFilter: full_match",
+    ]
+
+
+@pytest.mark.parametrize("expressions", [5, "abc", [["a"]]])
+def test_expressions_that_are_not_a_list_of_texts_are_refused(expressions):
+    """Text would be a list of its characters."""
+    with pytest.raises(ImproperlyConfigured, match=r"^RegexFilter: regular_expressions"):
+        RegexFilter("allowlist", expressions)
+
+
 def test_a_wrong_type_is_shown_with_the_valid_types():
     """The error is a `ValueError` as well."""
     with pytest.raises(

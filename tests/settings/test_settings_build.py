@@ -332,6 +332,37 @@ def test_a_missing_option_is_reported_with_the_signature():
     )
 
 
+def test_an_unknown_option_does_not_hide_the_wrong_values_of_others():
+    """The operator corrects them at once. The object is built to check them, and discarded."""
+    entry = {
+        "ENGINE": "eventtracking.processors.size_guard.SizeGuard",
+        "OPTIONS": {"max_byte": 3, "max_bytes": 0, "on_oversize": "x"},
+    }
+    with pytest.raises(ImproperlyConfigured) as raised:
+        build({"EVENT_TRACKING_PROCESSORS": [entry]})
+
+    place = "EVENT_TRACKING_PROCESSORS[0]['OPTIONS']"
+    assert [line.split(" = ")[0] for line in str(raised.value).splitlines()] == [
+        f"{place}['{option}']" for option in ("max_byte", "max_bytes", "on_oversize")
+    ]
+
+
+def test_an_object_with_an_unknown_option_is_closed():
+    """It was only built to check its other options."""
+    settings_fakes.CLOSED.clear()
+    options = {"lable": 1, "label": "discarded"}
+    with pytest.raises(ImproperlyConfigured, match="has no option 'lable'"):
+        build(
+            {
+                "EVENT_TRACKING_BACKENDS": {
+                    "x": {"ENGINE": "settings_fakes.Keeper", "OPTIONS": options}
+                }
+            }
+        )
+
+    assert [label for label, _ in settings_fakes.CLOSED] == ["discarded"]
+
+
 def test_each_unknown_and_each_missing_option_has_its_own_line():
     """Also if one entry has several."""
     lines = lines_of(backends(x=entry("PlainCloser", lable=1, extra=2)))

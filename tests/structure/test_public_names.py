@@ -140,6 +140,7 @@ NAMES = {
         "DEFAULT_FACTS",
         "EnvironFacts",
         "FACTS",
+        "FactsMapping",
         "LIVE_FACTS",
         "RequestFacts",
         "RequestScope",

@@ -78,10 +78,14 @@ def test_headers_of_trusted_proxies_are_believed():
 
 def test_a_wrong_option_is_refused():
     """When the program starts."""
-    with pytest.raises(
-        ImproperlyConfigured, match=r"^TrackMiddleware: trusted_proxies\[0\] must be"
-    ):
-        TrackMiddleware(None, trusted_proxies=["nonsense"])
+    with pytest.raises(ImproperlyConfigured) as raised:
+        TrackMiddleware(None, trusted_proxies=["nonsense"], session="s", user=7)
+
+    assert [line.split(" must ")[0] for line in str(raised.value).splitlines()] == [
+        "TrackMiddleware: trusted_proxies[0]",
+        "TrackMiddleware: session",
+        "TrackMiddleware: user",
+    ]
 
 
 def test_changes_of_the_path_do_not_affect_the_facts():

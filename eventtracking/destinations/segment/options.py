@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eventtracking._options import BOOLEAN, MAPPING, Options, Rule
+from eventtracking.delivery import DeliveryOptions
 from eventtracking.destinations.key_forms import is_key
 from eventtracking.destinations.segment.installed_client import is_client
 
@@ -43,16 +44,18 @@ def check_client_options(options: Options, given: Mapping[str, Any]) -> None:
         given: All of its options but the key, in the order of its signature.
     """
     defaults = {"host": HOST, "compress": False, "integrations": {}}
+    known = ["client", *defaults, *DeliveryOptions.__annotations__]
     for name, value in given.items():
         if name == "client":
             if value is not None:
                 options.check("client", value, _CLIENT)
-        elif name not in defaults or value != defaults[name]:
+        elif name in known and (name not in defaults or value != defaults[name]):
             cause = "the client decides how events are sent"
             # The query of a URL may hold a secret.
             is_secret = name == "host"
             expected = "left out if there is no write_key"
             options.refuse(name, expected, value, cause=cause, secret=is_secret)
+    options.check_known(given, known)
 
 
 def _problem_of_key(key: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self, TypeAlias
 
-from eventtracking.request import FACTS, RequestFacts, current_request
+from eventtracking.request import FACTS, FactsMapping, RequestFacts, current_request
 
 GivenFacts: TypeAlias = RequestFacts | Mapping[str, Any] | None
 """The facts about a request as a caller of the collector gives them."""
@@ -40,7 +40,7 @@ def _complete(facts: GivenFacts) -> RequestFacts | None:
     return current if facts is None or facts is current else _MappingFacts(facts)
 
 
-class _MappingFacts:
+class _MappingFacts(FactsMapping):
     """The facts in a mapping. Those that are missing are empty."""
 
     def __init__(self, facts: RequestFacts | Mapping[str, Any]) -> None:

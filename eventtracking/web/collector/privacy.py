@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eventtracking._options import Options, one_of
-from eventtracking.request import RequestFacts
+from eventtracking.request import FactsMapping, RequestFacts
 from eventtracking.web.options import PrivacyMode
 
 # In ascending order of protection.
@@ -67,7 +67,7 @@ class PrivacySignals:
         return max(modes, key=_MODES.index, default="off")
 
 
-class AnonymousFacts:
+class AnonymousFacts(FactsMapping):
     """The facts about a request, without those that identify the visitor."""
 
     def __init__(self, facts: RequestFacts) -> None:

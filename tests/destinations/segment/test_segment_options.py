@@ -114,6 +114,16 @@ def test_an_option_that_would_have_no_effect_is_an_error(options, unused, client
         assert line.endswith(": the client decides how events are sent")
 
 
+def test_an_unknown_option_without_a_key_is_reported_as_unknown():
+    """With the option that was meant."""
+    with pytest.raises(ImproperlyConfigured) as raised:
+        SegmentBackend(compress=3, hots=4)
+
+    first, second = str(raised.value).splitlines()
+    assert first.startswith("SegmentBackend: compress must be left out")
+    assert second == "SegmentBackend has no option 'hots'. Did you mean 'host'?"
+
+
 def test_a_host_without_a_key_is_not_shown():
     """Its query may hold the secret of a proxy."""
     with pytest.raises(ImproperlyConfigured) as raised:

@@ -57,8 +57,14 @@ def test_an_unknown_option_is_an_error(module):
     """Of the collector and of its middleware."""
     with pytest.raises(TypeError, match="max_evnts"):
         Collector(max_evnts=5)
-    with pytest.raises(TypeError, match="max_evnts"):
-        module.CollectorMiddleware(None, max_evnts=5)
+    with pytest.raises(ImproperlyConfigured) as raised:
+        module.CollectorMiddleware(None, "event", max_evnts=5, burst=0)
+
+    assert [line.split(", got ")[0] for line in str(raised.value).splitlines()] == [
+        "CollectorMiddleware: path must be a path such as '/event'",
+        "CollectorMiddleware has no option 'max_evnts'. Did you mean 'max_events'?",
+        "CollectorMiddleware: burst must be a whole number of requests, 1 or more",
+    ]
 
 
 def test_the_options_of_the_middleware_are_typed():

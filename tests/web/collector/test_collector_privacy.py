@@ -13,7 +13,13 @@ from eventtracking.backends.memory import MemoryBackend
 from eventtracking.backends.segment import SegmentBackend
 from eventtracking.exceptions import ImproperlyConfigured
 from eventtracking.processors.request_context import RequestContext
-from eventtracking.request import CallbackVisitor, EnvironFacts, RequestScope, TrustedProxies
+from eventtracking.request import (
+    CallbackVisitor,
+    EnvironFacts,
+    RequestScope,
+    TrustedProxies,
+    current_request,
+)
 from eventtracking.serialization import encode
 from eventtracking.tracker import Tracker
 from eventtracking.web.collector import Collector
@@ -88,6 +94,29 @@ def test_an_anonymous_event_keeps_its_other_data():
         "",
         None,
     ]
+
+
+@pytest.mark.parametrize("signals", [{}, GPC])
+@pytest.mark.parametrize("facts", [FACTS, None])
+def test_the_current_request_is_a_mapping_for_every_visitor(signals, facts):
+    """A processor may read it as one."""
+    seen = []
+
+    def read(_):
+        request = current_request()
+        seen.append((request.get("agent"), request.get("nothing", 0), "ip" in request))
+        assert dict(request)["agent"] == request["agent"]
+        assert len(request) == len([*request]) == len(request.keys())
+
+    current = EnvironFacts(
+        lambda: {"REMOTE_ADDR": "203.0.113.9", "HTTP_USER_AGENT": "UA"},
+        visitor=CallbackVisitor(None),
+        trusted_proxies=TrustedProxies(),
+    )
+    with RequestScope(current):
+        Site(processors=[read]).send(an_event(), headers={**HEADERS, **signals}, facts=facts)
+
+    assert seen == [("UA", 0, True)]
 
 
 def test_contexts_of_the_application_are_anonymized():
