@@ -1,11 +1,11 @@
-"""How Sphinx builds this documentation, without a network."""
+"""Build this documentation with Sphinx, without a network."""
 
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
-# The application's modules are documented, and cannot be imported without settings.
+# The modules of the Django application cannot be imported without settings.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "django.conf.global_settings")
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -32,29 +32,29 @@ autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 
-# The inventories of Python and Django, which would make links of these, are on a network.
+# Links to these need the inventories of Python and Django, which are on a network.
 nitpick_ignore_regex = [
     ("py:class", r"(abc|argparse|collections|contextlib|datetime|django|enum|json|os|re)\..+"),
-    # Django's again, where only type checkers import them.
+    # Names of Django that only type checkers import.
     ("py:class", r"Http(Request|Response)"),
     # The annotations of the delivery options, such as `Annotated[float, default(1.0)]`.
     ("py:class", r"types\.Annotated|default|\d+\.\d+"),
-    # What no page shows, because users need not know it.
+    # Internal modules, which no page documents.
     ("py:class", r"eventtracking\._.+"),
 ]
 
 
 def setup(app: Any) -> None:
-    """Show docstrings the way they are meant."""
+    """Correct the effect of napoleon on docstrings."""
     sentences: dict[str, list[str]] = {}
 
     def before_napoleon(_: Any, what: str, name: str, *args: Any) -> None:
         lines = args[-1]
         if what in ("attribute", "data", "property"):
-            # It takes the first line up to a colon for a type. Here that is a sentence.
+            # napoleon treats the first line up to a colon as a type. Here it is a sentence.
             sentences[name] = lines[:]
         if what == "module":
-            show_as_it_stands(lines)
+            make_literal(lines)
 
     def after_napoleon(_: Any, _what: str, name: str, *args: Any) -> None:
         lines = args[-1]
@@ -64,8 +64,8 @@ def setup(app: Any) -> None:
     app.connect("autodoc-process-docstring", after_napoleon, priority=600)
 
 
-def show_as_it_stands(lines: list[str]) -> None:
-    """Make what is indented in the docstring of a module, a tree or settings, a literal block."""
+def make_literal(lines: list[str]) -> None:
+    """Turn each indented part of the docstring of a module into a literal block."""
     for number in range(len(lines) - 1, 0, -1):
         begins = lines[number].startswith("    ") and not lines[number - 1]
         if begins and not lines[number - 2].startswith("    "):
