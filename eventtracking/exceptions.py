@@ -29,8 +29,11 @@ class ImproperlyConfigured(ValueError):
             of its signature.
     """
 
-    def __init__(self, text: str, *, options: Sequence[tuple[str, str]] = ()) -> None:
-        super().__init__(text)
+    # A class attribute too: the `__init__` of a subclass may not call this one.
+    options: Sequence[tuple[str, str]] = ()
+
+    def __init__(self, *text: object, options: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(*text)
         self.options = (*options,)
 
 

@@ -122,7 +122,8 @@ class Tracker:
                 }
             except Exception:
                 event = self._new_event_safely(name, data)
-            self.send(event)
+            # Not `self.send`: a subclass written for event-tracking may have one of its own.
+            Tracker.send(self, event)
         except Exception as error:
             for _ in counters.losses["backend_error"]:
                 break

@@ -227,3 +227,25 @@ def test_a_setting_is_reported_without_an_owner():
     options.check("EVENT_TRACKING_X", 1, TEXT)
 
     assert problems(options) == ["EVENT_TRACKING_X must be text, got 1"]
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ImproperlyConfigured, ""),
+        (ImproperlyConfigured("a", 5), "('a', 5)"),
+        (type("Own", (ImproperlyConfigured,), {"__init__": lambda self: None}), ""),
+    ],
+)
+def test_the_exception_may_be_raised_like_any_other(error, text):
+    """Backends of users raise it without options, or with a subclass of their own."""
+
+    def build():
+        raise error
+
+    outer = Options("Outer")
+    assert outer.build(build) is None
+    with pytest.raises(ImproperlyConfigured) as raised:
+        outer.raise_problems()
+    assert str(raised.value) == text
+    assert raised.value.options == (("", text),)

@@ -186,14 +186,15 @@ class RoutingBackend:
                 self.send_to_backends(processed)
         except EventEmissionExit as decision:
             reason = decision.reason
-            for _ in counters.losses[reason] if reason in LOSS_REASONS else counters.filtered:
+            is_lost = reason in LOSS_REASONS
+            for _ in counters.losses[reason] if is_lost else counters.filtered:  # type: ignore[index]
                 break
-            counters.unlogged += ((self._log_drop, event, reason),)
+            counters.unlogged += ((self._log_loss, event, reason),) if is_lost else ()
         except Exception as error:
             # Not a processor's: the stack or the memory was too full to make the copy.
             for _ in counters.losses["backend_error"]:
                 break
-            counters.unlogged += ((self._log_drop, event, "backend_error", error),)
+            counters.unlogged += ((self._log_loss, event, "backend_error", error),)
         except BaseException:
             # gevent's Timeout, a worker's SystemExit: passed on, but counted.
             for _ in counters.losses["backend_error"]:
@@ -265,9 +266,8 @@ class RoutingBackend:
         ]
         return all(results)
 
-    def _log_drop(self, event: Event, reason: Any, cause: Exception | None = None) -> None:
-        """Log that *event* was dropped for *reason*, unless a processor meant it to be."""
-        number = self._throttle.due(("dropped", reason)) if reason in LOSS_REASONS else None
+    def _log_loss(self, event: Event, reason: str, cause: Exception | None = None) -> None:
+        number = self._throttle.due(("dropped", reason))
         if number is not None:
             message = 'Lost event "%s": %s%s'
             log_safely(

@@ -13,7 +13,6 @@ from eventtracking.delivery import (
     Outcome,
     Record,
     at_most_once,
-    failure,
     outcome_of,
 )
 from eventtracking.exceptions import EventLost
@@ -78,10 +77,7 @@ class WebhookDestination(Destination):
         body = b",".join(map(_with_id, batch))
         if self._is_batched:
             body = b"[" + body + b"]"
-        try:
-            response = self._client.post("", body, timeout=timeout, compress=self._compress)
-        except OSError as error:
-            return failure(error, batch, idempotent=self.idempotent)
+        response = self._client.post("", body, timeout=timeout, compress=self._compress)
         return outcome_of(response) if self.idempotent else at_most_once(response, batch)
 
     def batches(self, records: Sequence[Record], /) -> Iterable[Sequence[Record]]:

@@ -231,3 +231,18 @@ def test_a_tracker_replaces_another_of_the_same_name(tracker):
     register_tracker(tracker)
 
     assert get_tracker() is tracker
+
+
+def test_a_subclass_may_have_a_method_called_send():
+    """event-tracking's tracker has none."""
+
+    class Sender(Tracker):
+        def send(self, name, urgent=False):
+            self.emit(name, {"urgent": urgent})
+
+    backend = RecordingBackend()
+    tracker = Sender({"one": backend})
+    tracker.send("a", urgent=True)
+
+    assert [event["data"] for event in backend.events] == [{"urgent": True}]
+    assert tracker.stats()["lost"] == {}

@@ -35,8 +35,9 @@ from eventtracking.stats import count_of
 
 _SUFFIX = ".segment"
 
-# Sorted by name, the files are sorted by age.
-_NAME = re.compile(r"\d{20}-[0-9a-f]+\.segment(\.tmp)?")
+# Sorted by name, the files are sorted by age. Before the first release, the suffix was
+# "journal".
+_NAME = re.compile(r"\d{20}-[0-9a-f]+\.(?:segment|journal)(\.tmp)?")
 
 # A temporary file of this age was left by a process that was killed.
 _STALE_SECONDS = 3600.0

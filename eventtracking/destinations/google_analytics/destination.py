@@ -12,8 +12,6 @@ from eventtracking.delivery import (
     Destination,
     HttpClient,
     Limits,
-    NoResponse,
-    NotSent,
     Ok,
     Outcome,
     Record,
@@ -21,7 +19,6 @@ from eventtracking.delivery import (
     Response,
     Split,
     at_most_once,
-    failure,
     outcome_of,
 )
 from eventtracking.destinations.google_analytics.payloads import (
@@ -111,11 +108,7 @@ class MeasurementProtocol(Destination):
         payload = joined([record.payload for record in batch])
         if self._validates:
             return self._validate(batch, payload, timeout)
-        try:
-            response = self._client.post(_PATH, payload, timeout=timeout)
-        except (NotSent, NoResponse) as error:
-            return failure(error, batch, idempotent=False)
-        return at_most_once(response, batch)
+        return at_most_once(self._client.post(_PATH, payload, timeout=timeout), batch)
 
     def forget(self) -> None:
         """Drop connections without closing them."""

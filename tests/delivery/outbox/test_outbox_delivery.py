@@ -58,6 +58,20 @@ def test_waiting_events_are_sent_and_counted(server, left, tmp_path):
     assert arrived(server) == each_once(0, 100)
 
 
+def test_events_of_a_version_with_other_file_names_are_sent_as_well(server, left, tmp_path):
+    """A site that upgrades loses none of those that wait."""
+    folder = tmp_path / "out"
+    for path in folder.glob("*.segment"):
+        path.rename(path.with_suffix(".journal"))
+    shown = [sys.executable, "-m", "eventtracking", "outbox", "list", folder]
+    listed = subprocess.run(shown, text=True, check=True, **PIPES).stdout
+
+    assert "100 event(s)" in listed
+    assert deliver(left, **PIPES).stdout == f"{folder}: 100 sent, 0 lost, 0 left\n"
+    assert arrived(server) == each_once(0, 100)
+    assert [*folder.glob("*.journal")] == []
+
+
 def test_events_that_cannot_be_sent_remain(server, left, tmp_path):
     """The command ends in time. Exit code 1 says that events are left."""
     server.default = 503

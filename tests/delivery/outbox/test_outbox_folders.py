@@ -1,4 +1,4 @@
-"""The folder of an outbox: each backend needs one of its own, since it sends all that is server."""
+"""The folder of an outbox: each backend needs its own, since it sends all events in it."""
 
 import pytest
 from fake_destination import HANG_SECONDS, event
