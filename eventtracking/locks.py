@@ -1,4 +1,4 @@
-"""Take a lock, but do not wait for it for ever."""
+"""Take a lock, and wait for it only for a limited time."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def encode(event: Any) -> bytes:
     Return *event* as one line of JSON in UTF-8, with the newline at its end.
 
     Never raises. The line holds no other character that a reader may take for the end of
-    a line, and no control character that a terminal obeys.
+    a line, and no control character that affects a terminal.
     """
     try:
         stamp = event["timestamp"]

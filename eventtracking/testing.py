@@ -116,7 +116,7 @@ class FakeDestinations:
 
     Args:
         max_events: The number of valid events to keep, and of invalid ones.
-        max_bytes: The bytes of payloads to keep, likewise.
+        max_bytes: The bytes of payloads to keep of valid events, and of invalid ones.
         http_port: The port for HTTP; 0 for any free one.
         statsd_port: The port for DogStatsD; 0 for any free one.
 

@@ -96,7 +96,7 @@ class RoutingBackend:
         self.processors.append(processor)
 
     def send(self, event: Event, /) -> None:
-        """Process a copy of *event* and hand it to every backend. Raises none of their errors."""
+        """Process a copy of *event* and hand it to every backend. Their errors are not raised."""
         # As in event-tracking, a subclass or a test may replace either method.
         hands_out = getattr(self.send_to_backends, "__func__", None) is _SEND_TO_BACKENDS
         processes = getattr(self.process_event, "__func__", None) is _PROCESS_EVENT
@@ -245,7 +245,7 @@ class RoutingBackend:
             # setdefault: of two threads that meet a new backend at once, one adds its branch.
             branches[key] = self._branches.setdefault(key, _Branch(name, backend))
         removed = self._branches.keys() - branches.keys()
-        # Unless another thread was faster: what is removed for this one may be new for that.
+        # Unless another thread was faster: it may have added a backend that is removed here.
         if version is self._backends.version:
             for key in removed:
                 self._branches.pop(key, None)

@@ -20,7 +20,7 @@ def add_parser(commands: Any) -> None:
         "inspect",
         help="show what Segment, Datadog and Google Analytics would receive",
         description="Run stand-ins for Segment, Datadog and Google Analytics on this machine.\n"
-        "They validate and answer requests as the services do, and show them on a page.\n"
+        "They validate requests and respond as the services do, and show them on a page.\n"
         "Press Ctrl-C to stop.",
     )
     parser.add_argument(

@@ -34,7 +34,7 @@ class CircuitBreaker:
         # The thread that probes; 0: none yet.
         self._prober = 0
         # No probe before the first time; before the second, only after another flush.
-        self._open_until = self._patient_until = 0.0
+        self._open_until = self._backoff_until = 0.0
         self._flushes = 0
 
     def claim_probe(self) -> bool:
@@ -57,7 +57,7 @@ class CircuitBreaker:
             if flushes is None:
                 self._open_until = max(self._open_until, until)
             else:
-                self._patient_until, self._flushes = until, flushes
+                self._backoff_until, self._flushes = until, flushes
             self.is_open = True
 
     def close(self) -> bool:
@@ -68,7 +68,7 @@ class CircuitBreaker:
             # A request that began before the breaker was opened proves nothing.
             if self._prober != threading.get_ident() or self._clock() < self._open_until:
                 return False
-            self.is_open, self._prober, self._patient_until = False, 0, 0.0
+            self.is_open, self._prober, self._backoff_until = False, 0, 0.0
             return True
 
     def wait_seconds(self, flushes: int) -> float:
@@ -96,7 +96,7 @@ class CircuitBreaker:
                 return float("inf")
             until = self._open_until
             if flushes == self._flushes:
-                until = max(until, self._patient_until)
+                until = max(until, self._backoff_until)
             return max(0.0, until - self._clock())
 
     def _claim(self) -> bool:

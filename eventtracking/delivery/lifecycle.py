@@ -14,7 +14,7 @@ from eventtracking.delivery.destination import renew_ids
 
 
 class ManagedBackend(Protocol):
-    """A backend that is told of forks and of the exit of the program."""
+    """A backend that is notified of forks and of the exit of the program."""
 
     @property
     def exit_timeout(self) -> float:
@@ -34,7 +34,7 @@ class ManagedBackend(Protocol):
 
 
 def register(backend: ManagedBackend) -> None:
-    """Tell *backend* of forks and of the exit, for as long as it is referenced."""
+    """Notify *backend* of forks and of the exit, for as long as it is referenced."""
     _backends.add(backend)
 
 

@@ -1,4 +1,4 @@
-"""The times that the threads of a worker share: when to flush, to rest, and to stop."""
+"""The times that the threads of a worker share: when to flush, to sleep, and to stop."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class Schedule:
         next(self._flushes)
 
     def wake(self, threads: int = 1) -> None:
-        """End the rest of so many threads, or their next one."""
+        """Wake *threads* threads that sleep, or that will sleep next."""
         for _ in range(threads):
             self._wakeups.put(None)
 
-    def rest(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         """Wait for *seconds*, or until `wake` is called."""
         with suppress(Empty):
             self._wakeups.get(timeout=seconds)

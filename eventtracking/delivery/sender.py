@@ -152,7 +152,7 @@ class Sender:
             if not seconds:
                 return True
             left = max(0.0, self._schedule.seconds_left)
-            self._schedule.rest(min(seconds, left, _BREAKER_SECONDS))
+            self._schedule.sleep(min(seconds, left, _BREAKER_SECONDS))
         return False
 
     def _without_expired(self, part: Sequence[Record]) -> Sequence[Record]:

@@ -22,7 +22,7 @@ def is_before_fork() -> bool:
     Return whether this is the master process, which imports the application before it forks.
 
     It forks without holding the global interpreter lock. If a thread has the lock at that
-    moment, it is never released in the children. So no thread may be started before.
+    moment, it is never released in the children. So no thread may be started before the fork.
     """
     uwsgi: Any = sys.modules.get("uwsgi")
     if uwsgi is None or not hasattr(uwsgi, "worker_id"):

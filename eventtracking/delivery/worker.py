@@ -168,14 +168,14 @@ class Worker:
             seconds = deadline - time.monotonic()
             if seconds <= 0 or schedule.is_flushing or schedule.is_over:
                 break
-            schedule.rest(min(_FILL_SECONDS, seconds))
+            schedule.sleep(min(_FILL_SECONDS, seconds))
 
     def _wait_for_event(self) -> None:
         """Wait for an event if there is none."""
         self.is_idle = True
         # Checked after `is_idle` is set: a thread that adds an event does both in reverse.
         if not self._outbox.pending and not self._schedule.is_over:
-            self._schedule.rest(_IDLE_SECONDS)
+            self._schedule.sleep(_IDLE_SECONDS)
         self.is_idle = False
 
     def _deliver_until(self, deadline: float) -> None:

@@ -1,4 +1,4 @@
-"""A UDP server for DogStatsD, which answers nothing."""
+"""A UDP server for DogStatsD, which sends no response."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Fault(NamedTuple):
         kind: `response`, `hang`, `reset` or `refuse`.
         status: The status of a response.
         retry_after: The `Retry-After` of a response, in seconds; `None` for no such header.
-        seconds: How long to hang before the normal response; `None` for ever.
+        seconds: How long to hang before the normal response; `None` for no limit.
     """
 
     kind: str

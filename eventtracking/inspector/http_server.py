@@ -150,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _hang(self, seconds: float | None) -> bool:
-        """Wait *seconds*, or for ever; return whether the client should get a response then."""
+        """Wait *seconds*, or without a limit; return whether to send a response then."""
         closing = self.server.closing
         if seconds is not None:
             if closing.wait(seconds):

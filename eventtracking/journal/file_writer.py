@@ -146,7 +146,7 @@ class FileWriter:
                 self.switch_to(NO_FILE)
 
     def switch_to(self, file: OpenFile) -> None:
-        """Write to *file* from here on; the lines of the other file are verified later."""
+        """Write to *file* from here on; the lines of the previous file are verified later."""
         replaced, self.file = self.file, file
         self.replaced.append(replaced)
         self.is_changed = True

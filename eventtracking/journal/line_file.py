@@ -108,7 +108,7 @@ class LineFile:
 
     @property
     def recalled(self) -> int:
-        """The number of lines counted as sent twice: a rotation took them after the first time."""
+        """The number of lines counted as sent twice: they were written again after a rotation."""
         return self._recalled
 
     def append(self, line: bytes) -> bool:

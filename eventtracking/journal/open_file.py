@@ -39,7 +39,7 @@ class OpenFile:
         return written == len(line) - 1
 
     def is_open(self) -> bool:
-        """Return whether the descriptor still belongs to this object; once lost, it stays lost."""
+        """Return whether the descriptor still belongs to this object; once false, always false."""
         try:
             is_ours = _identity(os.fstat(self.descriptor)) == self.identity
         except OSError:

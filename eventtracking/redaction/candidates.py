@@ -2,7 +2,7 @@
 Cheap tests for long tokens and card numbers, used by the prefilter.
 
 They map the bytes of a text so that every card number contains one constant string, and
-every long token another. No search is faster than that for a constant.
+every long token another. No search is faster than one for a constant string.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ class HttpClient:
 
     @property
     def identity(self) -> str:
-        """A digest of the URL and the keys. It tells two clients apart, and reveals neither."""
+        """A digest of the URL and the keys. It differs for two clients, and reveals neither."""
         route = self._route
         facts = (route.origin, route.path, route.secret_query, sorted(self._headers.items()))
         return blake2b(repr(facts).encode(), digest_size=16).hexdigest()

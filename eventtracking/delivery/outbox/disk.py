@@ -227,7 +227,7 @@ class DiskOutbox:
 
     @contextmanager
     def _exclusive(self) -> Iterator[bool]:
-        """Let one thread at a time read; tell the block whether it may change the window."""
+        """Let one thread at a time read; yield whether the block may change the window."""
         with held(self._lock):
             # A signal handler may run while its own thread is in such a block.
             is_interrupting = self._is_busy

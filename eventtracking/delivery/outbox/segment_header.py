@@ -14,8 +14,8 @@ from zlib import crc32
 
 from eventtracking.delivery.outbox.record_lines import LINE_START, record_of
 
-# The title never changes within a version, so that a file of another version can be told
-# from a damaged one.
+# The title never changes within a version, so that a file of another version differs from
+# a damaged one.
 _FORMAT = b"eventtracking-outbox"
 _VERSION = b"%b\t1" % _FORMAT
 _TITLE = b"%b\t%08x\t" % (_VERSION, crc32(_VERSION))

@@ -39,7 +39,7 @@ class SegmentReader:
         segment: The file that the records belong to.
         descriptor: Its descriptor.
         header: Its header.
-        is_sealed: Tells whether nothing more will be written to the file.
+        is_sealed: Returns whether nothing more will be written to the file.
     """
 
     def __init__(

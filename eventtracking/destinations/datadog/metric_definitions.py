@@ -19,7 +19,7 @@ _KEYS = ("event", "metric", "type", "value", "tags")
 
 _EVENT_FIELDS = ("name", "data", "context", "timestamp")
 
-# A first key this similar to a field of an event is taken for a misspelling of it.
+# A first key this similar to a field of an event is treated as a misspelling of it.
 _MISSPELLING = 0.75
 
 _ANY = Rule("anything", lambda _: True)

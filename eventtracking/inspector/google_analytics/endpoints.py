@@ -22,7 +22,7 @@ MAX_BODY_BYTES = 129_999  # "smaller than 130 kB"
 
 
 def receive(request: Request, now: float) -> tuple[Response, list[ReceivedEvent]]:
-    """Check a call of `/mp/collect`. Google answers 204 to everything."""
+    """Check a call of `/mp/collect`. Google responds with 204 to everything."""
     content, error = _content(request)
     if error:
         return Response(204), [unreadable_event(request.body, error)]

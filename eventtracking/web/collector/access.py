@@ -52,7 +52,7 @@ class AccessControl:
 
         Args:
             request: The request.
-            has_token: Tells whether the request has a valid CSRF token, which is accepted
+            has_token: Returns whether the request has a valid CSRF token, which is accepted
                 in place of an allowed origin.
 
         Raises:

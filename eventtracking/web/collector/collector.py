@@ -63,7 +63,7 @@ class Collector:
         max_values: The maximum number of values in all of these levels.
         gpc: The effect of the signal `Sec-GPC`: `anonymous` removes user, session and address,
             `drop` drops the events, `off` ignores the signal.
-        dnt: The effect of the signal `DNT`, likewise.
+        dnt: The effect of the signal `DNT`, with the same values.
         duplicates: The number of event ids that are remembered at least, to recognize events
             that are sent again.
         duplicates_path: A file for these ids that all processes of the site share. Without
@@ -149,7 +149,7 @@ class Collector:
             headers: The headers of the request. The values of a repeated header are joined by
                 commas.
             facts: The facts about the request. Default: those about the current request.
-            has_token: Tells whether the request has a valid CSRF token. Called only if the
+            has_token: Returns whether the request has a valid CSRF token. Called only if the
                 origin is missing or not allowed.
         """
         request = CollectorRequest.of(method, headers, facts)

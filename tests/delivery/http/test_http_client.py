@@ -20,7 +20,7 @@ from eventtracking.delivery import HttpClient, NoResponse, NotSent
 from eventtracking.exceptions import ImproperlyConfigured
 
 # Nothing here takes that long, even on a busy machine.
-PATIENCE = 30
+TIMEOUT_SECONDS = 30
 
 # A timeout that a server tries to exceed. A request can be sent within it.
 SHORT = 1.0
@@ -67,7 +67,7 @@ def client(url, **options):
         http_client.close()
 
 
-def post(http_client, body=b"{}", timeout=PATIENCE, **options):
+def post(http_client, body=b"{}", timeout=TIMEOUT_SECONDS, **options):
     return http_client.post("/events", body, timeout=timeout, **options)
 
 
@@ -87,7 +87,7 @@ def listener(respond=None):
             thread.start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
         if thread:
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT_SECONDS)
 
 
 def closed_port():
@@ -165,7 +165,7 @@ def test_a_connection_that_the_server_closed_meanwhile_is_not_used_again():
 
     with sink([respond_and_close, 200]) as server, client(server.url) as http_client:
         post(http_client)
-        closed.wait(PATIENCE)
+        closed.wait(TIMEOUT_SECONDS)
         response = post(http_client)
 
         assert response.status == 200
@@ -406,7 +406,7 @@ def test_a_response_before_the_end_of_the_request_is_read():
 def test_the_path_of_the_request_is_joined_to_that_of_the_client(given, path, expected):
     """A slash at the end is kept: many servers need it."""
     with sink() as server, client(f"{server.url}{given}") as http_client:
-        http_client.post(path, b"", timeout=PATIENCE)
+        http_client.post(path, b"", timeout=TIMEOUT_SECONDS)
 
         assert server.requests[0].path == expected
 
@@ -675,7 +675,7 @@ def test_a_proxy_for_tls_is_a_tunnel(monkeypatch, tls, trusted):
                 for each in copies:
                     each.start()
                 for each in copies:
-                    each.join(PATIENCE)
+                    each.join(TIMEOUT_SECONDS)
             handler.close_connection = True
 
         with sink([connect]) as proxy:
@@ -757,13 +757,13 @@ def test_a_child_forked_during_a_request_is_not_blocked_by_it():
 
     def hang(handler):
         asked.set()
-        over.wait(PATIENCE)
+        over.wait(TIMEOUT_SECONDS)
         handler.close_connection = True
 
     with sink([hang]) as server, client(server.url) as http_client:
         thread = threading.Thread(target=post_in_vain, args=(http_client,))
         thread.start()
-        asked.wait(PATIENCE)
+        asked.wait(TIMEOUT_SECONDS)
         child = os.fork()
         if not child:
             code = 1
@@ -774,7 +774,7 @@ def test_a_child_forked_during_a_request_is_not_blocked_by_it():
                 os._exit(code)
         _, status = os.waitpid(child, 0)
         over.set()
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT_SECONDS)
 
         assert os.waitstatus_to_exitcode(status) == 0
         assert [request.body for request in server.requests] == [b"{}", b"child"]
@@ -787,7 +787,7 @@ def test_closing_does_not_wait_for_requests():
 
     def hang(handler):
         asked.set()
-        over.wait(PATIENCE)
+        over.wait(TIMEOUT_SECONDS)
         handler.send_response(200)
         handler.send_header("Content-Length", "0")
         handler.end_headers()
@@ -795,12 +795,12 @@ def test_closing_does_not_wait_for_requests():
     with sink([hang, 200]) as server, client(server.url) as http_client:
         thread = threading.Thread(target=lambda: responses.append(post(http_client).status))
         thread.start()
-        asked.wait(PATIENCE)
+        asked.wait(TIMEOUT_SECONDS)
         http_client.close()
         assert responses == []
 
         over.set()
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT_SECONDS)
         assert responses == [200]
 
         post(http_client)

@@ -58,7 +58,7 @@ def events(printed):
 
 
 def test_list_shows_the_files_and_the_reasons_of_rejected_events(outbox, folder):
-    """It tells for each file whether a process delivers from it."""
+    """It shows for each file whether a process delivers from it."""
     code, out, err = outbox("list", folder)
     lines = out.splitlines()
 
