@@ -1,6 +1,7 @@
 """Applications under real servers, which fork before or after they import the application."""
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -20,7 +21,10 @@ REQUESTS = 400
 
 GUNICORN = "{python} -m gunicorn --bind 127.0.0.1:{port} --workers 2 --no-control-socket"
 GTHREAD = f"{GUNICORN} --worker-class gthread --threads 4"
-UWSGI = "uwsgi --http-socket 127.0.0.1:{port} --module sending_site --master --processes 2"
+UWSGI = (
+    "uwsgi --http-socket 127.0.0.1:{port} --module sending_site --master --processes 2"
+    " --stats {folder}/stats"
+)
 
 SERVERS = {
     "gunicorn sync": f"{GUNICORN} sending_site",
@@ -48,8 +52,10 @@ def receiver():
 @pytest.mark.parametrize("server", SERVERS)
 def test_events_in_memory_arrive_when_a_server_is_stopped(receiver, tmp_path, server):
     """Its workers run their exit hooks, which deliver."""
-    with serving(SERVERS[server], receiver, "") as port:
+    with serving(SERVERS[server], receiver, "", tmp_path) as port:
         request_each(port, REQUESTS)
+        # uWSGI runs no exit hooks in a worker that is busy when it is stopped.
+        wait_until(lambda: is_idle(tmp_path / "stats"))
 
     # The master process of uWSGI runs no Python at its exit, so its own event is lost.
     assert all_arrived(receiver, first=1 if server == "uwsgi" else 0)
@@ -67,7 +73,7 @@ EXITS = [
 @pytest.mark.parametrize(("server", "end"), EXITS)
 def test_events_on_disk_are_not_lost_however_a_server_ends(receiver, tmp_path, server, end):
     """The next process delivers the events that had not arrived."""
-    with serving(SERVERS[server], receiver, tmp_path / "outbox", end=end) as port:
+    with serving(SERVERS[server], receiver, tmp_path / "outbox", tmp_path, end=end) as port:
         request_each(port, REQUESTS)
     run(COLLECT, receiver, tmp_path / "outbox")
 
@@ -76,7 +82,7 @@ def test_events_on_disk_are_not_lost_however_a_server_ends(receiver, tmp_path, s
 
 def test_events_of_a_server_without_threads_are_delivered_by_another_process(receiver, tmp_path):
     """uWSGI runs Python threads only with --enable-threads."""
-    with serving(WITHOUT_THREADS, receiver, tmp_path / "outbox") as port:
+    with serving(WITHOUT_THREADS, receiver, tmp_path / "outbox", tmp_path) as port:
         request_each(port, REQUESTS)
     run(COLLECT, receiver, tmp_path / "outbox")
 
@@ -109,11 +115,15 @@ def test_events_of_celery_tasks_arrive(receiver, tmp_path, outbox):
 
 
 @contextmanager
-def serving(command, receiver, outbox, *, end=signal.SIGTERM):
-    """Run the server *command*, and yield its port. Stop it afterwards by the signal *end*."""
+def serving(command, receiver, outbox, folder, *, end=signal.SIGTERM):
+    """
+    Run the server *command*, and yield its port. Stop it afterwards by the signal *end*.
+
+    uWSGI puts the socket of its statistics into *folder*.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    words = command.format(python=sys.executable, port=port).split()
+    words = command.format(python=sys.executable, port=port, folder=folder).split()
     words[0] = str(Path(sys.executable).parent / words[0]) if words[0] == "uwsgi" else words[0]
     server = subprocess.Popen(
         words,
@@ -155,6 +165,17 @@ def is_listening(port):
     except OSError:
         return False
     return True
+
+
+def is_idle(path):
+    """Return whether no worker of uWSGI, with its statistics at *path*, serves a request."""
+    if not path.exists():
+        # Another server.
+        return True
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path))
+        statistics = json.load(connection.makefile("rb"))
+    return all(worker["status"] == "idle" for worker in statistics["workers"])
 
 
 def request_each(port, requests):
